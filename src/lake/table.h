@@ -1,0 +1,144 @@
+// A Delta Lake table: snapshots, transactions, time travel. The only way in which Waybill touches
+// tables. Source: the Delta transaction log protocol, delta-io/delta PROTOCOL.md.
+//
+// Threads: a Table may be used from any thread (it keeps the newest snapshot in memory and advances
+// it by what a commit added, never by re-reading); a Transaction by one thread.
+// Invariant: a table that Waybill creates has reader version 1 and writer version 2, so that every
+// engine can read and write it. A table that needs a feature this library does not know is refused
+// by that feature's name (kUnsupported).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "columns/batch.h"
+#include "sql/database.h"
+#include "storage/object_store.h"
+
+namespace lake {
+
+using Version = std::int64_t;
+
+// An `add` action. Statistics are the protocol's JSON text (numRecords, minValues, …).
+struct AddFile {
+  std::string path;  // relative to the table, not URI-encoded
+  std::map<std::string, std::optional<std::string>> partition_values;
+  std::int64_t size = 0;
+  std::int64_t modification_time_ms = 0;
+  bool data_change = true;
+  std::string stats;
+  std::map<std::string, std::string> tags;
+  std::int64_t rows() const;  // numRecords; -1 when unknown
+};
+
+struct Metadata {
+  std::string id;
+  std::string name;
+  columns::Schema schema;
+  std::vector<std::string> partition_columns;
+  std::map<std::string, std::string> configuration;  // delta.* and waybill.*
+  std::string schema_string;                         // the Spark JSON as it stands in the log
+};
+
+// The table at one version. Immutable and cheap to copy (shared).
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  virtual Version version() const = 0;
+  virtual base::TimestampUs timestamp_us() const = 0;  // of its commit
+  virtual const Metadata& metadata() const = 0;
+  virtual const std::vector<AddFile>& files() const = 0;
+  // The newest version that this application committed; -1 when none (Delta `txn`).
+  virtual std::int64_t transaction_version(const std::string& app_id) const = 0;
+  // A SELECT for DuckDB that gives exactly this snapshot's rows, columns in schema order, partition
+  // columns from the log; an empty typed SELECT when there are no files. Files whose statistics
+  // exclude `only_partitions` (column -> values, as partition value text) are left out.
+  virtual std::string scan_sql() const = 0;
+  virtual std::string scan_sql(const std::map<std::string, std::vector<std::optional<std::string>>>&
+                                   only_partitions) const = 0;
+  virtual std::int64_t rows() const = 0;  // sum of numRecords
+  virtual std::int64_t bytes() const = 0;
+};
+
+struct CommitInfo {
+  std::string operation;  // "WRITE", "STREAMING UPDATE", "MERGE", "OPTIMIZE", "CREATE TABLE", …
+  nlohmann::json parameters = nlohmann::json::object();
+  std::map<std::string, std::string> user_metadata = {};  // run id, model version
+};
+
+// Optimistic: stages changes against the snapshot it began from and commits them at once.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  virtual const Snapshot& base() const = 0;
+  virtual void add(AddFile file) = 0;
+  virtual void remove(const AddFile& file, bool data_change = true) = 0;
+  virtual void set_transaction(const std::string& app_id, std::int64_t version) = 0;
+  // A new schema or configuration in the same commit.
+  virtual void set_metadata(Metadata metadata) = 0;
+  // What this transaction has read: a winning commit that changed it is a conflict. Blind appends
+  // read nothing. An empty list of partitions with `whole_table` reads everything.
+  virtual void read_whole_table() = 0;
+  virtual void read_partitions(std::vector<std::map<std::string, std::optional<std::string>>> partitions) = 0;
+  // Writes the next version. Lost races are rebased and retried with jitter until `deadline_ms`;
+  // kConflict names the winning version and why it conflicts (Delta's conflict rules, in Spark's
+  // order: protocol, metadata, txn, added files, removed files). kAlreadyExists when the txn's
+  // version is not newer than the table's: this work is already committed.
+  virtual base::Result<Version> commit(const CommitInfo& info) = 0;
+};
+
+struct HistoryEntry {
+  Version version;
+  base::TimestampUs timestamp_us;
+  std::string operation;
+  nlohmann::json commit_info;  // the whole commitInfo action
+};
+
+class Table {
+ public:
+  virtual ~Table() = default;
+
+  // kNotFound when there is no table at `path` (a key prefix of the store).
+  static base::Result<std::shared_ptr<Table>> open(storage::ObjectStore& store, sql::Database& database,
+                                                   const std::string& path);
+  struct CreateOptions {
+    std::string name;
+    columns::Schema schema;
+    std::vector<std::string> partition_columns = {};
+    std::map<std::string, std::string> configuration = {};
+  };
+  // kAlreadyExists when there is one.
+  static base::Result<std::shared_ptr<Table>> create(storage::ObjectStore& store, sql::Database& database,
+                                                     const std::string& path, const CreateOptions& options);
+
+  virtual const std::string& path() const = 0;
+  // The newest version; `refresh` looks for commits of other processes (one list call).
+  virtual base::Result<std::shared_ptr<const Snapshot>> snapshot(bool refresh = true) = 0;
+  virtual base::Result<std::shared_ptr<const Snapshot>> snapshot_at(Version version) = 0;
+  // The newest version committed at or before that time.
+  virtual base::Result<std::shared_ptr<const Snapshot>> snapshot_as_of(base::TimestampUs time_us) = 0;
+  virtual base::Result<std::unique_ptr<Transaction>> begin() = 0;
+  virtual base::Result<std::vector<HistoryEntry>> history(std::size_t most) = 0;
+
+  // Stages the rows of a SELECT as Parquet files (zstd) in this table's folder: split by the
+  // partition columns, columns in table order, statistics collected, durable when it returns. The
+  // files are invisible until a transaction adds them. The query runs on `connection`, so that it
+  // sees that connection's temporary tables. Empty result: no files. Stable rows order.
+  virtual base::Result<std::vector<AddFile>> stage(sql::Connection& connection, const std::string& select) = 0;
+
+  // Rewrites small files (below `small_bytes`) into larger ones, dataChange=false; never conflicts
+  // with appends. Returns the number of files replaced; 0 = nothing to do.
+  virtual base::Result<int> compact(std::int64_t small_bytes = 16 << 20, int files_min = 8) = 0;
+  // Deletes data files that no version within `keep_us` refers to, and stale staged files.
+  virtual base::Result<int> vacuum(std::int64_t keep_us, base::TimestampUs now_us) = 0;
+};
+
+}  // namespace lake

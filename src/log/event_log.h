@@ -1,0 +1,120 @@
+// The event log: topics of partitions of record batches, kept in order and durable.
+//
+// The bytes of a batch are Kafka's record batch v2 (log/record_batch.h), on disk and in memory, so
+// that a Kafka client's batch is stored and served as it came. This interface is implemented by the
+// embedded log (segment files) and, later, by real Kafka.
+// Threads: any.
+// Invariant: an append that was acknowledged is on disk (fdatasync) before the acknowledgement. A
+// failed sync stops the process (base::stop_process) and is never retried.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/result.h"
+
+namespace log {
+
+using Offset = std::int64_t;
+using Partition = std::int32_t;
+
+struct TopicPartition {
+  std::string topic;
+  Partition partition = 0;
+  auto operator<=>(const TopicPartition&) const = default;
+};
+
+struct TopicConfig {
+  std::string name;  // [a-zA-Z0-9._-], at most 249 characters
+  int partitions = 1;
+  std::int64_t retention_us = 7 * base::kUsPerDay;  // -1 = for ever
+  std::int64_t retention_bytes = -1;                // per partition; -1 = no limit
+  std::int64_t segment_bytes_max = 64LL << 20;
+  std::int64_t segment_age_max_us = base::kUsPerDay;
+};
+
+struct TopicInfo {
+  TopicConfig config;
+  std::vector<Offset> start_offsets;  // by partition: the oldest kept
+  std::vector<Offset> end_offsets;    // by partition: the next to be written, all before it durable
+};
+
+struct AppendResult {
+  Offset base_offset = 0;
+  Offset last_offset = 0;
+  bool duplicate = false;  // an idempotent producer's batch that was already there
+};
+// Called once, from a thread of the log, after the sync (or with the error that kept it out).
+using AppendDone = std::function<void(base::Result<AppendResult>)>;
+
+// Whole batches, laid end to end, that a reader may look at without a copy for as long as it holds
+// `hold` (a mapping of the segment). The first batch may start before the asked offset.
+struct ReadResult {
+  std::vector<std::span<const std::byte>> batches;
+  std::vector<std::shared_ptr<const void>> hold;
+  Offset next_offset = 0;  // where to read on
+  Offset end_offset = 0;   // of the partition, at the time of the read
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  // kAlreadyExists with the same name; kInvalid for a bad name or partition count.
+  virtual base::Result<> create_topic(const TopicConfig& config) = 0;
+  virtual base::Result<> delete_topic(const std::string& topic) = 0;
+  virtual base::Result<TopicInfo> topic(const std::string& topic) const = 0;  // kNotFound
+  virtual std::vector<TopicInfo> topics() const = 0;
+
+  // Takes one batch (record_batch.h); its base offset is patched in place in the log's own copy, its
+  // CRC is checked first (kCorrupt). Idempotent when it carries a producer id: the last five batches
+  // of each producer are remembered over restarts and answered as duplicates; a gap in the sequence
+  // is kInvalid. kUnavailable when more than the bounded queue waits (backpressure): try later.
+  // A full disk is kUnavailable with that mend; nothing of the batch is kept.
+  virtual void append(const TopicPartition& partition, std::vector<std::byte> batch, AppendDone done) = 0;
+  // The same, waiting.
+  base::Result<AppendResult> append_and_wait(const TopicPartition& partition, std::vector<std::byte> batch);
+
+  // At most about `bytes_max` (at least one batch). Empty at the end. kNotFound for an unknown
+  // partition, kInvalid with the kept range for an offset outside of it, kCorrupt for a batch whose
+  // CRC does not hold.
+  virtual base::Result<ReadResult> read(const TopicPartition& partition, Offset offset,
+                                        std::size_t bytes_max) const = 0;
+  // Blocks until one of these partitions has data at its offset, or until the time is over.
+  virtual bool wait_for_data(const std::vector<std::pair<TopicPartition, Offset>>& positions,
+                             std::int64_t timeout_us) const = 0;
+  // The first offset whose batch's greatest timestamp is at or after `time_us`; the end if none.
+  virtual base::Result<Offset> offset_at_time(const TopicPartition& partition,
+                                              base::TimestampUs time_us) const = 0;
+
+  // Offsets by consumer group, durable when it returns.
+  virtual base::Result<> commit_offsets(const std::string& group,
+                                        const std::map<TopicPartition, Offset>& offsets) = 0;
+  virtual base::Result<std::map<TopicPartition, Offset>> committed_offsets(const std::string& group) const = 0;
+  // The last sequence a producer wrote to a partition; nullopt when it never did.
+  virtual std::optional<std::int32_t> last_sequence(const TopicPartition& partition,
+                                                    std::int64_t producer_id) const = 0;
+
+  // Drops whole segments past retention; returns how many.
+  virtual base::Result<int> enforce_retention(base::TimestampUs now_us) = 0;
+};
+
+struct EmbeddedLogOptions {
+  base::Path directory;
+  std::size_t queued_bytes_max = 256UL << 20;
+};
+
+// Opens (recovering: a torn tail is cut, everything acknowledged is kept; a bad batch that is
+// followed by good ones is corruption and refused by place) or creates the log in the folder.
+base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk, const base::Clock& clock,
+                                                          const EmbeddedLogOptions& options);
+
+}  // namespace log

@@ -1,0 +1,95 @@
+// Kafka's record batch v2: the 61-byte header and varint-coded records.
+// Source: Apache Kafka, "Message format", RecordBatch (magic 2).
+//
+//   base_offset i64 @0 | length i32 @8 (from byte 12) | leader_epoch i32 @12 | magic i8 @16 |
+//   crc u32 @17 (CRC32C of byte 21 to the end) | attributes i16 @21 | last_offset_delta i32 @23 |
+//   base_timestamp_ms i64 @27 | max_timestamp_ms i64 @35 | producer_id i64 @43 |
+//   producer_epoch i16 @51 | base_sequence i32 @53 | record_count i32 @57 | records @61
+// All big-endian. Pure: bytes in, values out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace log {
+
+inline constexpr std::size_t kBatchHeaderSize = 61;
+inline constexpr std::size_t kBatchSizeMax = 64UL << 20;
+
+struct BatchHeader {
+  std::int64_t base_offset = 0;
+  std::int32_t length = 0;
+  std::int32_t leader_epoch = -1;
+  std::int8_t magic = 2;
+  std::uint32_t crc = 0;
+  std::int16_t attributes = 0;  // bits 0-2 codec, 3 log append time, 4 transactional, 5 control
+  std::int32_t last_offset_delta = 0;
+  std::int64_t base_timestamp_ms = 0;
+  std::int64_t max_timestamp_ms = 0;
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+  std::int32_t base_sequence = -1;
+  std::int32_t record_count = 0;
+
+  std::size_t size() const { return static_cast<std::size_t>(length) + 12; }
+  std::int64_t last_offset() const { return base_offset + last_offset_delta; }
+};
+
+struct HeaderView {
+  std::string_view key;
+  std::string_view value;
+};
+
+struct RecordView {
+  std::int64_t offset = 0;
+  std::int64_t timestamp_ms = 0;
+  std::optional<std::string_view> key;
+  std::string_view value;
+  std::vector<HeaderView> headers;
+};
+
+// The header at the front of `data`; kCorrupt when it is cut short or impossible. No CRC check.
+base::Result<BatchHeader> read_header(std::span<const std::byte> data);
+// Header, length, record count and CRC of exactly one batch.
+base::Result<BatchHeader> check_batch(std::span<const std::byte> batch);
+// Calls `each` for every record (uncompressed batches; another codec is kUnsupported for now). The
+// RecordView is reused between calls: views point into `batch`.
+template <class F>
+base::Result<> for_each_record(std::span<const std::byte> batch, F&& each);
+
+// Builds one batch. Keys and values are copied at add().
+class BatchBuilder {
+ public:
+  BatchBuilder() = default;
+  void add(std::optional<std::string_view> key, std::string_view value, std::int64_t timestamp_ms,
+           std::span<const HeaderView> headers = {});
+  void set_producer(std::int64_t id, std::int16_t epoch, std::int32_t base_sequence);
+  int records() const { return count_; }
+  std::size_t bytes() const { return kBatchHeaderSize + records_.size(); }
+  // The finished batch, CRC set; the builder is empty again.
+  std::vector<std::byte> finish();
+
+ private:
+  std::vector<std::byte> records_;
+  int count_ = 0;
+  std::int64_t base_timestamp_ms_ = 0;
+  std::int64_t max_timestamp_ms_ = 0;
+  std::int64_t producer_id_ = -1;
+  std::int16_t producer_epoch_ = -1;
+  std::int32_t base_sequence_ = -1;
+};
+
+// Sets base offset and leader epoch in place; neither is under the CRC.
+void set_base_offset(std::span<std::byte> batch, std::int64_t base_offset);
+
+// Kafka's default partitioner for keys: positive murmur2 modulo the partition count.
+std::int32_t partition_of_key(std::string_view key, int partitions);
+
+}  // namespace log
+
+#include "log/record_batch_inl.h"

@@ -1,0 +1,63 @@
+// What the listeners serve: the one border between server/ and the platform that `waybill up` wires
+// together (cli/platform.cpp).
+//
+// Threads: any; calls may block on disk, so listeners make them off the network thread, except
+// fleet() and metrics.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+#include "log/event_log.h"
+#include "ops/fleet.h"
+#include "schema/topic_schema.h"
+#include "sql/database.h"
+
+namespace server {
+
+// One client's SQL session over the lake: reading only.
+class SqlSession {
+ public:
+  virtual ~SqlSession() = default;
+  virtual base::Result<std::unique_ptr<sql::Result>> query(const std::string& sql) = 0;
+  virtual base::Result<std::unique_ptr<sql::Statement>> prepare(const std::string& sql) = 0;
+  virtual base::Result<std::vector<sql::Connection::Part>> split(const std::string& sql) = 0;
+  virtual void interrupt() = 0;  // from another thread
+};
+
+struct DeadLetterFilter {
+  std::vector<std::string> ids;
+  std::string model;
+  std::string reason;  // part of the reason
+  std::size_t limit = 100;
+};
+
+class Platform {
+ public:
+  virtual ~Platform() = default;
+  virtual log::EventLog& log() = 0;
+  virtual const std::vector<schema::TopicSchema>& topics() const = 0;
+  virtual ops::Fleet* fleet() = 0;  // null when the project has none
+  virtual base::Result<std::unique_ptr<SqlSession>> open_sql() = 0;
+
+  virtual std::vector<std::string> lookups() const = 0;
+  // The row as a JSON object; nullopt when there is none; kNotFound for an unknown look-up.
+  virtual base::Result<std::optional<nlohmann::json>> lookup(const std::string& name, const std::string& id) = 0;
+
+  // Shapes as in docs/http-api.md.
+  virtual nlohmann::json status() = 0;
+  virtual base::Result<nlohmann::json> runs(std::size_t limit, const std::string& model) = 0;
+  virtual base::Result<nlohmann::json> audit() = 0;
+  virtual base::Result<nlohmann::json> dead_letters(const DeadLetterFilter& filter) = 0;
+  virtual base::Result<nlohmann::json> redrive(const DeadLetterFilter& filter) = 0;
+  virtual base::Result<nlohmann::json> run_model(const std::string& name) = 0;
+  virtual nlohmann::json alerts() = 0;
+  virtual base::Result<nlohmann::json> dashboard(const std::string& name) = 0;
+};
+
+}  // namespace server

@@ -1,0 +1,45 @@
+// Objects by key: the border between the lake and where its bytes lie (local disk now, S3 next).
+//
+// Threads: any. Keys are relative, '/'-separated, UTF-8, without "." or ".." parts (kInvalid).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/result.h"
+
+namespace storage {
+
+struct ObjectInfo {
+  std::string key;
+  std::uint64_t size = 0;
+  base::TimestampUs modified_us = 0;
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  virtual base::Result<std::string> get(const std::string& key) = 0;  // kNotFound
+  // Durable when it returns. Replaces.
+  virtual base::Result<> put(const std::string& key, std::string_view data) = 0;
+  // Durable when it returns; kAlreadyExists when the key exists: the atomic create of a Delta commit.
+  virtual base::Result<> put_if_absent(const std::string& key, std::string_view data) = 0;
+  virtual base::Result<> remove(const std::string& key) = 0;  // absent is fine
+  virtual base::Result<ObjectInfo> head(const std::string& key) = 0;  // kNotFound
+  // Keys that start with `prefix` and are greater than `start_after`, sorted. Depth first.
+  virtual base::Result<std::vector<ObjectInfo>> list(const std::string& prefix,
+                                                     const std::string& start_after = "") = 0;
+  // What DuckDB reads and writes for this key: a local path, later an s3:// URL.
+  virtual std::string url(const std::string& key) const = 0;
+  // Makes files that DuckDB wrote under these keys durable (fsync of file and folder); no-op on S3.
+  virtual base::Result<> sync(const std::vector<std::string>& keys) = 0;
+};
+
+// All keys below `root`. Creates `root`.
+base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root);
+
+}  // namespace storage
