@@ -3,7 +3,7 @@
 // The bytes of a batch are Kafka's record batch v2 (log/record_batch.h), on disk and in memory, so
 // that a Kafka client's batch is stored and served as it came. This interface is implemented by the
 // embedded log (segment files) and, later, by real Kafka.
-// Threads: any.
+// Threads: any. The namespace is eventlog because <math.h> owns the global name log.
 // Invariant: an append that was acknowledged is on disk (fdatasync) before the acknowledgement. A
 // failed sync stops the process (base::stop_process) and is never retried.
 #pragma once
@@ -21,7 +21,7 @@
 #include "base/file_system.h"
 #include "base/result.h"
 
-namespace log {
+namespace eventlog {
 
 using Offset = std::int64_t;
 using Partition = std::int32_t;
@@ -117,4 +117,4 @@ struct EmbeddedLogOptions {
 base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk, const base::Clock& clock,
                                                           const EmbeddedLogOptions& options);
 
-}  // namespace log
+}  // namespace eventlog

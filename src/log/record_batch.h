@@ -16,7 +16,7 @@
 
 #include "base/result.h"
 
-namespace log {
+namespace eventlog {
 
 inline constexpr std::size_t kBatchHeaderSize = 61;
 inline constexpr std::size_t kBatchSizeMax = 64UL << 20;
@@ -90,6 +90,6 @@ void set_base_offset(std::span<std::byte> batch, std::int64_t base_offset);
 // Kafka's default partitioner for keys: positive murmur2 modulo the partition count.
 std::int32_t partition_of_key(std::string_view key, int partitions);
 
-}  // namespace log
+}  // namespace eventlog
 
 #include "log/record_batch_inl.h"

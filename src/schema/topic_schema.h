@@ -42,7 +42,7 @@ struct FileDrop {
 };
 
 struct TopicSchema {
-  log::TopicConfig topic;
+  eventlog::TopicConfig topic;
   std::string key;  // empty: no key
   Format format = Format::kJson;
   OnBad on_bad = OnBad::kReject;

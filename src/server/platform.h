@@ -40,7 +40,7 @@ struct DeadLetterFilter {
 class Platform {
  public:
   virtual ~Platform() = default;
-  virtual log::EventLog& log() = 0;
+  virtual eventlog::EventLog& log() = 0;
   virtual const std::vector<schema::TopicSchema>& topics() const = 0;
   virtual ops::Fleet* fleet() = 0;  // null when the project has none
   virtual base::Result<std::unique_ptr<SqlSession>> open_sql() = 0;
