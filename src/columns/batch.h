@@ -47,6 +47,9 @@ struct Schema {
   std::optional<std::size_t> find(std::string_view name) const;
 };
 
+// Text of one column in one batch; more is a bug of the caller, who makes smaller batches.
+inline constexpr std::size_t kColumnTextBytesMax = UINT32_MAX;
+
 // One column. Fixed-width values stand in `fixed` as their 8-byte form (booleans 0/1, dates and
 // int32 sign-extended, doubles by bit_cast), text and bytes in `bytes` between offsets[i] and
 // offsets[i + 1]. `valid[i]` is 0 for null; a null has a zero value or an empty text.
@@ -69,6 +72,7 @@ class Column {
   void append_double(double value);
   void append_text(std::string_view value) {
     bytes_.append(value);
+    if (bytes_.size() > kColumnTextBytesMax) [[unlikely]] text_overflow();
     offsets_.push_back(static_cast<std::uint32_t>(bytes_.size()));
     valid_.push_back(1);
   }
@@ -82,13 +86,16 @@ class Column {
 
   const std::vector<std::int64_t>& fixed() const { return fixed_; }
   const std::vector<std::uint8_t>& valid() const { return valid_; }
+  std::size_t text_bytes() const { return bytes_.size(); }
   // Drops rows from the end.
   void truncate(std::size_t rows);
 
  private:
+  [[noreturn]] static void text_overflow();
+
   Type type_;
   std::vector<std::int64_t> fixed_;
-  std::string bytes_;  // at most 4 GiB a batch
+  std::string bytes_;  // at most kColumnTextBytesMax
   std::vector<std::uint32_t> offsets_;
   std::vector<std::uint8_t> valid_;
 };

@@ -44,13 +44,16 @@ std::unique_ptr<Decoder> csv_decoder(Schema schema, std::vector<std::string> csv
                                      char separator = ',');
 
 // Splits CSV text into records by RFC 4180 (quoted line breaks kept together). A quote that is
-// never closed ends its record at the end of the line and is reported by csv_decoder.
+// never closed ends its record at the end of the line and is reported by csv_decoder. Empty lines
+// are no records; a byte order mark at the start is left out.
 struct CsvRecord {
   std::string_view text;  // without the line break
   std::int64_t line = 0;  // of its first byte, from 1
 };
-std::vector<CsvRecord> split_csv(std::string_view data, std::int64_t first_line = 1);
-// The fields of one record, unquoted. kInvalid for a broken quote.
+std::vector<CsvRecord> split_csv(std::string_view data, std::int64_t first_line = 1,
+                                 char separator = ',');
+// The fields of one record, unquoted. kInvalid for a broken quote. A quote inside an unquoted field
+// stands for itself.
 base::Result<std::vector<std::string>> csv_fields(std::string_view record, char separator = ',');
 
 }  // namespace columns
