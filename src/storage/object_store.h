@@ -35,11 +35,17 @@ class ObjectStore {
                                                      const std::string& start_after = "") = 0;
   // What DuckDB reads and writes for this key: a local path, later an s3:// URL.
   virtual std::string url(const std::string& key) const = 0;
+  // Makes url(key) writable for DuckDB: creates its folder, durably; no-op on S3.
+  virtual base::Result<> prepare(const std::string& key) = 0;
   // Makes files that DuckDB wrote under these keys durable (fsync of file and folder); no-op on S3.
+  // kIo: the bytes may be lost although they can be read. The caller must not commit these files
+  // and must not ask again; it may write the rows anew under other keys.
   virtual base::Result<> sync(const std::vector<std::string>& keys) = 0;
 };
 
-// All keys below `root`. Creates `root`.
+// All keys below `root`. Creates `root`. Names that start with '.' and end in ".tmp" are unfinished
+// writes and are not listed. A put_if_absent whose name is already visible when the folder cannot be
+// synced stops the process: others may build on an object that a crash would take back.
 base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root);
 
 }  // namespace storage

@@ -1,0 +1,231 @@
+// The object store on a local disk: a key is a path below the root.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <set>
+#include <system_error>
+
+#include "base/logging.h"
+#include "storage/object_store.h"
+
+namespace storage {
+namespace {
+
+using base::Code;
+using base::Path;
+using base::Result;
+
+constexpr std::size_t kKeyBytesMax = 4096;
+
+Result<> check_key(const std::string& key) {
+  const auto refuse = [&](std::string_view why) {
+    return base::fail_with(Code::kInvalid, fmt::format("the object key \"{}\" {}", key, why),
+                           "use a relative path such as silver/scans/part-1.parquet");
+  };
+  if (key.empty()) return refuse("is empty");
+  if (key.size() > kKeyBytesMax) return refuse("is too long");
+  if (key.front() == '/') return refuse("is absolute");
+  if (key.find('\0') != std::string::npos) return refuse("has a zero byte");
+  std::size_t start = 0;
+  while (start <= key.size()) {
+    const std::size_t end = std::min(key.find('/', start), key.size());
+    const std::string_view part = std::string_view(key).substr(start, end - start);
+    if (part.empty()) return refuse("has an empty part");
+    if (part == "." || part == "..") return refuse("has a \".\" or \"..\" part");
+    start = end + 1;
+  }
+  return {};
+}
+
+bool is_unfinished(std::string_view name) {
+  return name.starts_with('.') && name.ends_with(".tmp");
+}
+
+base::TimestampUs modified_us(const struct stat& status) {
+  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * base::kUsPerSecond +
+         status.st_mtim.tv_nsec / 1000;
+}
+
+class LocalStore final : public ObjectStore {
+ public:
+  LocalStore(base::FileSystem& disk, Path root) : disk_(disk), root_(std::move(root)) {}
+
+  Result<std::string> get(const std::string& key) override {
+    TRY(check_key(key));
+    return base::read_file(disk_, root_ / key);
+  }
+
+  Result<> put(const std::string& key, std::string_view data) override {
+    const Path temporary = TRY(write_temporary(key, data));
+    if (auto renamed = disk_.rename(temporary, root_ / key); !renamed) {
+      static_cast<void>(disk_.remove(temporary));
+      return renamed;
+    }
+    return disk_.sync_directory((root_ / key).parent_path());
+  }
+
+  Result<> put_if_absent(const std::string& key, std::string_view data) override {
+    TRY(check_key(key));
+    if (head(key)) return base::fail(Code::kAlreadyExists, "the object {} exists", key);
+    const Path temporary = TRY(write_temporary(key, data));
+    if (auto renamed = disk_.rename_no_replace(temporary, root_ / key); !renamed) {
+      static_cast<void>(disk_.remove(temporary));
+      return renamed;
+    }
+    if (auto synced = disk_.sync_directory((root_ / key).parent_path()); !synced) {
+      base::stop_process(
+          fmt::format("{} is visible but not durable: {}", key, synced.error().to_string()));
+    }
+    return {};
+  }
+
+  Result<> remove(const std::string& key) override {
+    TRY(check_key(key));
+    auto removed = disk_.remove(root_ / key);
+    if (!removed && removed.error().code == Code::kNotFound) return {};
+    return removed;
+  }
+
+  Result<ObjectInfo> head(const std::string& key) override {
+    TRY(check_key(key));
+    struct stat status{};
+    const Path path = root_ / key;
+    if (::stat(path.c_str(), &status) != 0) {
+      const int number = errno;
+      if (number == ENOENT || number == ENOTDIR) {
+        return base::fail(Code::kNotFound, "there is no object {}", key);
+      }
+      return base::fail(Code::kIo, "cannot stat {}: {}", path.string(),
+                        std::generic_category().message(number));
+    }
+    if (S_ISDIR(status.st_mode)) return base::fail(Code::kNotFound, "{} is a folder", key);
+    return ObjectInfo{.key = key,
+                      .size = static_cast<std::uint64_t>(status.st_size),
+                      .modified_us = modified_us(status)};
+  }
+
+  Result<std::vector<ObjectInfo>> list(const std::string& prefix,
+                                       const std::string& start_after) override {
+    const std::size_t slash = prefix.rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : prefix.substr(0, slash);
+    if (!folder.empty()) TRY(check_key(folder));
+    std::vector<ObjectInfo> found;
+    TRY(list_folder(folder, prefix, start_after, found));
+    std::sort(found.begin(), found.end(),
+              [](const ObjectInfo& a, const ObjectInfo& b) { return a.key < b.key; });
+    return found;
+  }
+
+  std::string url(const std::string& key) const override { return (root_ / key).string(); }
+
+  Result<> prepare(const std::string& key) override {
+    TRY(check_key(key));
+    return ensure_folder((root_ / key).parent_path());
+  }
+
+  Result<> sync(const std::vector<std::string>& keys) override {
+    std::set<Path> folders;
+    for (const std::string& key : keys) {
+      TRY(check_key(key));
+      const auto file = TRY(disk_.open(root_ / key, false));
+      TRY(file->sync());
+      folders.insert((root_ / key).parent_path());
+    }
+    for (const Path& folder : folders) TRY(disk_.sync_directory(folder));
+    return {};
+  }
+
+ private:
+  // Creates the folder and those above it, each durable by a sync of the one that holds it. Folders
+  // that this process has seen are not synced again.
+  Result<> ensure_folder(const Path& folder) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (durable_folders_.contains(folder)) return {};
+    }
+    if (folder != root_) TRY(ensure_folder(folder.parent_path()));
+    TRY(disk_.create_directories(folder));
+    if (folder.has_parent_path()) TRY(disk_.sync_directory(folder.parent_path()));
+    const std::scoped_lock lock(mutex_);
+    durable_folders_.insert(folder);
+    return {};
+  }
+
+  Result<Path> write_temporary(const std::string& key, std::string_view data) {
+    TRY(check_key(key));
+    auto written = try_write_temporary(key, data);
+    if (!written && written.error().code == Code::kNotFound) {
+      // Somebody removed the folder since this process created it.
+      const std::scoped_lock lock(mutex_);
+      durable_folders_.clear();
+    } else {
+      return written;
+    }
+    return try_write_temporary(key, data);
+  }
+
+  Result<Path> try_write_temporary(const std::string& key, std::string_view data) {
+    static std::atomic<std::uint64_t> counter{0};
+    const Path path = root_ / key;
+    TRY(ensure_folder(path.parent_path()));
+    Path temporary = path.parent_path() / fmt::format(".{}.{}.{}.tmp", path.filename().string(),
+                                                      ::getpid(), counter.fetch_add(1));
+    auto file = TRY(disk_.open(temporary, true));
+    const auto write = [&]() -> Result<> {
+      TRY(file->truncate(0));
+      TRY(file->write_at(0, std::as_bytes(std::span(data.data(), data.size()))));
+      return file->sync();
+    };
+    if (auto done = write(); !done) {
+      static_cast<void>(disk_.remove(temporary));
+      return std::unexpected(std::move(done).error());
+    }
+    return temporary;
+  }
+
+  Result<> list_folder(const std::string& folder, const std::string& prefix,
+                       const std::string& start_after, std::vector<ObjectInfo>& found) {
+    const Path path = folder.empty() ? root_ : root_ / folder;
+    const auto names = TRY(disk_.list(path));
+    for (const std::string& name : names) {
+      if (is_unfinished(name)) continue;
+      std::string key = folder.empty() ? name : folder + "/" + name;
+      const bool below = key.starts_with(prefix);
+      // A folder whose name is a prefix of the prefix's last part cannot hold matching keys.
+      if (!below && !prefix.starts_with(key + "/")) continue;
+      // Every key below a folder that sorts before start_after and is no prefix of it does, too.
+      if (key <= start_after && !start_after.starts_with(key)) continue;
+      struct stat status{};
+      if (::stat((path / name).c_str(), &status) != 0) continue;  // removed meanwhile
+      if (S_ISDIR(status.st_mode)) {
+        TRY(list_folder(key, prefix, start_after, found));
+      } else if (below && key > start_after) {
+        found.push_back({.key = std::move(key),
+                         .size = static_cast<std::uint64_t>(status.st_size),
+                         .modified_us = modified_us(status)});
+      }
+    }
+    return {};
+  }
+
+  base::FileSystem& disk_;
+  const Path root_;
+  std::mutex mutex_;
+  std::set<Path> durable_folders_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root) {
+  root = std::filesystem::absolute(root).lexically_normal();
+  if (!root.has_filename()) root = root.parent_path();
+  TRY(disk.create_directories(root));
+  TRY(disk.sync_directory(root.parent_path()));
+  return std::make_unique<LocalStore>(disk, std::move(root));
+}
+
+}  // namespace storage
