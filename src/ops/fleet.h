@@ -1,5 +1,5 @@
-// The live fleet: the newest position of every truck, fed straight from the log (not from the lake),
-// so that a truck is on screen within milliseconds whatever the lake is doing.
+// The live fleet: the newest position of every truck, fed straight from the log (not from the
+// lake), so that a truck is on screen within milliseconds whatever the lake is doing.
 //
 // Which topic and fields mean what is the project's `fleet:` in waybill.yaml; nothing is built in.
 // Threads: update from one thread; everything else from any.
@@ -38,9 +38,9 @@ using Handle = std::uint32_t;  // dense, from 0, stable while the process lives
 
 struct TruckState {
   base::TimestampUs event_time_us = 0;
-  std::uint32_t x = 0;  // Web Mercator, 0 … 2^32 - 1 from west
-  std::uint32_t y = 0;  // from north
-  std::uint16_t speed_dkmh = 0;  // 0.1 km/h
+  std::uint32_t x = 0;              // Web Mercator, 0 … 2^32 - 1 from west
+  std::uint32_t y = 0;              // from north
+  std::uint16_t speed_dkmh = 0;     // 0.1 km/h
   std::uint8_t heading_half = 255;  // degrees / 2; 255 unknown
   std::uint8_t status = 0;          // index into statuses()
 };
@@ -57,11 +57,13 @@ double mercator_lat(std::uint32_t y);
 class Fleet {
  public:
   explicit Fleet(FleetSpec spec);
+  Fleet(FleetSpec spec, const base::Clock& clock);
   ~Fleet();
   const FleetSpec& spec() const;
 
-  // Rows of the topic (decoded by its schema). Older than what is known, without id or place, or
-  // outside the world: skipped and counted by reason in waybill_fleet_positions_total.
+  // Rows of the topic (decoded by its schema). Older than what is known, without id or place,
+  // outside the world, or more than a day ahead of the clock (it would hide all that follows):
+  // skipped and counted by reason in waybill_fleet_positions_total.
   void update(const columns::Batch& batch);
 
   std::size_t size() const;
@@ -70,8 +72,9 @@ class Fleet {
   std::string name(Handle handle) const;
   std::vector<std::string> statuses() const;
 
-  // What one viewer has seen: gives the changes since, at most one copy of each truck. `budget`: when
-  // more are in view, cells instead of trucks.
+  // What one viewer has seen: gives the changes since, at most one copy of each truck. `budget`:
+  // when more are in view, cells instead of trucks. A view is used by one thread at a time and ends
+  // before its fleet.
   class View {
    public:
     virtual ~View() = default;
