@@ -21,10 +21,11 @@ struct Parts {
 
 base::Result<Parts> split_header(const std::string& text, const std::string& file) {
   const auto no_header = [&](int line) {
-    return std::unexpected(base::Error{.code = base::Code::kInvalid,
-                                       .message = "a model starts with a header between two '---' lines",
-                                       .mend = "put '---', the header, '---' above the SELECT"}
-                               .at(file, line));
+    return std::unexpected(
+        base::Error{.code = base::Code::kInvalid,
+                    .message = "a model starts with a header between two '---' lines",
+                    .mend = "put '---', the header, '---' above the SELECT"}
+            .at(file, line));
   };
   if (!text.starts_with("---\n")) return no_header(1);
   const std::size_t end = text.find("\n---\n", 3);
@@ -32,8 +33,11 @@ base::Result<Parts> split_header(const std::string& text, const std::string& fil
   Parts parts;
   parts.header = text.substr(4, end + 1 - 4);
   parts.sql = text.substr(end + 5);
-  parts.sql_line = static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end + 5), '\n')) + 1;
-  while (!parts.sql.empty() && (parts.sql.back() == '\n' || parts.sql.back() == ' ' || parts.sql.back() == ';')) {
+  parts.sql_line = static_cast<int>(std::count(
+                       text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end + 5), '\n')) +
+                   1;
+  while (!parts.sql.empty() &&
+         (parts.sql.back() == '\n' || parts.sql.back() == ' ' || parts.sql.back() == ';')) {
     parts.sql.pop_back();
   }
   return parts;
@@ -46,7 +50,8 @@ base::Result<> parse_mode(const base::Yaml& header, Model& model) {
   std::smatch match;
   if (std::regex_match(mode, match, kDaily)) {
     model.mode = Mode::kDaily;
-    model.schedule = {std::stoi(match[1]), std::stoi(match[2]), match[3].matched ? match[3].str() : "UTC"};
+    model.schedule = {std::stoi(match[1]), std::stoi(match[2]),
+                      match[3].matched ? match[3].str() : "UTC"};
     if (model.schedule.hour < 24 && model.schedule.minute < 60) return {};
   }
   return TRY(header.child("mode"))
@@ -65,9 +70,9 @@ base::Result<> check_table(const base::Yaml& header, const Model& model) {
 }  // namespace
 
 std::string Model::fingerprint() const {
-  const std::string all = fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", table, version, static_cast<int>(mode), time,
-                                      watermark_us, fmt::join(key, ","), fmt::join(partition, ","), ttl_us,
-                                      quality, sql);
+  const std::string all = fmt::format(
+      "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", table, version, static_cast<int>(mode), time, watermark_us,
+      fmt::join(key, ","), fmt::join(partition, ","), ttl_us, quality, sql);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(all.data()), all.size(), digest.data());
   std::string hex;
@@ -78,8 +83,8 @@ std::string Model::fingerprint() const {
 base::Result<Model> parse_model(const std::string& text, const std::string& file) {
   Parts parts = TRY(split_header(text, file));
   const base::Yaml header = TRY(base::Yaml::parse(parts.header, file, 2));
-  TRY(header.only({"table", "version", "mode", "time", "watermark", "key", "partition", "ttl", "quality",
-                   "description"}));
+  TRY(header.only({"table", "version", "mode", "time", "watermark", "key", "partition", "ttl",
+                   "quality", "description"}));
   Model model;
   model.file = file;
   model.table = TRY(header.text("table"));
@@ -95,7 +100,8 @@ base::Result<Model> parse_model(const std::string& text, const std::string& file
   model.description = TRY(header.text_or("description", ""));
   model.sql = std::move(parts.sql);
   model.sql_line = parts.sql_line;
-  if (model.sql.empty()) return header.fail_here("the model has no SELECT", "write one below the header");
+  if (model.sql.empty())
+    return header.fail_here("the model has no SELECT", "write one below the header");
   return model;
 }
 
@@ -105,18 +111,21 @@ base::Result<std::vector<Model>> load_models(const base::Path& project) {
     const base::Path folder = project / "models" / layer;
     for (const std::string& name : TRY(base::posix_file_system().list(folder))) {
       if (!name.ends_with(".sql")) continue;
-      const std::string text = TRY(base::read_file(base::posix_file_system(), folder / name, 1UL << 20));
+      const std::string text =
+          TRY(base::read_file(base::posix_file_system(), folder / name, 1UL << 20));
       models.push_back(TRY(parse_model(text, (folder / name).string())));
     }
   }
-  std::sort(models.begin(), models.end(), [](const Model& a, const Model& b) { return a.table < b.table; });
+  std::sort(models.begin(), models.end(),
+            [](const Model& a, const Model& b) { return a.table < b.table; });
   for (std::size_t i = 1; i < models.size(); ++i) {
     if (models[i].table != models[i - 1].table) continue;
-    return std::unexpected(base::Error{.code = base::Code::kInvalid,
-                                       .message = fmt::format("{} is written by two models, the other is {}",
-                                                              models[i].table, models[i - 1].file),
-                                       .mend = "rename the table of one of them"}
-                               .at(models[i].file, 1));
+    return std::unexpected(
+        base::Error{.code = base::Code::kInvalid,
+                    .message = fmt::format("{} is written by two models, the other is {}",
+                                           models[i].table, models[i - 1].file),
+                    .mend = "rename the table of one of them"}
+            .at(models[i].file, 1));
   }
   return models;
 }

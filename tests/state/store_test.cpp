@@ -43,7 +43,7 @@ TEST_F(StoreTest, ScansBackwardsFromTheNewest) {
   auto store = Store::open(directory_);
   ASSERT_TRUE(store);
   WriteSet changes;
-  for (std::uint64_t i : {1, 2, 300}) changes.put("run/" + key_number(i), std::to_string(i));
+  for (const std::uint64_t i : {1UL, 2UL, 300UL}) changes.put("run/" + key_number(i), std::to_string(i));
   changes.put("runs", "not under the prefix");
   ASSERT_TRUE((*store)->apply(changes));
   std::vector<std::uint64_t> seen;

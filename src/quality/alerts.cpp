@@ -1,0 +1,76 @@
+#include "quality/alerts.h"
+
+#include <algorithm>
+
+#include "base/logging.h"
+#include "base/metrics.h"
+
+namespace quality {
+
+void Alerts::raise(const std::string& id, const std::string& severity, const std::string& summary,
+                   base::TimestampUs now_us) {
+  const std::scoped_lock lock(mutex_);
+  auto [it, fresh] = alerts_.try_emplace(id, Alert{.id = id,
+                                                   .severity = severity,
+                                                   .summary = summary,
+                                                   .since_us = now_us,
+                                                   .resolved_us = {}});
+  const bool again = !fresh && it->second.resolved_us.has_value();
+  if (again) it->second.since_us = now_us;
+  it->second.severity = severity;
+  it->second.summary = summary;
+  it->second.resolved_us.reset();
+  if (!fresh && !again) return;
+  spdlog::warn("alert {}: {}", id, summary);
+  base::counter("waybill_alerts_total", "Alerts raised.", {{"severity", severity}}).Increment();
+  if (alerts_.size() <= kAlertsMax) return;
+  const auto oldest =
+      std::min_element(alerts_.begin(), alerts_.end(), [](const auto& a, const auto& b) {
+        return std::pair(!a.second.resolved_us.has_value(), a.second.since_us) <
+               std::pair(!b.second.resolved_us.has_value(), b.second.since_us);
+      });
+  alerts_.erase(oldest);
+}
+
+void Alerts::resolve(const std::string& id, base::TimestampUs now_us) {
+  const std::scoped_lock lock(mutex_);
+  const auto it = alerts_.find(id);
+  if (it == alerts_.end() || it->second.resolved_us) return;
+  it->second.resolved_us = now_us;
+  spdlog::info("alert {} is resolved", id);
+}
+
+void Alerts::watch_error_rate(const std::string& id, const std::string& model, std::int64_t bad,
+                              std::int64_t total, base::TimestampUs now_us) {
+  Window window;
+  {
+    const std::scoped_lock lock(mutex_);
+    Window& sum = windows_[id];
+    sum.bad += bad;
+    sum.total += total;
+    if (sum.total < kErrorRowsMin) return;
+    window = std::exchange(sum, {});
+  }
+  const double share = static_cast<double>(window.bad) / static_cast<double>(window.total);
+  if (share <= kErrorShareMax) {
+    resolve(id, now_us);
+    return;
+  }
+  raise(id, "error",
+        fmt::format("{}: {} of {} rows ({:.1f} %) went to the dead letters, above {:.0f} %", model,
+                    window.bad, window.total, share * 100, kErrorShareMax * 100),
+        now_us);
+}
+
+std::vector<Alert> Alerts::list() const {
+  std::vector<Alert> alerts;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [id, alert] : alerts_) alerts.push_back(alert);
+  }
+  std::sort(alerts.begin(), alerts.end(),
+            [](const Alert& a, const Alert& b) { return a.since_us > b.since_us; });
+  return alerts;
+}
+
+}  // namespace quality

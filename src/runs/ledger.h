@@ -1,0 +1,72 @@
+// The ledger of runs: what every run took in and where each row of it went.
+//
+// A run is (model version, input interval, target). Its record is written in the same state change
+// that moves the consumed offsets, so that the ledger and the position never disagree.
+// Threads: values and free functions over a state::Store.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "log/event_log.h"
+#include "state/store.h"
+
+namespace runs {
+
+// Where rows went: in = out + late + dead + the sum of filtered, for each partition and run.
+struct Counts {
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  std::int64_t late = 0;
+  std::int64_t dead = 0;
+  std::map<std::string, std::int64_t> filtered;  // by name: "where", "duplicate"
+
+  bool balanced() const;
+  Counts& operator+=(const Counts& other);
+};
+nlohmann::json to_json(const Counts& counts);
+Counts counts_from_json(const nlohmann::json& json);
+
+struct Interval {  // offsets [from, to) of one partition; or a table's version
+  eventlog::TopicPartition source;
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+};
+
+struct Run {
+  std::string id;     // "gold.hub_throughput/000000000042"
+  std::string model;  // the table it writes
+  int model_version = 0;
+  std::string mode;  // "streaming", "daily"
+  std::string pipeline;
+  std::int64_t epoch = 0;
+  std::vector<Interval> inputs;
+  std::map<eventlog::Partition, Counts>
+      by_partition;                 // of the root topic; daily runs use partition 0
+  std::int64_t table_version = -1;  // -1: this run left the table alone
+  base::TimestampUs started_us = 0;
+  std::int64_t elapsed_us = 0;
+
+  Counts total() const;
+};
+nlohmann::json to_json(const Run& run);  // as GET /v1/runs shows it
+
+// Puts the run and the new sums of its model into the change. `topic` names the root of the chain.
+base::Result<> record_run(const state::Store& store, const std::string& topic, const Run& run,
+                          state::WriteSet& changes);
+// Newest first.
+base::Result<std::vector<nlohmann::json>> list_runs(const state::Store& store, std::size_t limit,
+                                                    const std::string& model);
+
+// The sums of all runs of a model by topic partition.
+struct LedgerLine {
+  std::string model;
+  eventlog::TopicPartition source;
+  Counts counts;
+};
+base::Result<std::vector<LedgerLine>> ledger(const state::Store& store);
+
+}  // namespace runs
