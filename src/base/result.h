@@ -65,17 +65,17 @@ T take(std::expected<T, Error>& result) {
 }  // namespace base
 
 // `auto x = TRY(f());` gives the value or returns the error from the enclosing function.
-#define TRY(...)                                                            \
-  ({                                                                        \
-    auto try_result_ = (__VA_ARGS__);                                       \
-    if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
-    ::base::internal::take(try_result_);                                    \
-  })
+#define TRY(...) BASE_TRY_(__COUNTER__, return, __VA_ARGS__)
 
 // The same inside a coroutine; the awaited call stands alone on the line before.
-#define CO_TRY(...)                                                              \
-  ({                                                                             \
-    auto try_result_ = (__VA_ARGS__);                                            \
-    if (!try_result_) co_return std::unexpected(std::move(try_result_).error()); \
-    ::base::internal::take(try_result_);                                         \
+#define CO_TRY(...) BASE_TRY_(__COUNTER__, co_return, __VA_ARGS__)
+
+// The counter keeps the names of nested uses apart.
+#define BASE_TRY_(counter, leave, ...) BASE_TRY_PASTE_(counter, leave, __VA_ARGS__)
+#define BASE_TRY_PASTE_(counter, leave, ...) BASE_TRY_BODY_(try_result_##counter, leave, __VA_ARGS__)
+#define BASE_TRY_BODY_(name, leave, ...)                            \
+  ({                                                                \
+    auto name = (__VA_ARGS__);                                      \
+    if (!name) leave std::unexpected(std::move(name).error());      \
+    ::base::internal::take(name);                                   \
   })
