@@ -1,0 +1,111 @@
+#include "sql/connection.h"
+
+#include <charconv>
+
+#include "sql/chunk.h"
+#include "sql/error.h"
+#include "sql/result.h"
+#include "sql/statement.h"
+#include "sql/text.h"
+
+namespace sql {
+namespace {
+
+class DuckConnection final : public Connection {
+ public:
+  DuckConnection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle)
+      : database_(std::move(database)), handle_(std::make_shared<ConnectionHandle>(std::move(handle))) {}
+
+  base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
+    ResultHandle result;
+    if (duckdb_query(handle_->get(), sql.c_str(), result.get()) != DuckDBSuccess) {
+      return fail_duckdb(code_of(duckdb_result_error_type(result.get())), duckdb_result_error(result.get()));
+    }
+    return make_result(database_, std::move(result));
+  }
+
+  base::Result<std::unique_ptr<Statement>> prepare(const std::string& sql) override {
+    return prepare_statement(database_, handle_, sql);
+  }
+
+  base::Result<std::vector<Part>> split(const std::string& sql) override {
+    ExtractedHandle extracted;
+    if (duckdb_extract_statements(handle_->get(), sql.c_str(), extracted.out()) == 0) {
+      const char* message = duckdb_extract_statements_error(extracted.get());
+      if (message != nullptr) return fail_duckdb(code_of_message(message), message);
+    }
+    std::vector<Part> parts;
+    for (std::string& text : split_statements(sql)) {
+      // Binding may fail where the parser does not, for a table that a statement before it makes.
+      const auto statement = prepare(text);
+      const StatementKind kind = statement ? (*statement)->kind() : words_kind(text);
+      parts.push_back({std::move(text), kind});
+    }
+    return parts;
+  }
+
+  base::Result<> put(const std::string& table, const columns::Batch& batch) override {
+    std::string sql = "CREATE OR REPLACE TEMPORARY TABLE " + quote_name(table) + " (";
+    for (std::size_t i = 0; i < batch.schema.fields.size(); ++i) {
+      const columns::Field& field = batch.schema.fields[i];
+      sql += fmt::format("{}{} {}", i == 0 ? "" : ", ", quote_name(field.name), columns::sql_type(field.type));
+    }
+    TRY(execute(sql + ")"));
+    return append_batch(handle_->get(), "temp", "main", table.c_str(), batch);
+  }
+
+  base::Result<> append(const std::string& table, const columns::Batch& batch) override {
+    const std::size_t dot = table.find('.');
+    if (dot == std::string::npos) return append_batch(handle_->get(), nullptr, nullptr, table.c_str(), batch);
+    return append_batch(handle_->get(), nullptr, table.substr(0, dot).c_str(), table.substr(dot + 1).c_str(), batch);
+  }
+
+  base::Result<nlohmann::json> parse(const std::string& sql) override {
+    const std::string text = TRY(call_with_text("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql));
+    nlohmann::json tree = nlohmann::json::parse(text, nullptr, false);
+    if (tree.is_discarded()) return base::fail(base::Code::kCorrupt, "DuckDB's syntax tree is not JSON");
+    if (!tree.value("error", false)) return tree;
+    base::Error error{.code = base::Code::kInvalid, .message = tree.value("error_message", "not SQL")};
+    std::size_t position = 0;
+    const std::string where = tree.value("position", "");
+    const auto read = std::from_chars(where.data(), where.data() + where.size(), position);
+    error.line = where.empty() || read.ec != std::errc{} ? 1 : line_of(sql, position);
+    return std::unexpected(std::move(error));
+  }
+
+  base::Result<std::string> print(const nlohmann::json& tree) override {
+    return call_with_text("SELECT json_deserialize_sql($1::JSON)", tree.dump());
+  }
+
+  void interrupt() override { duckdb_interrupt(handle_->get()); }
+
+ private:
+  static StatementKind words_kind(std::string_view text) {
+    const StatementKind kind = kind_by_words(text);
+    if (kind != StatementKind::kExplain) return kind;
+    const StatementKind inner = explained_kind(text).value_or(StatementKind::kOther);
+    return inner == StatementKind::kSelect ? StatementKind::kExplain : inner;
+  }
+
+  base::Result<std::string> call_with_text(const std::string& sql, const std::string& text) {
+    const auto statement = TRY(prepare(sql));
+    const auto result = TRY(statement->run({text}));
+    return result->text(0, 0);
+  }
+
+  std::shared_ptr<DatabaseHandle> database_;
+  std::shared_ptr<ConnectionHandle> handle_;
+};
+
+}  // namespace
+
+std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle) {
+  return std::make_unique<DuckConnection>(std::move(database), std::move(handle));
+}
+
+base::Result<> Connection::execute(const std::string& sql) {
+  TRY(query(sql));
+  return {};
+}
+
+}  // namespace sql
