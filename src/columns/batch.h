@@ -20,7 +20,7 @@ enum class Type : std::uint8_t {
   kInt32,
   kInt64,
   kFloat64,
-  kString,     // UTF-8
+  kString,  // UTF-8
   kBytes,
   kDate,       // days since 1970-01-01, int32
   kTimestamp,  // microseconds since the epoch, UTC, int64
@@ -72,7 +72,8 @@ class Column {
   void append_double(double value);
   void append_text(std::string_view value) {
     bytes_.append(value);
-    if (bytes_.size() > kColumnTextBytesMax) [[unlikely]] text_overflow();
+    if (bytes_.size() > kColumnTextBytesMax) [[unlikely]]
+      text_overflow();
     offsets_.push_back(static_cast<std::uint32_t>(bytes_.size()));
     valid_.push_back(1);
   }

@@ -71,7 +71,8 @@ base::Result<> decode_fixed(Reader& reader, std::string_view valid, Column& colu
     } else if (valid[row] == 0 && value == 0) {
       column.append_null();
     } else {
-      return base::fail(base::Code::kCorrupt, "batch bytes have an impossible value in row {}", row);
+      return base::fail(base::Code::kCorrupt, "batch bytes have an impossible value in row {}",
+                        row);
     }
   }
   return {};
@@ -102,7 +103,8 @@ base::Result<> decode_text(Reader& reader, std::string_view valid, Column& colum
 base::Result<Schema> decode_schema(Reader& reader) {
   Schema schema;
   const auto count = TRY(reader.number<std::uint32_t>());
-  if (count > kFieldsMax) return base::fail(base::Code::kCorrupt, "batch bytes have {} fields", count);
+  if (count > kFieldsMax)
+    return base::fail(base::Code::kCorrupt, "batch bytes have {} fields", count);
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto type = TRY(reader.number<std::uint8_t>());
     const auto nullable = TRY(reader.number<std::uint8_t>());
@@ -137,7 +139,8 @@ base::Result<Batch> decode(std::string_view data) {
   Reader reader(data);
   const auto version = TRY(reader.number<std::uint8_t>());
   if (version != kVersion) {
-    return base::fail(base::Code::kCorrupt, "batch bytes are of version {}, not {}", version, kVersion);
+    return base::fail(base::Code::kCorrupt, "batch bytes are of version {}, not {}", version,
+                      kVersion);
   }
   Batch batch(TRY(decode_schema(reader)));
   const auto rows = TRY(reader.number<std::uint64_t>());
@@ -153,7 +156,8 @@ base::Result<Batch> decode(std::string_view data) {
       TRY(decode_fixed(reader, valid, column));
     }
   }
-  if (!reader.at_end()) return base::fail(base::Code::kCorrupt, "batch bytes go on after their end");
+  if (!reader.at_end())
+    return base::fail(base::Code::kCorrupt, "batch bytes go on after their end");
   return batch;
 }
 

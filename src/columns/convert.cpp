@@ -9,9 +9,9 @@
 namespace columns {
 namespace {
 
-constexpr std::int64_t kSecondsBelow = 100'000'000'000;      // 10^11
+constexpr std::int64_t kSecondsBelow = 100'000'000'000;           // 10^11
 constexpr std::int64_t kMillisecondsBelow = 100'000'000'000'000;  // 10^14
-constexpr double kInt64End = 9223372036854775808.0;          // 2^63
+constexpr double kInt64End = 9223372036854775808.0;               // 2^63
 
 bool two_digits(const char* at, int most, int& value) {
   const unsigned tens = static_cast<unsigned char>(at[0]) - '0';
@@ -110,7 +110,8 @@ NumberError integer_from_double(double number, Type type, std::int64_t& value) {
   if (!std::isfinite(number) || std::abs(number) >= kInt64End) return NumberError::kOutOfRange;
   if (number != std::trunc(number)) return NumberError::kNotWhole;
   value = static_cast<std::int64_t>(number);
-  if (type == Type::kInt32 && (value < INT32_MIN || value > INT32_MAX)) return NumberError::kOutOfRange;
+  if (type == Type::kInt32 && (value < INT32_MIN || value > INT32_MAX))
+    return NumberError::kOutOfRange;
   return NumberError::kNone;
 }
 
@@ -130,14 +131,22 @@ NumberError integer_from_text(std::string_view text, Type type, std::int64_t& va
 
 std::string_view expected(Type type) {
   switch (type) {
-    case Type::kBoolean: return "true or false";
-    case Type::kInt32: return "a whole number of 32 bits";
-    case Type::kInt64: return "a whole number";
-    case Type::kFloat64: return "a number";
-    case Type::kString: return "a text";
-    case Type::kBytes: return "bytes";
-    case Type::kDate: return "a date (YYYY-MM-DD)";
-    case Type::kTimestamp: return "a timestamp (RFC 3339)";
+    case Type::kBoolean:
+      return "true or false";
+    case Type::kInt32:
+      return "a whole number of 32 bits";
+    case Type::kInt64:
+      return "a whole number";
+    case Type::kFloat64:
+      return "a number";
+    case Type::kString:
+      return "a text";
+    case Type::kBytes:
+      return "bytes";
+    case Type::kDate:
+      return "a date (YYYY-MM-DD)";
+    case Type::kTimestamp:
+      return "a timestamp (RFC 3339)";
   }
   return "";
 }
@@ -168,7 +177,9 @@ bool append_from_text(std::string_view text, TimestampReader& times, Column& col
       whole = truth ? 1 : 0;
       break;
     case Type::kInt32:
-    case Type::kInt64: good = integer_from_text(bare, type, whole) == NumberError::kNone; break;
+    case Type::kInt64:
+      good = integer_from_text(bare, type, whole) == NumberError::kNone;
+      break;
     case Type::kFloat64:
       good = read_double(bare, number);
       if (good) column.append_double(number);
@@ -184,7 +195,8 @@ bool append_from_text(std::string_view text, TimestampReader& times, Column& col
       if (!good && read_double(bare, number)) good = timestamp_from_number(number, whole);
       break;
     case Type::kString:
-    case Type::kBytes: break;
+    case Type::kBytes:
+      break;
   }
   if (!good) {
     column.append_null();

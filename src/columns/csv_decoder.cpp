@@ -60,12 +60,14 @@ class CsvDecoder final : public Decoder {
     }
     if (!reader.reason().empty()) return reader.reason();
     if (count != field_of_column_.size()) {
-      return fmt::format("the record has {} fields, {} are expected", count, field_of_column_.size());
+      return fmt::format("the record has {} fields, {} are expected", count,
+                         field_of_column_.size());
     }
     for (const std::size_t index : absent_) {
       out.columns[index].append_null();
       if (!schema_.fields[index].nullable) {
-        errors.push_back({row, schema_.fields[index].name, "missing, but the field is not nullable"});
+        errors.push_back(
+            {row, schema_.fields[index].name, "missing, but the field is not nullable"});
       }
     }
     return "";
@@ -77,10 +79,12 @@ class CsvDecoder final : public Decoder {
     Column& column = out.columns[index];
     if (text.empty() && (!quoted || !column.is_text())) {
       column.append_null();
-      if (!field.nullable) errors.push_back({row, field.name, "empty, but the field is not nullable"});
+      if (!field.nullable)
+        errors.push_back({row, field.name, "empty, but the field is not nullable"});
       return;
     }
-    if (field.type == Type::kString && !utf8_ && !simdjson::validate_utf8(text.data(), text.size())) {
+    if (field.type == Type::kString && !utf8_ &&
+        !simdjson::validate_utf8(text.data(), text.size())) {
       column.append_null();
       errors.push_back({row, field.name, "the text is not UTF-8"});
       return;

@@ -1,8 +1,8 @@
 // Raw record values to typed columns, by a schema that a person wrote.
 //
-// A bad value never stops a batch: the row keeps what was good, the bad field is null, and a RowError
-// says which row, which field and why. Rows with an error stay in the batch, so that row i of the
-// batch is always record i of the input.
+// A bad value never stops a batch: the row keeps what was good, the bad field is null, and a
+// RowError says which row, which field and why. Rows with an error stay in the batch, so that row i
+// of the batch is always record i of the input.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
-#include <cstring>
-
 #include <simdjson.h>
+
+#include <cstring>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -16,12 +16,18 @@ constexpr std::size_t kNoField = SIZE_MAX;
 
 std::string_view kind_of(ondemand::json_type type) {
   switch (type) {
-    case ondemand::json_type::array: return "an array";
-    case ondemand::json_type::object: return "an object";
-    case ondemand::json_type::number: return "a number";
-    case ondemand::json_type::string: return "a text";
-    case ondemand::json_type::boolean: return "true or false";
-    case ondemand::json_type::null: return "null";
+    case ondemand::json_type::array:
+      return "an array";
+    case ondemand::json_type::object:
+      return "an object";
+    case ondemand::json_type::number:
+      return "a number";
+    case ondemand::json_type::string:
+      return "a text";
+    case ondemand::json_type::boolean:
+      return "true or false";
+    case ondemand::json_type::null:
+      return "null";
   }
   return "something else";
 }
@@ -86,7 +92,8 @@ class JsonDecoder final : public Decoder {
     first_error_ = errors_->size();
     copy_padded(value);
     ondemand::document document;
-    if (const auto error = parser_.iterate(padded_.data(), value.size(), padded_.size()).get(document)) {
+    if (const auto error =
+            parser_.iterate(padded_.data(), value.size(), padded_.size()).get(document)) {
       return malformed(error);
     }
     ondemand::object object;
@@ -128,8 +135,7 @@ class JsonDecoder final : public Decoder {
     if (const auto error = document.type().get(type)) return malformed(error);
     // The text must be JSON all the same, to be called by its type.
     simdjson::dom::element whole;
-    if (const auto error =
-            dom_.parse(padded_.data(), size_, false).get(whole)) {
+    if (const auto error = dom_.parse(padded_.data(), size_, false).get(whole)) {
       return malformed(error);
     }
     return fmt::format("a JSON object is expected, found {}", kind_of(type));
@@ -181,14 +187,20 @@ class JsonDecoder final : public Decoder {
       return simdjson::SUCCESS;
     }
     switch (column.type()) {
-      case Type::kBoolean: return take_boolean(index, type, value);
+      case Type::kBoolean:
+        return take_boolean(index, type, value);
       case Type::kInt32:
-      case Type::kInt64: return take_integer(index, type, value);
-      case Type::kFloat64: return take_double(index, type, value);
+      case Type::kInt64:
+        return take_integer(index, type, value);
+      case Type::kFloat64:
+        return take_double(index, type, value);
       case Type::kString:
-      case Type::kBytes: return take_text(column, type, value);
-      case Type::kDate: return take_date(index, type, value);
-      case Type::kTimestamp: return take_timestamp(index, type, value);
+      case Type::kBytes:
+        return take_text(column, type, value);
+      case Type::kDate:
+        return take_date(index, type, value);
+      case Type::kTimestamp:
+        return take_timestamp(index, type, value);
     }
     return simdjson::SUCCESS;
   }
@@ -215,9 +227,13 @@ class JsonDecoder final : public Decoder {
     const std::string_view token = trim_end(value.raw_json_token());
     if (!is_json_number(token)) return simdjson::NUMBER_ERROR;
     switch (integer_from_text(token, column.type(), whole)) {
-      case NumberError::kNone: column.append_int(whole); return simdjson::SUCCESS;
-      case NumberError::kNotWhole: return bad_number(index, token, "is not a whole number");
-      default: return bad_number(index, token, "is out of range");
+      case NumberError::kNone:
+        column.append_int(whole);
+        return simdjson::SUCCESS;
+      case NumberError::kNotWhole:
+        return bad_number(index, token, "is not a whole number");
+      default:
+        return bad_number(index, token, "is out of range");
     }
   }
 
@@ -295,22 +311,27 @@ class JsonDecoder final : public Decoder {
     Column& column = out_->columns[index];
     column.append_null();
     const bool nested = type == ondemand::json_type::array || type == ondemand::json_type::object;
-    field_error(index, nested ? fmt::format("{} expected, found {}", expected(column.type()), kind_of(type))
-                              : fmt::format("{} expected, found {}", expected(column.type()), shown(found)));
+    field_error(index,
+                nested
+                    ? fmt::format("{} expected, found {}", expected(column.type()), kind_of(type))
+                    : fmt::format("{} expected, found {}", expected(column.type()), shown(found)));
     return simdjson::SUCCESS;
   }
 
   simdjson::error_code bad_text(std::size_t index, std::string_view text) {
     Column& column = out_->columns[index];
     column.append_null();
-    field_error(index, fmt::format("{} expected, found '{}'", expected(column.type()), shown(text)));
+    field_error(index,
+                fmt::format("{} expected, found '{}'", expected(column.type()), shown(text)));
     return simdjson::SUCCESS;
   }
 
-  simdjson::error_code bad_number(std::size_t index, std::string_view token, std::string_view what) {
+  simdjson::error_code bad_number(std::size_t index, std::string_view token,
+                                  std::string_view what) {
     Column& column = out_->columns[index];
     column.append_null();
-    field_error(index, fmt::format("{} expected: {} {}", expected(column.type()), shown(token), what));
+    field_error(index,
+                fmt::format("{} expected: {} {}", expected(column.type()), shown(token), what));
     return simdjson::SUCCESS;
   }
 
@@ -341,8 +362,10 @@ class JsonDecoder final : public Decoder {
         std::string_view text;
         return raw_nested(type, value, text);
       }
-      case ondemand::json_type::string: return value.get_string().error();
-      case ondemand::json_type::boolean: return value.get_bool().error();
+      case ondemand::json_type::string:
+        return value.get_string().error();
+      case ondemand::json_type::boolean:
+        return value.get_bool().error();
       case ondemand::json_type::null: {
         const std::string_view token = trim_end(value.raw_json_token());
         if (token != "null") return simdjson::N_ATOM_ERROR;

@@ -1,8 +1,8 @@
 #include "sql/chunk.h"
 
-#include <cstring>
-
 #include <simdjson.h>
+
+#include <cstring>
 
 #include "sql/error.h"
 
@@ -11,14 +11,22 @@ namespace {
 
 duckdb_type duckdb_type_of(columns::Type type) {
   switch (type) {
-    case columns::Type::kBoolean: return DUCKDB_TYPE_BOOLEAN;
-    case columns::Type::kInt32: return DUCKDB_TYPE_INTEGER;
-    case columns::Type::kInt64: return DUCKDB_TYPE_BIGINT;
-    case columns::Type::kFloat64: return DUCKDB_TYPE_DOUBLE;
-    case columns::Type::kString: return DUCKDB_TYPE_VARCHAR;
-    case columns::Type::kBytes: return DUCKDB_TYPE_BLOB;
-    case columns::Type::kDate: return DUCKDB_TYPE_DATE;
-    case columns::Type::kTimestamp: return DUCKDB_TYPE_TIMESTAMP_TZ;
+    case columns::Type::kBoolean:
+      return DUCKDB_TYPE_BOOLEAN;
+    case columns::Type::kInt32:
+      return DUCKDB_TYPE_INTEGER;
+    case columns::Type::kInt64:
+      return DUCKDB_TYPE_BIGINT;
+    case columns::Type::kFloat64:
+      return DUCKDB_TYPE_DOUBLE;
+    case columns::Type::kString:
+      return DUCKDB_TYPE_VARCHAR;
+    case columns::Type::kBytes:
+      return DUCKDB_TYPE_BLOB;
+    case columns::Type::kDate:
+      return DUCKDB_TYPE_DATE;
+    case columns::Type::kTimestamp:
+      return DUCKDB_TYPE_TIMESTAMP_TZ;
   }
   return DUCKDB_TYPE_INVALID;
 }
@@ -57,7 +65,8 @@ void fill_text(const columns::Column& column, std::size_t from, std::size_t rows
   }
 }
 
-void fill_validity(const columns::Column& column, std::size_t from, std::size_t rows, duckdb_vector vector) {
+void fill_validity(const columns::Column& column, std::size_t from, std::size_t rows,
+                   duckdb_vector vector) {
   const std::uint8_t* valid = column.valid().data() + from;
   if (std::memchr(valid, 0, rows) == nullptr) return;
   duckdb_vector_ensure_validity_writable(vector);
@@ -67,19 +76,26 @@ void fill_validity(const columns::Column& column, std::size_t from, std::size_t 
   }
 }
 
-void fill_vector(const columns::Column& column, std::size_t from, std::size_t rows, duckdb_vector vector) {
+void fill_vector(const columns::Column& column, std::size_t from, std::size_t rows,
+                 duckdb_vector vector) {
   void* data = duckdb_vector_get_data(vector);
   switch (column.type()) {
-    case columns::Type::kBoolean: fill_narrow<bool>(column, from, rows, data); break;
+    case columns::Type::kBoolean:
+      fill_narrow<bool>(column, from, rows, data);
+      break;
     case columns::Type::kInt32:
-    case columns::Type::kDate: fill_narrow<std::int32_t>(column, from, rows, data); break;
+    case columns::Type::kDate:
+      fill_narrow<std::int32_t>(column, from, rows, data);
+      break;
     case columns::Type::kInt64:
     case columns::Type::kFloat64:
     case columns::Type::kTimestamp:
       std::memcpy(data, column.fixed().data() + from, rows * sizeof(std::int64_t));
       break;
     case columns::Type::kString:
-    case columns::Type::kBytes: fill_text(column, from, rows, data); break;
+    case columns::Type::kBytes:
+      fill_text(column, from, rows, data);
+      break;
   }
   fill_validity(column, from, rows, vector);
 }
@@ -96,12 +112,14 @@ base::Result<> append_batch(duckdb_connection connection, const char* catalog, c
                             const char* table, const columns::Batch& batch) {
   for (std::size_t i = 0; i < batch.columns.size(); ++i) {
     if (batch.columns[i].type() != columns::Type::kString || is_utf8(batch.columns[i])) continue;
-    return base::fail_with(base::Code::kInvalid,
-                           fmt::format("column '{}' holds text that is not UTF-8", batch.schema.fields[i].name),
-                           "declare it as bytes");
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("column '{}' holds text that is not UTF-8", batch.schema.fields[i].name),
+        "declare it as bytes");
   }
   AppenderHandle appender;
-  TRY(appended(duckdb_appender_create_ext(connection, catalog, schema, table, appender.out()), appender.get()));
+  TRY(appended(duckdb_appender_create_ext(connection, catalog, schema, table, appender.out()),
+               appender.get()));
   if (duckdb_appender_column_count(appender.get()) != batch.columns.size()) {
     return base::fail(base::Code::kInvalid, "table '{}' has {} columns, the batch has {}", table,
                       duckdb_appender_column_count(appender.get()), batch.columns.size());

@@ -14,13 +14,14 @@ namespace {
 class DuckConnection final : public Connection {
  public:
   DuckConnection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle)
-      : database_(std::move(database)), handle_(std::make_shared<ConnectionHandle>(std::move(handle))) {}
+      : database_(std::move(database)),
+        handle_(std::make_shared<ConnectionHandle>(std::move(handle))) {}
 
   base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
+    if (sql.find(';') != std::string::npos) return query_each(sql);
     ResultHandle result;
-    if (duckdb_query(handle_->get(), sql.c_str(), result.get()) != DuckDBSuccess) {
-      return fail_duckdb(code_of(duckdb_result_error_type(result.get())), duckdb_result_error(result.get()));
-    }
+    if (duckdb_query(handle_->get(), sql.c_str(), result.get()) != DuckDBSuccess)
+      return fail_result(result);
     return make_result(database_, std::move(result));
   }
 
@@ -48,7 +49,8 @@ class DuckConnection final : public Connection {
     std::string sql = "CREATE OR REPLACE TEMPORARY TABLE " + quote_name(table) + " (";
     for (std::size_t i = 0; i < batch.schema.fields.size(); ++i) {
       const columns::Field& field = batch.schema.fields[i];
-      sql += fmt::format("{}{} {}", i == 0 ? "" : ", ", quote_name(field.name), columns::sql_type(field.type));
+      sql += fmt::format("{}{} {}", i == 0 ? "" : ", ", quote_name(field.name),
+                         columns::sql_type(field.type));
     }
     TRY(execute(sql + ")"));
     return append_batch(handle_->get(), "temp", "main", table.c_str(), batch);
@@ -56,16 +58,21 @@ class DuckConnection final : public Connection {
 
   base::Result<> append(const std::string& table, const columns::Batch& batch) override {
     const std::size_t dot = table.find('.');
-    if (dot == std::string::npos) return append_batch(handle_->get(), nullptr, nullptr, table.c_str(), batch);
-    return append_batch(handle_->get(), nullptr, table.substr(0, dot).c_str(), table.substr(dot + 1).c_str(), batch);
+    if (dot == std::string::npos)
+      return append_batch(handle_->get(), nullptr, nullptr, table.c_str(), batch);
+    return append_batch(handle_->get(), nullptr, table.substr(0, dot).c_str(),
+                        table.substr(dot + 1).c_str(), batch);
   }
 
   base::Result<nlohmann::json> parse(const std::string& sql) override {
-    const std::string text = TRY(call_with_text("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql));
+    const std::string text =
+        TRY(call_with_text("SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql));
     nlohmann::json tree = nlohmann::json::parse(text, nullptr, false);
-    if (tree.is_discarded()) return base::fail(base::Code::kCorrupt, "DuckDB's syntax tree is not JSON");
+    if (tree.is_discarded())
+      return base::fail(base::Code::kCorrupt, "DuckDB's syntax tree is not JSON");
     if (!tree.value("error", false)) return tree;
-    base::Error error{.code = base::Code::kInvalid, .message = tree.value("error_message", "not SQL")};
+    base::Error error{.code = base::Code::kInvalid,
+                      .message = tree.value("error_message", "not SQL")};
     std::size_t position = 0;
     const std::string where = tree.value("position", "");
     const auto read = std::from_chars(where.data(), where.data() + where.size(), position);
@@ -87,6 +94,35 @@ class DuckConnection final : public Connection {
     return inner == StatementKind::kSelect ? StatementKind::kExplain : inner;
   }
 
+  static std::unexpected<base::Error> fail_result(ResultHandle& result) {
+    return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
+                       duckdb_result_error(result.get()));
+  }
+
+  // duckdb_query would give the first result; here the last one counts.
+  base::Result<std::unique_ptr<Result>> query_each(const std::string& sql) {
+    ExtractedHandle extracted;
+    const idx_t count = duckdb_extract_statements(handle_->get(), sql.c_str(), extracted.out());
+    if (const char* message = duckdb_extract_statements_error(extracted.get())) {
+      return fail_duckdb(code_of_message(message), message);
+    }
+    if (count == 0) return base::fail(base::Code::kInvalid, "no statement in the SQL text");
+    ResultHandle last;
+    for (idx_t i = 0; i < count; ++i) {
+      PreparedHandle statement;
+      if (duckdb_prepare_extracted_statement(handle_->get(), extracted.get(), i, statement.out()) !=
+          DuckDBSuccess) {
+        const char* message = duckdb_prepare_error(statement.get());
+        return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
+      }
+      ResultHandle result;
+      if (duckdb_execute_prepared(statement.get(), result.get()) != DuckDBSuccess)
+        return fail_result(result);
+      last = std::move(result);
+    }
+    return make_result(database_, std::move(last));
+  }
+
   base::Result<std::string> call_with_text(const std::string& sql, const std::string& text) {
     const auto statement = TRY(prepare(sql));
     const auto result = TRY(statement->run({text}));
@@ -99,7 +135,8 @@ class DuckConnection final : public Connection {
 
 }  // namespace
 
-std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle) {
+std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database,
+                                            ConnectionHandle handle) {
   return std::make_unique<DuckConnection>(std::move(database), std::move(handle));
 }
 

@@ -7,6 +7,7 @@
 
 namespace sql {
 
-std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle);
+std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database,
+                                            ConnectionHandle handle);
 
 }  // namespace sql

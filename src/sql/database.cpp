@@ -26,7 +26,8 @@ class DuckDatabase final : public Database {
 
 base::Result<> set(const ConfigHandle& config, const char* name, const std::string& value) {
   if (duckdb_set_config(config.get(), name, value.c_str()) == DuckDBSuccess) return {};
-  return base::fail(base::Code::kInvalid, "DuckDB has no setting '{}' with the value '{}'", name, value);
+  return base::fail(base::Code::kInvalid, "DuckDB has no setting '{}' with the value '{}'", name,
+                    value);
 }
 
 // Settings that need the database open; the lock comes last.
@@ -36,7 +37,8 @@ base::Result<> settle(Connection& connection, const Options& options) {
   if (!options.allowed_directory.empty()) {
     std::string directory = options.allowed_directory;
     if (!directory.ends_with('/')) directory.push_back('/');
-    TRY(connection.execute(fmt::format("SET GLOBAL allowed_directories = [{}]", quote_text(directory))));
+    TRY(connection.execute(
+        fmt::format("SET GLOBAL allowed_directories = [{}]", quote_text(directory))));
   }
   TRY(connection.execute("SET GLOBAL enable_external_access = false"));
   return connection.execute("SET GLOBAL lock_configuration = true");

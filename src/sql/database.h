@@ -8,12 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/result.h"
 #include "columns/batch.h"
@@ -22,10 +21,41 @@ namespace sql {
 
 // What a result column is, by DuckDB's names; PostgreSQL OIDs and JSON types derive from it.
 enum class Kind : std::uint8_t {
-  kBoolean, kTinyInt, kSmallInt, kInteger, kBigInt, kHugeInt,
-  kUTinyInt, kUSmallInt, kUInteger, kUBigInt, kUHugeInt, kFloat, kDouble, kDecimal, kVarchar, kBlob,
-  kDate, kTime, kTimeTz, kTimestamp, kTimestampS, kTimestampMs, kTimestampNs, kTimestampTz,
-  kInterval, kUuid, kEnum, kList, kStruct, kMap, kArray, kUnion, kBit, kNull, kOther,
+  kBoolean,
+  kTinyInt,
+  kSmallInt,
+  kInteger,
+  kBigInt,
+  kHugeInt,
+  kUTinyInt,
+  kUSmallInt,
+  kUInteger,
+  kUBigInt,
+  kUHugeInt,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kVarchar,
+  kBlob,
+  kDate,
+  kTime,
+  kTimeTz,
+  kTimestamp,
+  kTimestampS,
+  kTimestampMs,
+  kTimestampNs,
+  kTimestampTz,
+  kInterval,
+  kUuid,
+  kEnum,
+  kList,
+  kStruct,
+  kMap,
+  kArray,
+  kUnion,
+  kBit,
+  kNull,
+  kOther,
 };
 
 struct ColumnInfo {
@@ -51,14 +81,28 @@ class Result {
   virtual nlohmann::json json(std::size_t column, std::size_t row) const = 0;
   virtual std::int64_t int_at(std::size_t column, std::size_t row) const = 0;  // 0 for null
   virtual double double_at(std::size_t column, std::size_t row) const = 0;
-  // All rows as a Batch. Other integer kinds widen to int64, FLOAT and DECIMAL to double, HUGEINT to
-  // int64 (kLimit when it does not fit), naive TIMESTAMP counts as UTC, the rest as text.
+  // All rows as a Batch. Other integer kinds widen to int64, FLOAT and DECIMAL to double, HUGEINT
+  // to int64 (kLimit when it does not fit), naive TIMESTAMP counts as UTC, the rest as text.
   virtual base::Result<columns::Batch> batch() const = 0;
 };
 
 enum class StatementKind : std::uint8_t {
-  kSelect, kInsert, kUpdate, kDelete, kCopy, kCreate, kDrop, kAlter, kSet, kTransaction,
-  kExplain, kPragma, kAttach, kLoad, kCall, kOther,
+  kSelect,
+  kInsert,
+  kUpdate,
+  kDelete,
+  kCopy,
+  kCreate,
+  kDrop,
+  kAlter,
+  kSet,
+  kTransaction,
+  kExplain,
+  kPragma,
+  kAttach,
+  kLoad,
+  kCall,
+  kOther,
 };
 
 class Statement {  // prepared
@@ -106,10 +150,10 @@ class Connection {
 struct Options {
   std::string memory_limit = "2GB";
   int threads = 2;
-  std::string temporary_directory;  // where it may spill; "" = nowhere
+  std::string temporary_directory = {};  // where it may spill; "" = nowhere
   // Serving: no file outside `allowed_directory`, no extension, configuration locked.
   bool locked = false;
-  std::string allowed_directory;
+  std::string allowed_directory = {};
 };
 
 class Database {

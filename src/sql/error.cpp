@@ -20,17 +20,24 @@ int line_in(std::string_view message) {
 base::Code code_of(duckdb_error_type type) {
   switch (type) {
     case DUCKDB_ERROR_OUT_OF_MEMORY:
-    case DUCKDB_ERROR_OBJECT_SIZE: return base::Code::kLimit;
-    case DUCKDB_ERROR_INTERRUPT: return base::Code::kCancelled;
+    case DUCKDB_ERROR_OBJECT_SIZE:
+      return base::Code::kLimit;
+    case DUCKDB_ERROR_INTERRUPT:
+      return base::Code::kCancelled;
     case DUCKDB_ERROR_IO:
     case DUCKDB_ERROR_HTTP:
-    case DUCKDB_ERROR_NETWORK: return base::Code::kIo;
-    case DUCKDB_ERROR_NOT_IMPLEMENTED: return base::Code::kUnsupported;
-    case DUCKDB_ERROR_TRANSACTION: return base::Code::kConflict;
+    case DUCKDB_ERROR_NETWORK:
+      return base::Code::kIo;
+    case DUCKDB_ERROR_NOT_IMPLEMENTED:
+      return base::Code::kUnsupported;
+    case DUCKDB_ERROR_TRANSACTION:
+      return base::Code::kConflict;
     case DUCKDB_ERROR_CONNECTION:
     case DUCKDB_ERROR_FATAL:
-    case DUCKDB_ERROR_INTERNAL: return base::Code::kUnavailable;
-    default: return base::Code::kInvalid;
+    case DUCKDB_ERROR_INTERNAL:
+      return base::Code::kUnavailable;
+    default:
+      return base::Code::kInvalid;
   }
 }
 
@@ -56,7 +63,8 @@ base::Code code_of_message(std::string_view message) {
 }
 
 std::unexpected<base::Error> fail_duckdb(base::Code code, const char* message) {
-  base::Error error{.code = code, .message = message != nullptr ? message : "DuckDB gives no reason"};
+  base::Error error{.code = code,
+                    .message = message != nullptr ? message : "DuckDB gives no reason"};
   while (error.message.ends_with('\n')) error.message.pop_back();
   error.line = line_in(error.message);
   return std::unexpected(std::move(error));

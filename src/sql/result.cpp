@@ -9,8 +9,10 @@ namespace {
 
 columns::Type batch_type(Kind kind) {
   switch (kind) {
-    case Kind::kBoolean: return columns::Type::kBoolean;
-    case Kind::kInteger: return columns::Type::kInt32;
+    case Kind::kBoolean:
+      return columns::Type::kBoolean;
+    case Kind::kInteger:
+      return columns::Type::kInt32;
     case Kind::kTinyInt:
     case Kind::kSmallInt:
     case Kind::kBigInt:
@@ -19,23 +21,30 @@ columns::Type batch_type(Kind kind) {
     case Kind::kUSmallInt:
     case Kind::kUInteger:
     case Kind::kUBigInt:
-    case Kind::kUHugeInt: return columns::Type::kInt64;
+    case Kind::kUHugeInt:
+      return columns::Type::kInt64;
     case Kind::kFloat:
     case Kind::kDouble:
-    case Kind::kDecimal: return columns::Type::kFloat64;
-    case Kind::kBlob: return columns::Type::kBytes;
-    case Kind::kDate: return columns::Type::kDate;
+    case Kind::kDecimal:
+      return columns::Type::kFloat64;
+    case Kind::kBlob:
+      return columns::Type::kBytes;
+    case Kind::kDate:
+      return columns::Type::kDate;
     case Kind::kTimestamp:
     case Kind::kTimestampS:
     case Kind::kTimestampMs:
     case Kind::kTimestampNs:
-    case Kind::kTimestampTz: return columns::Type::kTimestamp;
-    default: return columns::Type::kString;
+    case Kind::kTimestampTz:
+      return columns::Type::kTimestamp;
+    default:
+      return columns::Type::kString;
   }
 }
 
 // The rows of one vector behind those that the column has. False when a number does not fit.
-bool append_vector(const VectorView& view, std::size_t rows, columns::Column& column, std::string& scratch) {
+bool append_vector(const VectorView& view, std::size_t rows, columns::Column& column,
+                   std::string& scratch) {
   for (std::size_t row = 0; row < rows; ++row) {
     if (view.is_null(row)) {
       column.append_null();
@@ -76,9 +85,10 @@ class ChunkedResult final : public Result {
   base::Result<> fetch() {
     for (std::size_t i = 0; i < types_.size(); ++i) {
       if (unreadable(types_[i]) != nullptr) {
-        return base::fail_with(base::Code::kUnsupported,
-                               fmt::format("column '{}' has a type that cannot be given out", infos_[i].name),
-                               fmt::format("cast it, for example CAST({} AS VARCHAR)", infos_[i].name));
+        return base::fail_with(
+            base::Code::kUnsupported,
+            fmt::format("column '{}' has a type that cannot be given out", infos_[i].name),
+            fmt::format("cast it, for example CAST({} AS VARCHAR)", infos_[i].name));
       }
     }
     while (true) {
@@ -90,7 +100,8 @@ class ChunkedResult final : public Result {
       kept.first_row = rows_;
       kept.rows = size;
       for (std::size_t i = 0; i < types_.size(); ++i) {
-        kept.vectors.push_back(vector_view(types_[i], duckdb_data_chunk_get_vector(chunk.get(), i)));
+        kept.vectors.push_back(
+            vector_view(types_[i], duckdb_data_chunk_get_vector(chunk.get(), i)));
       }
       kept.handle = std::move(chunk);
       rows_ += size;
@@ -124,7 +135,8 @@ class ChunkedResult final : public Result {
   std::int64_t int_at(std::size_t column, std::size_t row) const override {
     const Chunk& chunk = find(row);
     const VectorView& view = chunk.vectors[column];
-    return view.is_null(row - chunk.first_row) ? 0 : to_int(view, row - chunk.first_row).value_or(0);
+    return view.is_null(row - chunk.first_row) ? 0
+                                               : to_int(view, row - chunk.first_row).value_or(0);
   }
 
   double double_at(std::size_t column, std::size_t row) const override {
@@ -135,7 +147,8 @@ class ChunkedResult final : public Result {
 
   base::Result<columns::Batch> batch() const override {
     columns::Schema schema;
-    for (const ColumnInfo& info : infos_) schema.fields.push_back({info.name, batch_type(info.kind), true});
+    for (const ColumnInfo& info : infos_)
+      schema.fields.push_back({info.name, batch_type(info.kind), true});
     columns::Batch batch(std::move(schema));
     std::string scratch;
     for (std::size_t i = 0; i < types_.size(); ++i) {
@@ -147,9 +160,10 @@ class ChunkedResult final : public Result {
                             infos_[i].name, columns::kColumnTextBytesMax / 2);
         }
         if (append_vector(chunk.vectors[i], chunk.rows, column, scratch)) continue;
-        return base::fail_with(base::Code::kLimit,
-                               fmt::format("a value of column '{}' does not fit into 64 bits", infos_[i].name),
-                               "cast it to DOUBLE or VARCHAR");
+        return base::fail_with(
+            base::Code::kLimit,
+            fmt::format("a value of column '{}' does not fit into 64 bits", infos_[i].name),
+            "cast it to DOUBLE or VARCHAR");
       }
     }
     return batch;
@@ -168,8 +182,9 @@ class ChunkedResult final : public Result {
         row < chunks_[last_].first_row + chunks_[last_].rows) {
       return chunks_[last_];
     }
-    const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), row,
-                                        [](std::size_t r, const Chunk& c) { return r < c.first_row; });
+    const auto after =
+        std::upper_bound(chunks_.begin(), chunks_.end(), row,
+                         [](std::size_t r, const Chunk& c) { return r < c.first_row; });
     last_ = static_cast<std::size_t>(after - chunks_.begin()) - 1;
     return chunks_[last_];
   }

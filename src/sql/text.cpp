@@ -107,7 +107,8 @@ class Scanner {
   TokenKind skip_dollar() {
     std::size_t end = at_ + 1;
     while (end < text_.size() && is_word(text_[end])) ++end;
-    const bool digit = at_ + 1 < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_ + 1])) != 0;
+    const bool digit =
+        at_ + 1 < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_ + 1])) != 0;
     if (end >= text_.size() || text_[end] != '$' || digit) {
       at_ = end;
       return TokenKind::kSymbol;
@@ -133,41 +134,25 @@ struct Keyword {
   StatementKind kind;
 };
 
-constexpr std::array<Keyword, 35> kKeywords{{{"SELECT", StatementKind::kSelect},
-                                             {"FROM", StatementKind::kSelect},
-                                             {"VALUES", StatementKind::kSelect},
-                                             {"TABLE", StatementKind::kSelect},
-                                             {"PIVOT", StatementKind::kSelect},
-                                             {"UNPIVOT", StatementKind::kSelect},
-                                             {"SUMMARIZE", StatementKind::kSelect},
-                                             {"DESCRIBE", StatementKind::kSelect},
-                                             {"DESC", StatementKind::kSelect},
-                                             {"SHOW", StatementKind::kSelect},
-                                             {"INSERT", StatementKind::kInsert},
-                                             {"UPDATE", StatementKind::kUpdate},
-                                             {"MERGE", StatementKind::kUpdate},
-                                             {"DELETE", StatementKind::kDelete},
-                                             {"TRUNCATE", StatementKind::kDelete},
-                                             {"COPY", StatementKind::kCopy},
-                                             {"EXPORT", StatementKind::kCopy},
-                                             {"IMPORT", StatementKind::kCopy},
-                                             {"CREATE", StatementKind::kCreate},
-                                             {"DROP", StatementKind::kDrop},
-                                             {"ALTER", StatementKind::kAlter},
-                                             {"SET", StatementKind::kSet},
-                                             {"RESET", StatementKind::kSet},
-                                             {"BEGIN", StatementKind::kTransaction},
-                                             {"START", StatementKind::kTransaction},
-                                             {"COMMIT", StatementKind::kTransaction},
-                                             {"END", StatementKind::kTransaction},
-                                             {"ROLLBACK", StatementKind::kTransaction},
-                                             {"ABORT", StatementKind::kTransaction},
-                                             {"EXPLAIN", StatementKind::kExplain},
-                                             {"PRAGMA", StatementKind::kPragma},
-                                             {"ATTACH", StatementKind::kAttach},
-                                             {"DETACH", StatementKind::kAttach},
-                                             {"LOAD", StatementKind::kLoad},
-                                             {"INSTALL", StatementKind::kLoad}}};
+constexpr std::array<Keyword, 35> kKeywords{
+    {{"SELECT", StatementKind::kSelect},     {"FROM", StatementKind::kSelect},
+     {"VALUES", StatementKind::kSelect},     {"TABLE", StatementKind::kSelect},
+     {"PIVOT", StatementKind::kSelect},      {"UNPIVOT", StatementKind::kSelect},
+     {"SUMMARIZE", StatementKind::kSelect},  {"DESCRIBE", StatementKind::kSelect},
+     {"DESC", StatementKind::kSelect},       {"SHOW", StatementKind::kSelect},
+     {"INSERT", StatementKind::kInsert},     {"UPDATE", StatementKind::kUpdate},
+     {"MERGE", StatementKind::kUpdate},      {"DELETE", StatementKind::kDelete},
+     {"TRUNCATE", StatementKind::kDelete},   {"COPY", StatementKind::kCopy},
+     {"EXPORT", StatementKind::kCopy},       {"IMPORT", StatementKind::kCopy},
+     {"CREATE", StatementKind::kCreate},     {"DROP", StatementKind::kDrop},
+     {"ALTER", StatementKind::kAlter},       {"SET", StatementKind::kSet},
+     {"RESET", StatementKind::kSet},         {"BEGIN", StatementKind::kTransaction},
+     {"START", StatementKind::kTransaction}, {"COMMIT", StatementKind::kTransaction},
+     {"END", StatementKind::kTransaction},   {"ROLLBACK", StatementKind::kTransaction},
+     {"ABORT", StatementKind::kTransaction}, {"EXPLAIN", StatementKind::kExplain},
+     {"PRAGMA", StatementKind::kPragma},     {"ATTACH", StatementKind::kAttach},
+     {"DETACH", StatementKind::kAttach},     {"LOAD", StatementKind::kLoad},
+     {"INSTALL", StatementKind::kLoad}}};
 
 StatementKind kind_of_word(std::string_view word) {
   const std::string text = upper(word);
@@ -178,7 +163,8 @@ StatementKind kind_of_word(std::string_view word) {
 }
 
 bool changes(StatementKind kind) {
-  return kind == StatementKind::kInsert || kind == StatementKind::kUpdate || kind == StatementKind::kDelete;
+  return kind == StatementKind::kInsert || kind == StatementKind::kUpdate ||
+         kind == StatementKind::kDelete;
 }
 
 // What stands behind the WITH list: the first word outside of parentheses that changes something.
@@ -246,7 +232,8 @@ std::optional<StatementKind> explained_kind(std::string_view statement) {
   if (token && token->text == "(") {  // options: EXPLAIN (ANALYZE, FORMAT json) …
     Scanner inside = scanner;
     const auto option = inside.next_solid();
-    const bool options = option && (upper(option->text) == "ANALYZE" || upper(option->text) == "FORMAT");
+    const bool options =
+        option && (upper(option->text) == "ANALYZE" || upper(option->text) == "FORMAT");
     while (options && token && token->text != ")") token = scanner.next_solid();
     if (options) behind = scanner.position();
   }

@@ -13,33 +13,60 @@ std::string take_string(char* text) {
 
 std::string_view scalar_name(Kind kind) {
   switch (kind) {
-    case Kind::kBoolean: return "BOOLEAN";
-    case Kind::kTinyInt: return "TINYINT";
-    case Kind::kSmallInt: return "SMALLINT";
-    case Kind::kInteger: return "INTEGER";
-    case Kind::kBigInt: return "BIGINT";
-    case Kind::kHugeInt: return "HUGEINT";
-    case Kind::kUTinyInt: return "UTINYINT";
-    case Kind::kUSmallInt: return "USMALLINT";
-    case Kind::kUInteger: return "UINTEGER";
-    case Kind::kUBigInt: return "UBIGINT";
-    case Kind::kUHugeInt: return "UHUGEINT";
-    case Kind::kFloat: return "FLOAT";
-    case Kind::kDouble: return "DOUBLE";
-    case Kind::kVarchar: return "VARCHAR";
-    case Kind::kBlob: return "BLOB";
-    case Kind::kDate: return "DATE";
-    case Kind::kTime: return "TIME";
-    case Kind::kTimeTz: return "TIMETZ";
-    case Kind::kTimestamp: return "TIMESTAMP";
-    case Kind::kTimestampS: return "TIMESTAMP_S";
-    case Kind::kTimestampMs: return "TIMESTAMP_MS";
-    case Kind::kTimestampNs: return "TIMESTAMP_NS";
-    case Kind::kTimestampTz: return "TIMESTAMPTZ";
-    case Kind::kInterval: return "INTERVAL";
-    case Kind::kUuid: return "UUID";
-    case Kind::kBit: return "BIT";
-    case Kind::kNull: return "\"NULL\"";
+    case Kind::kBoolean:
+      return "BOOLEAN";
+    case Kind::kTinyInt:
+      return "TINYINT";
+    case Kind::kSmallInt:
+      return "SMALLINT";
+    case Kind::kInteger:
+      return "INTEGER";
+    case Kind::kBigInt:
+      return "BIGINT";
+    case Kind::kHugeInt:
+      return "HUGEINT";
+    case Kind::kUTinyInt:
+      return "UTINYINT";
+    case Kind::kUSmallInt:
+      return "USMALLINT";
+    case Kind::kUInteger:
+      return "UINTEGER";
+    case Kind::kUBigInt:
+      return "UBIGINT";
+    case Kind::kUHugeInt:
+      return "UHUGEINT";
+    case Kind::kFloat:
+      return "FLOAT";
+    case Kind::kDouble:
+      return "DOUBLE";
+    case Kind::kVarchar:
+      return "VARCHAR";
+    case Kind::kBlob:
+      return "BLOB";
+    case Kind::kDate:
+      return "DATE";
+    case Kind::kTime:
+      return "TIME";
+    case Kind::kTimeTz:
+      return "TIMETZ";
+    case Kind::kTimestamp:
+      return "TIMESTAMP";
+    case Kind::kTimestampS:
+      return "TIMESTAMP_S";
+    case Kind::kTimestampMs:
+      return "TIMESTAMP_MS";
+    case Kind::kTimestampNs:
+      return "TIMESTAMP_NS";
+    case Kind::kTimestampTz:
+      return "TIMESTAMPTZ";
+    case Kind::kInterval:
+      return "INTERVAL";
+    case Kind::kUuid:
+      return "UUID";
+    case Kind::kBit:
+      return "BIT";
+    case Kind::kNull:
+      return "\"NULL\"";
     case Kind::kDecimal:
     case Kind::kEnum:
     case Kind::kList:
@@ -47,7 +74,8 @@ std::string_view scalar_name(Kind kind) {
     case Kind::kMap:
     case Kind::kArray:
     case Kind::kUnion:
-    case Kind::kOther: return "UNKNOWN";
+    case Kind::kOther:
+      return "UNKNOWN";
   }
   return "UNKNOWN";
 }
@@ -72,7 +100,8 @@ void read_struct(duckdb_logical_type type, TypeTree& tree) {
   for (idx_t i = 0; i < duckdb_struct_type_child_count(type); ++i) {
     tree.names.push_back(take_string(duckdb_struct_type_child_name(type, i)));
     tree.children.push_back(child_tree(duckdb_struct_type_child_type(type, i)));
-    tree.sql += (i == 0 ? "" : ", ") + quote_name(tree.names.back()) + " " + tree.children.back().sql;
+    tree.sql +=
+        (i == 0 ? "" : ", ") + quote_name(tree.names.back()) + " " + tree.children.back().sql;
   }
   tree.sql += ")";
 }
@@ -82,7 +111,8 @@ void read_union(duckdb_logical_type type, TypeTree& tree) {
   for (idx_t i = 0; i < duckdb_union_type_member_count(type); ++i) {
     tree.names.push_back(take_string(duckdb_union_type_member_name(type, i)));
     tree.children.push_back(child_tree(duckdb_union_type_member_type(type, i)));
-    tree.sql += (i == 0 ? "" : ", ") + quote_name(tree.names.back()) + " " + tree.children.back().sql;
+    tree.sql +=
+        (i == 0 ? "" : ", ") + quote_name(tree.names.back()) + " " + tree.children.back().sql;
   }
   tree.sql += ")";
 }
@@ -103,9 +133,12 @@ void read_nested(duckdb_logical_type type, TypeTree& tree) {
       tree.children.push_back(child_tree(duckdb_map_type_value_type(type)));
       tree.sql = fmt::format("MAP({}, {})", tree.children[0].sql, tree.children[1].sql);
       return;
-    case Kind::kStruct: return read_struct(type, tree);
-    case Kind::kUnion: return read_union(type, tree);
-    default: return;
+    case Kind::kStruct:
+      return read_struct(type, tree);
+    case Kind::kUnion:
+      return read_union(type, tree);
+    default:
+      return;
   }
 }
 
@@ -113,41 +146,76 @@ void read_nested(duckdb_logical_type type, TypeTree& tree) {
 
 Kind kind_of(duckdb_type type) {
   switch (type) {
-    case DUCKDB_TYPE_BOOLEAN: return Kind::kBoolean;
-    case DUCKDB_TYPE_TINYINT: return Kind::kTinyInt;
-    case DUCKDB_TYPE_SMALLINT: return Kind::kSmallInt;
-    case DUCKDB_TYPE_INTEGER: return Kind::kInteger;
-    case DUCKDB_TYPE_BIGINT: return Kind::kBigInt;
-    case DUCKDB_TYPE_UTINYINT: return Kind::kUTinyInt;
-    case DUCKDB_TYPE_USMALLINT: return Kind::kUSmallInt;
-    case DUCKDB_TYPE_UINTEGER: return Kind::kUInteger;
-    case DUCKDB_TYPE_UBIGINT: return Kind::kUBigInt;
-    case DUCKDB_TYPE_FLOAT: return Kind::kFloat;
-    case DUCKDB_TYPE_DOUBLE: return Kind::kDouble;
-    case DUCKDB_TYPE_TIMESTAMP: return Kind::kTimestamp;
-    case DUCKDB_TYPE_DATE: return Kind::kDate;
-    case DUCKDB_TYPE_TIME: return Kind::kTime;
-    case DUCKDB_TYPE_INTERVAL: return Kind::kInterval;
-    case DUCKDB_TYPE_HUGEINT: return Kind::kHugeInt;
-    case DUCKDB_TYPE_UHUGEINT: return Kind::kUHugeInt;
-    case DUCKDB_TYPE_VARCHAR: return Kind::kVarchar;
-    case DUCKDB_TYPE_BLOB: return Kind::kBlob;
-    case DUCKDB_TYPE_DECIMAL: return Kind::kDecimal;
-    case DUCKDB_TYPE_TIMESTAMP_S: return Kind::kTimestampS;
-    case DUCKDB_TYPE_TIMESTAMP_MS: return Kind::kTimestampMs;
-    case DUCKDB_TYPE_TIMESTAMP_NS: return Kind::kTimestampNs;
-    case DUCKDB_TYPE_ENUM: return Kind::kEnum;
-    case DUCKDB_TYPE_LIST: return Kind::kList;
-    case DUCKDB_TYPE_STRUCT: return Kind::kStruct;
-    case DUCKDB_TYPE_MAP: return Kind::kMap;
-    case DUCKDB_TYPE_ARRAY: return Kind::kArray;
-    case DUCKDB_TYPE_UUID: return Kind::kUuid;
-    case DUCKDB_TYPE_UNION: return Kind::kUnion;
-    case DUCKDB_TYPE_BIT: return Kind::kBit;
-    case DUCKDB_TYPE_TIME_TZ: return Kind::kTimeTz;
-    case DUCKDB_TYPE_TIMESTAMP_TZ: return Kind::kTimestampTz;
-    case DUCKDB_TYPE_SQLNULL: return Kind::kNull;
-    default: return Kind::kOther;
+    case DUCKDB_TYPE_BOOLEAN:
+      return Kind::kBoolean;
+    case DUCKDB_TYPE_TINYINT:
+      return Kind::kTinyInt;
+    case DUCKDB_TYPE_SMALLINT:
+      return Kind::kSmallInt;
+    case DUCKDB_TYPE_INTEGER:
+      return Kind::kInteger;
+    case DUCKDB_TYPE_BIGINT:
+      return Kind::kBigInt;
+    case DUCKDB_TYPE_UTINYINT:
+      return Kind::kUTinyInt;
+    case DUCKDB_TYPE_USMALLINT:
+      return Kind::kUSmallInt;
+    case DUCKDB_TYPE_UINTEGER:
+      return Kind::kUInteger;
+    case DUCKDB_TYPE_UBIGINT:
+      return Kind::kUBigInt;
+    case DUCKDB_TYPE_FLOAT:
+      return Kind::kFloat;
+    case DUCKDB_TYPE_DOUBLE:
+      return Kind::kDouble;
+    case DUCKDB_TYPE_TIMESTAMP:
+      return Kind::kTimestamp;
+    case DUCKDB_TYPE_DATE:
+      return Kind::kDate;
+    case DUCKDB_TYPE_TIME:
+      return Kind::kTime;
+    case DUCKDB_TYPE_INTERVAL:
+      return Kind::kInterval;
+    case DUCKDB_TYPE_HUGEINT:
+      return Kind::kHugeInt;
+    case DUCKDB_TYPE_UHUGEINT:
+      return Kind::kUHugeInt;
+    case DUCKDB_TYPE_VARCHAR:
+      return Kind::kVarchar;
+    case DUCKDB_TYPE_BLOB:
+      return Kind::kBlob;
+    case DUCKDB_TYPE_DECIMAL:
+      return Kind::kDecimal;
+    case DUCKDB_TYPE_TIMESTAMP_S:
+      return Kind::kTimestampS;
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+      return Kind::kTimestampMs;
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+      return Kind::kTimestampNs;
+    case DUCKDB_TYPE_ENUM:
+      return Kind::kEnum;
+    case DUCKDB_TYPE_LIST:
+      return Kind::kList;
+    case DUCKDB_TYPE_STRUCT:
+      return Kind::kStruct;
+    case DUCKDB_TYPE_MAP:
+      return Kind::kMap;
+    case DUCKDB_TYPE_ARRAY:
+      return Kind::kArray;
+    case DUCKDB_TYPE_UUID:
+      return Kind::kUuid;
+    case DUCKDB_TYPE_UNION:
+      return Kind::kUnion;
+    case DUCKDB_TYPE_BIT:
+      return Kind::kBit;
+    case DUCKDB_TYPE_TIME_TZ:
+      return Kind::kTimeTz;
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+      return Kind::kTimestampTz;
+    case DUCKDB_TYPE_SQLNULL:
+      return Kind::kNull;
+    default:
+      return Kind::kOther;
   }
 }
 
@@ -195,7 +263,8 @@ std::string_view VectorView::text_at(std::size_t row) const {
 
 VectorView vector_view(const TypeTree& type, duckdb_vector vector) {
   VectorView view{&type, duckdb_vector_get_data(vector), duckdb_vector_get_validity(vector), {}};
-  static const TypeTree kTag{Kind::kUTinyInt, DUCKDB_TYPE_UTINYINT, 0, 0, false, "UTINYINT", {}, {}, 0};
+  static const TypeTree kTag{
+      Kind::kUTinyInt, DUCKDB_TYPE_UTINYINT, 0, 0, false, "UTINYINT", {}, {}, 0};
   switch (type.kind) {
     case Kind::kList:
       view.children.push_back(vector_view(type.children[0], duckdb_list_vector_get_child(vector)));
@@ -206,22 +275,26 @@ VectorView vector_view(const TypeTree& type, duckdb_vector vector) {
     case Kind::kMap: {  // a list of structs of key and value
       const duckdb_vector entries = duckdb_list_vector_get_child(vector);
       for (idx_t i = 0; i < 2; ++i) {
-        view.children.push_back(vector_view(type.children[i], duckdb_struct_vector_get_child(entries, i)));
+        view.children.push_back(
+            vector_view(type.children[i], duckdb_struct_vector_get_child(entries, i)));
       }
       break;
     }
     case Kind::kUnion:
       view.children.push_back(vector_view(kTag, duckdb_struct_vector_get_child(vector, 0)));
       for (idx_t i = 0; i < type.children.size(); ++i) {
-        view.children.push_back(vector_view(type.children[i], duckdb_struct_vector_get_child(vector, i + 1)));
+        view.children.push_back(
+            vector_view(type.children[i], duckdb_struct_vector_get_child(vector, i + 1)));
       }
       break;
     case Kind::kStruct:
       for (idx_t i = 0; i < type.children.size(); ++i) {
-        view.children.push_back(vector_view(type.children[i], duckdb_struct_vector_get_child(vector, i)));
+        view.children.push_back(
+            vector_view(type.children[i], duckdb_struct_vector_get_child(vector, i)));
       }
       break;
-    default: break;
+    default:
+      break;
   }
   return view;
 }

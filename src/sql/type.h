@@ -18,8 +18,8 @@ struct TypeTree {
   int scale = 0;
   bool is_json = false;  // VARCHAR that DuckDB calls JSON
   std::string sql;
-  std::vector<TypeTree> children;    // element; fields; key and value; members
-  std::vector<std::string> names;    // of fields and members; the texts of an ENUM
+  std::vector<TypeTree> children;  // element; fields; key and value; members
+  std::vector<std::string> names;  // of fields and members; the texts of an ENUM
   std::size_t array_size = 0;
 };
 

@@ -4,10 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 #include "sql/type.h"
 
@@ -27,7 +26,8 @@ nlohmann::json to_json(const VectorView& view, std::size_t row);
 std::optional<std::int64_t> to_int(const VectorView& view, std::size_t row);
 double to_double(const VectorView& view, std::size_t row);
 
-// The integer under an integer kind or a DECIMAL (unscaled), of 128 bits; UHUGEINT above 2^127 wraps.
+// The integer under an integer kind or a DECIMAL (unscaled), of 128 bits; UHUGEINT above 2^127
+// wraps.
 Int128 to_int128(const VectorView& view, std::size_t row);
 
 }  // namespace sql

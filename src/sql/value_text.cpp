@@ -21,13 +21,15 @@ void append_unsigned(UInt128 value, std::string& out) {
 
 void append_signed(Int128 value, std::string& out) {
   if (value < 0) out.push_back('-');
-  append_unsigned(value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value), out);
+  append_unsigned(
+      value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value), out);
 }
 
 void append_decimal(Int128 value, int scale, std::string& out) {
   if (value < 0) out.push_back('-');
   std::string digits;
-  append_unsigned(value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value), digits);
+  append_unsigned(
+      value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value), digits);
   const auto places = static_cast<std::size_t>(scale);
   if (digits.size() <= places) digits.insert(0, places + 1 - digits.size(), '0');
   out.append(digits, 0, digits.size() - places);
@@ -49,8 +51,10 @@ void append_float(T value, std::string& out) {
   constexpr int kExponentFrom = sizeof(T) == 8 ? 15 : 6;
   std::array<char, 64> buffer;
   char* const end_of_buffer = buffer.data() + buffer.size();
-  const auto shortest = std::to_chars(buffer.data(), end_of_buffer, value, std::chars_format::scientific);
-  const std::string_view text(buffer.data(), static_cast<std::size_t>(shortest.ptr - buffer.data()));
+  const auto shortest =
+      std::to_chars(buffer.data(), end_of_buffer, value, std::chars_format::scientific);
+  const std::string_view text(buffer.data(),
+                              static_cast<std::size_t>(shortest.ptr - buffer.data()));
   const std::size_t e = text.find('e');
   int exponent = 0;
   std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), shortest.ptr, exponent);
@@ -59,7 +63,8 @@ void append_float(T value, std::string& out) {
     return;
   }
   std::array<char, 64> fixed;
-  const auto plain = std::to_chars(fixed.data(), fixed.data() + fixed.size(), value, std::chars_format::fixed);
+  const auto plain =
+      std::to_chars(fixed.data(), fixed.data() + fixed.size(), value, std::chars_format::fixed);
   out.append(fixed.data(), plain.ptr);
 }
 
@@ -97,7 +102,8 @@ void append_date(std::int32_t days, std::string& out) {
 
 // "HH:MM:SS" and the fraction without its zeros; `digits` decimal places in `fraction`.
 void append_clock(std::int64_t seconds, std::int64_t fraction, int digits, std::string& out) {
-  fmt::format_to(std::back_inserter(out), "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  fmt::format_to(std::back_inserter(out), "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60,
+                 seconds % 60);
   if (fraction == 0) return;
   std::string text = fmt::format("{:0{}}", fraction, digits);
   while (text.ends_with('0')) text.pop_back();
@@ -105,8 +111,8 @@ void append_clock(std::int64_t seconds, std::int64_t fraction, int digits, std::
 }
 
 // `per_second` units since the epoch.
-void append_timestamp(std::int64_t value, std::int64_t per_second, int digits, std::string_view zone,
-                      char between, std::string& out) {
+void append_timestamp(std::int64_t value, std::int64_t per_second, int digits,
+                      std::string_view zone, char between, std::string& out) {
   if (value == INT64_MAX || value == -INT64_MAX) {
     out += value > 0 ? "infinity" : "-infinity";
     return;
@@ -127,18 +133,23 @@ void append_any_timestamp(const VectorView& view, std::size_t row, bool rfc3339,
   const char between = rfc3339 ? 'T' : ' ';
   const std::string_view naive = rfc3339 ? "Z" : "";
   switch (view.type->kind) {
-    case Kind::kTimestampS: return append_timestamp(value, 1, 0, naive, between, out);
-    case Kind::kTimestampMs: return append_timestamp(value, 1000, 3, naive, between, out);
-    case Kind::kTimestampNs: return append_timestamp(value, 1'000'000'000, 9, naive, between, out);
+    case Kind::kTimestampS:
+      return append_timestamp(value, 1, 0, naive, between, out);
+    case Kind::kTimestampMs:
+      return append_timestamp(value, 1000, 3, naive, between, out);
+    case Kind::kTimestampNs:
+      return append_timestamp(value, 1'000'000'000, 9, naive, between, out);
     case Kind::kTimestampTz:
       return append_timestamp(value, base::kUsPerSecond, 6, rfc3339 ? "Z" : "+00", between, out);
-    default: return append_timestamp(value, base::kUsPerSecond, 6, naive, between, out);
+    default:
+      return append_timestamp(value, base::kUsPerSecond, 6, naive, between, out);
   }
 }
 
 void append_time_tz(duckdb_time_tz value, std::string& out) {
   const duckdb_time_tz_struct parts = duckdb_from_time_tz(value);
-  append_clock(parts.time.hour * 3600 + parts.time.min * 60 + parts.time.sec, parts.time.micros, 6, out);
+  append_clock(parts.time.hour * 3600 + parts.time.min * 60 + parts.time.sec, parts.time.micros, 6,
+               out);
   const int offset = std::abs(parts.offset);
   fmt::format_to(std::back_inserter(out), "{}{:02}", parts.offset < 0 ? '-' : '+', offset / 3600);
   if (offset % 3600 != 0) fmt::format_to(std::back_inserter(out), ":{:02}", offset / 60 % 60);
@@ -161,7 +172,8 @@ void append_interval(const duckdb_interval& value, std::string& out) {
   if (value.micros < 0) out.push_back('-');
   const auto us = value.micros < 0 ? 0 - static_cast<std::uint64_t>(value.micros)
                                    : static_cast<std::uint64_t>(value.micros);
-  append_clock(static_cast<std::int64_t>(us / 1'000'000), static_cast<std::int64_t>(us % 1'000'000), 6, out);
+  append_clock(static_cast<std::int64_t>(us / 1'000'000), static_cast<std::int64_t>(us % 1'000'000),
+               6, out);
 }
 
 void append_uuid(duckdb_hugeint value, std::string& out) {
@@ -189,11 +201,21 @@ void append_json_string(std::string_view text, std::string& out) {
   out.push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
@@ -213,7 +235,8 @@ void append_json_or_null(const VectorView& view, std::size_t row, std::string& o
   }
 }
 
-void append_json_list(const VectorView& child, std::size_t from, std::size_t count, std::string& out) {
+void append_json_list(const VectorView& child, std::size_t from, std::size_t count,
+                      std::string& out) {
   out.push_back('[');
   for (std::size_t i = 0; i < count; ++i) {
     if (i > 0) out.push_back(',');
@@ -251,7 +274,9 @@ void append_json_map(const VectorView& view, std::size_t row, std::string& out) 
 
 void append_text(const VectorView& view, std::size_t row, std::string& out) {
   switch (view.type->kind) {
-    case Kind::kBoolean: out.push_back(view.at<bool>(row) ? 't' : 'f'); return;
+    case Kind::kBoolean:
+      out.push_back(view.at<bool>(row) ? 't' : 'f');
+      return;
     case Kind::kTinyInt:
     case Kind::kSmallInt:
     case Kind::kInteger:
@@ -260,41 +285,61 @@ void append_text(const VectorView& view, std::size_t row, std::string& out) {
     case Kind::kUTinyInt:
     case Kind::kUSmallInt:
     case Kind::kUInteger:
-    case Kind::kUBigInt: return append_signed(to_int128(view, row), out);
-    case Kind::kUHugeInt: return append_unsigned(static_cast<UInt128>(to_int128(view, row)), out);
-    case Kind::kFloat: return append_float(view.at<float>(row), out);
-    case Kind::kDouble: return append_float(view.at<double>(row), out);
-    case Kind::kDecimal: return append_decimal(to_int128(view, row), view.type->scale, out);
-    case Kind::kVarchar: out += view.text_at(row); return;
-    case Kind::kBlob: return append_hex(view.text_at(row), out);
-    case Kind::kDate: return append_date(view.at<std::int32_t>(row), out);
+    case Kind::kUBigInt:
+      return append_signed(to_int128(view, row), out);
+    case Kind::kUHugeInt:
+      return append_unsigned(static_cast<UInt128>(to_int128(view, row)), out);
+    case Kind::kFloat:
+      return append_float(view.at<float>(row), out);
+    case Kind::kDouble:
+      return append_float(view.at<double>(row), out);
+    case Kind::kDecimal:
+      return append_decimal(to_int128(view, row), view.type->scale, out);
+    case Kind::kVarchar:
+      out += view.text_at(row);
+      return;
+    case Kind::kBlob:
+      return append_hex(view.text_at(row), out);
+    case Kind::kDate:
+      return append_date(view.at<std::int32_t>(row), out);
     case Kind::kTime: {
       const auto us = view.at<std::int64_t>(row);
       return append_clock(us / base::kUsPerSecond, us % base::kUsPerSecond, 6, out);
     }
-    case Kind::kTimeTz: return append_time_tz(view.at<duckdb_time_tz>(row), out);
+    case Kind::kTimeTz:
+      return append_time_tz(view.at<duckdb_time_tz>(row), out);
     case Kind::kTimestamp:
     case Kind::kTimestampS:
     case Kind::kTimestampMs:
     case Kind::kTimestampNs:
-    case Kind::kTimestampTz: return append_any_timestamp(view, row, false, out);
-    case Kind::kInterval: return append_interval(view.at<duckdb_interval>(row), out);
-    case Kind::kUuid: return append_uuid(view.at<duckdb_hugeint>(row), out);
-    case Kind::kEnum: out += view.type->names[enum_index(view, row)]; return;
-    case Kind::kBit: return append_bits(view.text_at(row), out);
+    case Kind::kTimestampTz:
+      return append_any_timestamp(view, row, false, out);
+    case Kind::kInterval:
+      return append_interval(view.at<duckdb_interval>(row), out);
+    case Kind::kUuid:
+      return append_uuid(view.at<duckdb_hugeint>(row), out);
+    case Kind::kEnum:
+      out += view.type->names[enum_index(view, row)];
+      return;
+    case Kind::kBit:
+      return append_bits(view.text_at(row), out);
     case Kind::kList:
     case Kind::kStruct:
     case Kind::kMap:
     case Kind::kArray:
-    case Kind::kUnion: return append_json(view, row, out);
+    case Kind::kUnion:
+      return append_json(view, row, out);
     case Kind::kNull:
-    case Kind::kOther: return;
+    case Kind::kOther:
+      return;
   }
 }
 
 void append_json(const VectorView& view, std::size_t row, std::string& out) {
   switch (view.type->kind) {
-    case Kind::kBoolean: out += view.at<bool>(row) ? "true" : "false"; return;
+    case Kind::kBoolean:
+      out += view.at<bool>(row) ? "true" : "false";
+      return;
     case Kind::kTinyInt:
     case Kind::kSmallInt:
     case Kind::kInteger:
@@ -305,7 +350,8 @@ void append_json(const VectorView& view, std::size_t row, std::string& out) {
     case Kind::kUInteger:
     case Kind::kUBigInt:
     case Kind::kUHugeInt:
-    case Kind::kDecimal: return append_text(view, row, out);
+    case Kind::kDecimal:
+      return append_text(view, row, out);
     case Kind::kFloat:
     case Kind::kDouble:
       if (std::isfinite(to_double(view, row))) return append_text(view, row, out);
@@ -333,11 +379,15 @@ void append_json(const VectorView& view, std::size_t row, std::string& out) {
       const std::size_t size = view.type->array_size;
       return append_json_list(view.children[0], row * size, size, out);
     }
-    case Kind::kStruct: return append_json_struct(view, row, out);
-    case Kind::kMap: return append_json_map(view, row, out);
+    case Kind::kStruct:
+      return append_json_struct(view, row, out);
+    case Kind::kMap:
+      return append_json_map(view, row, out);
     case Kind::kUnion:
-      return append_json_or_null(view.children[1 + view.children[0].at<std::uint8_t>(row)], row, out);
-    default: break;
+      return append_json_or_null(view.children[1 + view.children[0].at<std::uint8_t>(row)], row,
+                                 out);
+    default:
+      break;
   }
   std::string text;
   append_text(view, row, text);
@@ -352,11 +402,13 @@ nlohmann::json to_json(const VectorView& view, std::size_t row) {
     case Kind::kTinyInt:
     case Kind::kSmallInt:
     case Kind::kInteger:
-    case Kind::kBigInt: return *to_int(view, row);
+    case Kind::kBigInt:
+      return *to_int(view, row);
     case Kind::kDouble:
       if (std::isfinite(view.at<double>(row))) return view.at<double>(row);
       break;
-    default: break;
+    default:
+      break;
   }
   std::string text;
   append_json(view, row, text);
