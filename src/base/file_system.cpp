@@ -111,7 +111,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<> remove(const Path& path) override {
-    if (::unlink(path.c_str()) != 0) return system_failure("cannot remove", path);
+    if (std::remove(path.c_str()) != 0) return system_failure("cannot remove", path);
     return {};
   }
 

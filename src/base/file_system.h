@@ -41,7 +41,7 @@ class FileSystem {
   // Opens for reading and writing; creates when `create`.
   virtual Result<std::unique_ptr<File>> open(const Path& path, bool create) = 0;
   virtual Result<> create_directories(const Path& path) = 0;
-  virtual Result<> remove(const Path& path) = 0;
+  virtual Result<> remove(const Path& path) = 0;  // a file or an empty folder
   virtual Result<> rename(const Path& from, const Path& to) = 0;
   // Gives `from` the name `to` only if nobody has it: kAlreadyExists otherwise (renameat2
   // RENAME_NOREPLACE, link(2) where the file system lacks it).

@@ -1,0 +1,174 @@
+// The reading half; partition_write.cpp has the writing half.
+#include "log/partition_log.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace eventlog {
+
+void Waiter::wake() {
+  {
+    const std::scoped_lock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_one();
+}
+
+bool Waiter::wait_us(std::int64_t timeout_us) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::microseconds(timeout_us), [this] { return woken_; });
+}
+
+PartitionLog::PartitionLog(base::FileSystem& disk, const base::Clock& clock, base::Path directory,
+                           std::string name, const TopicConfig& config,
+                           RecoveredPartition recovered)
+    : disk_(disk),
+      clock_(clock),
+      directory_(std::move(directory)),
+      name_(std::move(name)),
+      config_(config),
+      segments_(std::move(recovered.segments)),
+      producers_(std::move(recovered.producers)),
+      end_offset_(recovered.end_offset),
+      write_offset_(recovered.end_offset) {
+  if (segments_.empty()) return;
+  active_ = segments_.back().segment;
+  write_position_ = segments_.back().state.end_position;
+  started_us_ = segments_.back().state.started_us;
+}
+
+Offset PartitionLog::start_offset() const {
+  const std::shared_lock lock(mutex_);
+  return segments_.empty() ? 0 : segments_.front().segment->base_offset();
+}
+
+std::unexpected<base::Error> PartitionLog::outside(Offset offset) const {
+  return base::fail_with(base::Code::kInvalid,
+                         fmt::format("offset {} of {} is outside of what is kept: {} to {}", offset,
+                                     name_, start_offset(), end_offset()),
+                         "start from the first kept offset or from the end");
+}
+
+// The place to look for `offset`; nullopt outside of [start, end).
+std::optional<PartitionLog::Located> PartitionLog::locate(Offset offset) const {
+  const std::shared_lock lock(mutex_);
+  const auto after = std::upper_bound(
+      segments_.begin(), segments_.end(), offset,
+      [](Offset o, const KeptSegment& kept) { return o < kept.segment->base_offset(); });
+  if (after == segments_.begin()) return std::nullopt;
+  const KeptSegment& kept = *std::prev(after);
+  if (offset >= kept.state.end_offset) return std::nullopt;
+  return Located{kept.segment, kept.state.position_of(offset), kept.state.end_position};
+}
+
+base::Result<ReadResult> PartitionLog::read(Offset offset, std::size_t bytes_max) const {
+  ReadResult result;
+  result.next_offset = offset;
+  result.end_offset = end_offset();
+  if (offset < start_offset() || offset > result.end_offset) return outside(offset);
+  std::size_t bytes_left = std::max<std::size_t>(bytes_max, 1);
+  while (bytes_left > 0 && result.next_offset < result.end_offset) {
+    const auto place = locate(result.next_offset);
+    if (!place) {
+      if (result.batches.empty()) return outside(offset);  // retention was faster
+      break;
+    }
+    const Offset before = result.next_offset;
+    auto collected = place->segment->collect(place->position, place->limit, bytes_left, result);
+    if (!collected) {
+      // What was found in front of the damage is served; the next read tells of it.
+      if (!result.batches.empty()) break;
+      const bool gone = collected.error().code == base::Code::kNotFound && offset < start_offset();
+      return gone ? outside(offset) : std::unexpected(std::move(collected).error());
+    }
+    if (result.next_offset == before) break;  // the next batch is larger than what is left
+  }
+  return result;
+}
+
+base::Result<Offset> PartitionLog::offset_at_time(base::TimestampUs time_us) const {
+  // Records carry milliseconds: the first one that is not before the time.
+  std::int64_t time_ms = time_us / base::kUsPerMs;
+  if (time_us > 0 && time_us % base::kUsPerMs != 0) ++time_ms;
+  for (;;) {
+    std::optional<Located> place;
+    {
+      const std::shared_lock lock(mutex_);
+      const auto kept = std::find_if(
+          segments_.begin(), segments_.end(),
+          [time_ms](const KeptSegment& k) { return k.state.max_timestamp_ms >= time_ms; });
+      if (kept == segments_.end()) return end_offset();
+      place = {kept->segment, kept->state.position_of_time(time_ms), kept->state.end_position};
+    }
+    auto found = place->segment->first_at_time(place->position, place->limit, time_ms);
+    if (found) return found->value_or(end_offset());
+    const bool gone = place->segment->base_offset() < start_offset();  // retention was faster
+    if (!gone) return std::unexpected(std::move(found).error());
+  }
+}
+
+std::optional<std::int32_t> PartitionLog::last_sequence(std::int64_t producer_id) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = producers_.find(producer_id);
+  if (found == producers_.end()) return std::nullopt;
+  return found->second.batches.back().last_sequence;
+}
+
+bool PartitionLog::add_waiter(Offset offset, const std::shared_ptr<Waiter>& waiter) const {
+  const std::unique_lock lock(mutex_);
+  if (end_offset() > offset) return true;
+  waiters_.push_back(waiter);
+  return false;
+}
+
+void PartitionLog::remove_waiter(const std::shared_ptr<Waiter>& waiter) const {
+  const std::unique_lock lock(mutex_);
+  std::erase(waiters_, waiter);
+}
+
+void PartitionLog::wake_all() const {
+  std::vector<std::shared_ptr<Waiter>> waiters;
+  {
+    const std::unique_lock lock(mutex_);
+    waiters.swap(waiters_);
+  }
+  for (const auto& waiter : waiters) waiter->wake();
+}
+
+base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
+  std::vector<std::shared_ptr<Segment>> dropped;
+  {
+    const std::unique_lock lock(mutex_);
+    expire(producers_, now_us);
+    std::uint64_t bytes = 0;
+    for (const KeptSegment& kept : segments_) bytes += kept.state.end_position;
+    while (segments_.size() > 1) {
+      const SegmentState& oldest = segments_.front().state;
+      const bool too_old =
+          config_.retention_us >= 0 && oldest.last_append_us < now_us - config_.retention_us;
+      const bool too_much = config_.retention_bytes >= 0 &&
+                            bytes > static_cast<std::uint64_t>(config_.retention_bytes);
+      if (!too_old && !too_much) break;
+      bytes -= oldest.end_position;
+      dropped.push_back(segments_.front().segment);
+      segments_.erase(segments_.begin());
+    }
+  }
+  // Oldest first, so that a crash in between leaves no gap.
+  for (const auto& segment : dropped) {
+    TRY(disk_.remove(segment->path()));
+    static_cast<void>(
+        disk_.remove(directory_ / segment_file_name(segment->base_offset(), ".index")));
+  }
+  if (!dropped.empty()) TRY(disk_.sync_directory(directory_));
+  return static_cast<int>(dropped.size());
+}
+
+std::optional<PartitionCheckpoint> PartitionLog::checkpoint() const {
+  const std::shared_lock lock(mutex_);
+  if (segments_.empty()) return std::nullopt;
+  return PartitionCheckpoint{segments_.back().segment->base_offset(), segments_.back().state,
+                             producers_};
+}
+
+}  // namespace eventlog

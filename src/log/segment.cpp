@@ -1,0 +1,129 @@
+#include "log/segment.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+
+namespace eventlog {
+namespace {
+
+bool all_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+std::shared_ptr<const void> map_file(int descriptor, std::size_t size) {
+  void* const address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+  if (address == MAP_FAILED) return nullptr;
+  return {address, [size](const void* at) { ::munmap(const_cast<void*>(at), size); }};
+}
+
+}  // namespace
+
+std::string segment_file_name(Offset base_offset, std::string_view suffix) {
+  return fmt::format("{:020}{}", base_offset, suffix);
+}
+
+Entry entry_at(std::span<const std::byte> bytes, std::uint64_t position) {
+  if (all_zero(bytes.first(std::min(bytes.size(), kMarkSize)))) return {.kind = Entry::Kind::kNone};
+  if (const auto mark = load_mark(bytes, position)) {
+    return {.kind = Entry::Kind::kMark, .size = kMarkSize, .mark = *mark};
+  }
+  const auto header = read_header(bytes);
+  if (!header || header->size() > bytes.size()) return {.kind = Entry::Kind::kBad};
+  return {.kind = Entry::Kind::kBatch, .size = header->size(), .header = *header};
+}
+
+std::unexpected<base::Error> Segment::corrupt(std::uint64_t position, std::string_view what) const {
+  return base::fail_with(
+      base::Code::kCorrupt,
+      fmt::format("event log is damaged: {}, byte {}: {}", path_.string(), position, what),
+      "restore the file from a backup, or give up the records from that byte on");
+}
+
+base::Result<SegmentBytes> Segment::view(std::uint64_t from, std::uint64_t to) const {
+  const std::scoped_lock lock(mutex_);
+  if (!unmapped_ && (!mapping_ || mapped_bytes_ < to)) {
+    auto file = TRY(disk_.open(path_, false));
+    const std::uint64_t size = TRY(file->size());
+    if (size < to)
+      return corrupt(size, fmt::format("the file ends here, {} bytes were written", to));
+    if (to == from) return SegmentBytes{};
+    mapping_ = file->descriptor() >= 0 ? map_file(file->descriptor(), size) : nullptr;
+    mapped_bytes_ = mapping_ ? size : 0;
+    if (!mapping_) unmapped_ = std::move(file);
+  }
+  if (mapping_) {
+    const auto* const start = static_cast<const std::byte*>(mapping_.get());
+    return SegmentBytes{.span = {start + from, to - from}, .hold = mapping_};
+  }
+  const auto copy = std::make_shared<std::vector<std::byte>>(to - from);
+  const std::size_t got = TRY(unmapped_->read_at(from, *copy));
+  if (got < copy->size())
+    return corrupt(from + got, fmt::format("the file ends here, {} bytes were written", to));
+  return SegmentBytes{.span = *copy, .hold = copy};
+}
+
+base::Result<> Segment::verify(std::span<const std::byte> batch, const BatchHeader& header,
+                               std::uint64_t position) const {
+  const std::uint64_t end = position + batch.size();
+  std::uint64_t until = verified_until_.load(std::memory_order_relaxed);
+  if (position >= verified_from_ || end <= until) return {};
+  if (base::crc32c(batch.subspan(21)) != header.crc) {
+    return corrupt(position, fmt::format("the batch of offsets {} to {} fails its checksum",
+                                         header.base_offset, header.last_offset()));
+  }
+  // Between two neighbouring batches stands at most one mark.
+  while (position <= until + kMarkSize && until < end &&
+         !verified_until_.compare_exchange_weak(until, end, std::memory_order_relaxed)) {
+  }
+  return {};
+}
+
+base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit,
+                                std::size_t& bytes_left, ReadResult& result) const {
+  const SegmentBytes bytes = TRY(view(position, limit));
+  bool took = false;
+  for (std::size_t at = 0; at < bytes.span.size();) {
+    const Entry entry = entry_at(bytes.span.subspan(at), position + at);
+    if (entry.kind == Entry::Kind::kMark) {
+      at += entry.size;
+      continue;
+    }
+    if (entry.kind != Entry::Kind::kBatch)
+      return corrupt(position + at, "no record batch stands here");
+    if (entry.header.last_offset() >= result.next_offset) {
+      if (!result.batches.empty() && entry.size > bytes_left) break;
+      const auto batch = bytes.span.subspan(at, entry.size);
+      TRY(verify(batch, entry.header, position + at));
+      result.batches.push_back(batch);
+      result.next_offset = entry.header.last_offset() + 1;
+      bytes_left -= std::min(bytes_left, entry.size);
+      took = true;
+      if (bytes_left == 0) break;
+    }
+    at += entry.size;
+  }
+  if (took) result.hold.push_back(bytes.hold);
+  return {};
+}
+
+base::Result<std::optional<Offset>> Segment::first_at_time(std::uint64_t position,
+                                                           std::uint64_t limit,
+                                                           std::int64_t time_ms) const {
+  const SegmentBytes bytes = TRY(view(position, limit));
+  for (std::size_t at = 0; at < bytes.span.size();) {
+    const Entry entry = entry_at(bytes.span.subspan(at), position + at);
+    if (entry.kind == Entry::Kind::kNone || entry.kind == Entry::Kind::kBad) {
+      return corrupt(position + at, "no record batch stands here");
+    }
+    if (entry.kind == Entry::Kind::kBatch && entry.header.max_timestamp_ms >= time_ms) {
+      return std::optional(entry.header.base_offset);
+    }
+    at += entry.size;
+  }
+  return std::optional<Offset>{};
+}
+
+}  // namespace eventlog

@@ -1,0 +1,135 @@
+#include "log/topic_files.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/logging.h"
+#include "base/uuid.h"
+
+namespace eventlog {
+namespace {
+
+constexpr std::string_view kDeletedPrefix = ".deleted-";
+constexpr std::size_t kNameSizeMax = 249;
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+// A folder of a topic: files in it, and folders of files.
+base::Result<> remove_tree(base::FileSystem& disk, const base::Path& directory) {
+  for (const std::string& name : TRY(disk.list(directory))) {
+    const base::Path path = directory / name;
+    if (const auto inner = disk.list(path); inner) {
+      for (const std::string& file : *inner) TRY(disk.remove(path / file));
+    }
+    TRY(disk.remove(path));
+  }
+  return disk.remove(directory);
+}
+
+std::string to_text(const std::string& id, const TopicConfig& config) {
+  return nlohmann::json{{"id", id},
+                        {"name", config.name},
+                        {"partitions", config.partitions},
+                        {"retention_us", config.retention_us},
+                        {"retention_bytes", config.retention_bytes},
+                        {"segment_bytes_max", config.segment_bytes_max},
+                        {"segment_age_max_us", config.segment_age_max_us}}
+             .dump(2) +
+         "\n";
+}
+
+base::Result<TopicFiles> from_text(const std::string& text, const base::Path& path) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    return TopicFiles{
+        .id = json.at("id").get<std::string>(),
+        .config = {.name = json.at("name").get<std::string>(),
+                   .partitions = json.at("partitions").get<int>(),
+                   .retention_us = json.at("retention_us").get<std::int64_t>(),
+                   .retention_bytes = json.at("retention_bytes").get<std::int64_t>(),
+                   .segment_bytes_max = json.at("segment_bytes_max").get<std::int64_t>(),
+                   .segment_age_max_us = json.at("segment_age_max_us").get<std::int64_t>()}};
+  } catch (const nlohmann::json::exception& error) {
+    return base::fail_with(
+        base::Code::kCorrupt,
+        fmt::format("topic settings cannot be read: {}: {}", path.string(), error.what()),
+        "restore the file from a backup");
+  }
+}
+
+}  // namespace
+
+base::Result<> check_config(const TopicConfig& config) {
+  const std::string& name = config.name;
+  if (name.empty() || name.size() > kNameSizeMax || name.front() == '.' ||
+      !std::all_of(name.begin(), name.end(), is_name_character)) {
+    return base::fail_with(base::Code::kInvalid,
+                           fmt::format("topic name \"{}\" is not allowed", name),
+                           "use 1 to 249 of a-z A-Z 0-9 . _ - and no dot at the front");
+  }
+  if (config.partitions < 1 || config.partitions > kPartitionsMax) {
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("topic {} cannot have {} partitions", name, config.partitions),
+        fmt::format("give 1 to {}", kPartitionsMax));
+  }
+  if (config.segment_bytes_max < kSegmentBytesMin || config.segment_bytes_max > kSegmentBytesMax) {
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("topic {} cannot have segments of {} bytes", name, config.segment_bytes_max),
+        fmt::format("give {} to {}", kSegmentBytesMin, kSegmentBytesMax));
+  }
+  return {};
+}
+
+base::Path partition_directory(const base::Path& topics, const std::string& topic,
+                               Partition partition) {
+  return topics / topic / std::to_string(partition);
+}
+
+base::Result<std::string> create_topic_files(base::FileSystem& disk, const base::Path& topics,
+                                             const TopicConfig& config) {
+  const base::Path directory = topics / config.name;
+  for (Partition p = 0; p < config.partitions; ++p) {
+    TRY(disk.create_directories(partition_directory(topics, config.name, p)));
+  }
+  TRY(disk.sync_directory(directory));
+  TRY(disk.sync_directory(topics));
+  std::string id = base::new_uuid();
+  TRY(base::write_file_durably(disk, directory / "topic.json", to_text(id, config)));
+  return id;
+}
+
+base::Result<> delete_topic_files(base::FileSystem& disk, const base::Path& topics,
+                                  const std::string& topic) {
+  const base::Path deleted = topics / fmt::format("{}{}", kDeletedPrefix, base::new_uuid());
+  TRY(disk.rename(topics / topic, deleted));
+  TRY(disk.sync_directory(topics));
+  return remove_tree(disk, deleted);
+}
+
+base::Result<std::vector<TopicFiles>> load_topic_files(base::FileSystem& disk,
+                                                       const base::Path& topics) {
+  std::vector<TopicFiles> found;
+  for (const std::string& name : TRY(disk.list(topics))) {
+    const base::Path path = topics / name / "topic.json";
+    const bool deleted = name.starts_with(kDeletedPrefix);
+    const auto text = deleted ? base::Result<std::string>{} : base::read_file(disk, path);
+    if (!deleted && !text && text.error().code != base::Code::kNotFound) {
+      return std::unexpected(text.error());
+    }
+    if (deleted || !text) {
+      spdlog::info("log: removed the rest of a topic that was half created or deleted: {}",
+                   (topics / name).string());
+      TRY(remove_tree(disk, topics / name));
+      continue;
+    }
+    found.push_back(TRY(from_text(*text, path)));
+  }
+  return found;
+}
+
+}  // namespace eventlog
