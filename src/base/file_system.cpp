@@ -95,7 +95,10 @@ class PosixFile final : public File {
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const Path& path, bool create) override {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+    int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0644);
+    if (descriptor < 0 && !create && (errno == EACCES || errno == EROFS)) {
+      descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);  // a file that may only be read
+    }
     if (descriptor < 0) return system_failure("cannot open", path);
     return std::make_unique<PosixFile>(descriptor, path);
   }

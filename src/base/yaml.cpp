@@ -3,23 +3,10 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/edit_distance.h"
 
 namespace base {
 namespace {
-
-// Levenshtein distance, for "did you mean".
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, change}));
-    }
-  }
-  return row[b.size()];
-}
 
 template <class T>
 Result<T> convert(const Yaml& at, const YAML::Node& value, std::string_view key, std::string_view type) {
@@ -132,11 +119,11 @@ Result<> Yaml::only(const std::set<std::string>& known) const {
     const std::string& key = entry.first.Scalar();
     if (known.contains(key)) continue;
     const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
-      return distance(a, key) < distance(b, key);
+      return edit_distance(a, key) < edit_distance(b, key);
     });
     const Yaml at(entry.first, file_, first_line_);
     return at.fail_here(fmt::format("unknown setting '{}'", key),
-                        distance(*nearest, key) <= 3
+                        edit_distance(*nearest, key) <= 3
                             ? fmt::format("did you mean '{}'?", *nearest)
                             : fmt::format("known settings are {}", fmt::join(known, ", ")));
   }
