@@ -2,11 +2,9 @@
 //
 //   topic: scans
 //   partitions: 4
-//   key: shipment_id            # the field that picks the partition; a record with a key keeps its own
-//   format: json                # json | csv
-//   retention: 7 days
-//   on_bad: reject              # over HTTP a record that does not fit is refused (422), or: dead_letter
-//   schema:
+//   key: shipment_id            # the field that picks the partition; a record with a key keeps its
+//   own format: json                # json | csv retention: 7 days on_bad: reject              #
+//   over HTTP a record that does not fit is refused (422), or: dead_letter schema:
 //     event_id: string not null
 //     event_time: timestamp not null
 //     speed_kmh: double
@@ -49,7 +47,7 @@ struct TopicSchema {
   columns::Schema fields;
   std::optional<FileDrop> files;
   std::string simulate;
-  std::string file;   // where it was written
+  std::string file;        // where it was written
   std::string id() const;  // "scans@<8 hex of the fields>": the schema that bronze rows name
 
   // A fresh decoder for records of this topic.
@@ -68,9 +66,11 @@ base::Result<std::vector<TopicSchema>> load_topic_schemas(const base::Path& proj
 columns::Schema bronze_schema(const TopicSchema& topic);
 
 // Record headers that file sources set.
-inline constexpr std::string_view kFileHeader = "file";        // the file's name
-inline constexpr std::string_view kLineHeader = "line";        // from 1
-inline constexpr std::string_view kColumnsHeader = "columns";  // CSV header line, when it is not the schema's order
-inline constexpr std::string_view kFormatHeader = "format";    // "json" where a CSV topic carries JSON (Parquet rows)
+inline constexpr std::string_view kFileHeader = "file";  // the file's name
+inline constexpr std::string_view kLineHeader = "line";  // from 1
+inline constexpr std::string_view kColumnsHeader =
+    "columns";  // CSV header line, when it is not the schema's order
+inline constexpr std::string_view kFormatHeader =
+    "format";  // "json" where a CSV topic carries JSON (Parquet rows)
 
 }  // namespace schema

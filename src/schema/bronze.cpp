@@ -1,0 +1,181 @@
+#include "schema/bronze.h"
+
+#include <simdjson.h>
+
+#include "schema/bronze_text.h"
+
+namespace schema {
+namespace {
+
+using columns::Column;
+using columns::Type;
+
+constexpr std::size_t kReadersMax = 64;
+constexpr std::int16_t kControlBatch = 1 << 5;
+
+std::string_view header(const eventlog::RecordView& record, std::string_view name) {
+  for (const eventlog::HeaderView& h : record.headers) {
+    if (h.key == name) return h.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+BronzeDecoder::BronzeDecoder(const TopicSchema& topic)
+    : topic_(topic),
+      bronze_(bronze_schema(topic)),
+      schema_id_(topic.id()),
+      own_reader_{topic.decoder(), ""},
+      topics_(Type::kString),
+      partitions_(Type::kInt32),
+      offsets_(Type::kInt64),
+      times_(Type::kTimestamp),
+      keys_(Type::kString),
+      schemas_(Type::kString),
+      headers_(Type::kString),
+      raws_(Type::kString),
+      errors_(Type::kString),
+      fields_(topic.fields) {}
+
+base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::byte> batch,
+                                  eventlog::Offset from, eventlog::Offset to) {
+  const eventlog::BatchHeader batch_header = TRY(eventlog::read_header(batch));
+  if ((batch_header.attributes & kControlBatch) != 0) return {};
+  const std::size_t before = rows();
+  auto read = eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) {
+    if (record.offset >= from && record.offset < to) append_record(partition, record);
+  });
+  decode_pending();
+  if (!read) truncate(before);
+  return read;
+}
+
+void BronzeDecoder::append_record(std::int32_t partition, const eventlog::RecordView& record) {
+  Reader& reader = record.headers.empty() ? own_reader_ : reader_for(record);
+  if (&reader != pending_reader_) {
+    decode_pending();
+    pending_reader_ = &reader;
+  }
+  pending_.push_back(record.value);
+  topics_.append_text(topic_.topic.name);
+  partitions_.append_int(partition);
+  offsets_.append_int(record.offset);
+  times_.append_int(record.timestamp_ms * base::kUsPerMs);
+  if (record.key) {
+    append_text_or_base64(*record.key, keys_, scratch_);
+  } else {
+    keys_.append_null();
+  }
+  schemas_.append_text(schema_id_);
+  if (record.headers.empty()) {
+    headers_.append_null();
+  } else {
+    scratch_.clear();
+    append_headers_json(record.headers, scratch_);
+    headers_.append_text(scratch_);
+  }
+  append_text_or_base64(record.value, raws_, scratch_);
+}
+
+BronzeDecoder::Reader& BronzeDecoder::reader_for(const eventlog::RecordView& record) {
+  const std::string_view format = header(record, kFormatHeader);
+  const std::string_view columns = header(record, kColumnsHeader);
+  if (format.empty() && columns.empty()) return own_reader_;
+  scratch_.assign(format).push_back('\n');
+  scratch_.append(columns);
+  if (const auto known = readers_.find(scratch_); known != readers_.end()) return known->second;
+  if (readers_.size() >= kReadersMax) {
+    decode_pending();
+    pending_reader_ = nullptr;
+    readers_.clear();
+    scratch_.assign(format).push_back('\n');
+    scratch_.append(columns);
+  }
+  return readers_.emplace(scratch_, make_reader(format, columns)).first->second;
+}
+
+BronzeDecoder::Reader BronzeDecoder::make_reader(std::string_view format,
+                                                 std::string_view columns) const {
+  if (format == "json") return {columns::json_decoder(topic_.fields), ""};
+  if (!format.empty() && format != "csv")
+    return {nullptr, fmt::format("unknown format '{}' in the headers", format)};
+  const char separator = topic_.files ? topic_.files->separator : ',';
+  if (columns.empty()) {
+    std::vector<std::string> names;
+    for (const columns::Field& field : topic_.fields.fields) names.push_back(field.name);
+    return {columns::csv_decoder(topic_.fields, std::move(names), separator), ""};
+  }
+  auto names = columns::csv_fields(columns, separator);
+  if (!names) return {nullptr, fmt::format("the file's column line: {}", names.error().message)};
+  for (std::string& name : *names) {
+    if (!topic_.files) break;
+    const auto renamed = topic_.files->column_fields.find(name);
+    if (renamed != topic_.files->column_fields.end()) name = renamed->second;
+  }
+  return {columns::csv_decoder(topic_.fields, std::move(*names), separator), ""};
+}
+
+void BronzeDecoder::decode_pending() {
+  if (pending_.empty()) return;
+  const std::size_t first_row = fields_.rows();
+  row_errors_.clear();
+  if (pending_reader_->decoder != nullptr) {
+    pending_reader_->decoder->decode(pending_, fields_, row_errors_);
+  } else {
+    for (std::size_t i = 0; i < pending_.size(); ++i) {
+      row_errors_.push_back({first_row + i, "", pending_reader_->error});
+      for (Column& column : fields_.columns) column.append_null();
+    }
+  }
+  pending_.clear();
+  append_errors(first_row);
+}
+
+void BronzeDecoder::append_errors(std::size_t first_row) {
+  auto error = row_errors_.begin();
+  for (std::size_t row = first_row; row < fields_.rows(); ++row) {
+    if (error == row_errors_.end() || error->row != row) {
+      errors_.append_null();
+      continue;
+    }
+    scratch_.clear();
+    for (; error != row_errors_.end() && error->row == row; ++error) {
+      if (!scratch_.empty()) scratch_ += "; ";
+      if (!error->field.empty()) scratch_.append(error->field).append(": ");
+      scratch_ += error->reason;
+    }
+    errors_.append_text(scratch_);
+  }
+}
+
+void BronzeDecoder::truncate(std::size_t rows) {
+  for (Column* column : {&topics_, &partitions_, &offsets_, &times_, &keys_, &schemas_, &headers_,
+                         &raws_, &errors_}) {
+    column->truncate(rows);
+  }
+  for (Column& column : fields_.columns) column.truncate(rows);
+}
+
+std::size_t BronzeDecoder::bytes() const {
+  std::size_t total = rows() * 8 * (4 + fields_.columns.size());
+  for (const Column* column : {&topics_, &keys_, &schemas_, &headers_, &raws_, &errors_})
+    total += column->text_bytes();
+  for (const Column& column : fields_.columns) total += column.text_bytes();
+  return total;
+}
+
+columns::Batch BronzeDecoder::take() {
+  columns::Batch batch;
+  batch.schema = bronze_;
+  batch.columns.reserve(bronze_.fields.size());
+  for (Column* column : {&topics_, &partitions_, &offsets_, &times_, &keys_, &schemas_, &headers_,
+                         &raws_, &errors_}) {
+    batch.columns.push_back(std::exchange(*column, Column(column->type())));
+  }
+  for (Column& column : fields_.columns) batch.columns.push_back(std::move(column));
+  fields_ = columns::Batch(topic_.fields);
+  return batch;
+}
+
+}  // namespace schema
