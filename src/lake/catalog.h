@@ -17,8 +17,8 @@ class Catalog {
   // kNotFound names the nearest tables.
   virtual base::Result<std::shared_ptr<Table>> table(const std::string& name) = 0;
   // Opens, or creates with these options when there is none.
-  virtual base::Result<std::shared_ptr<Table>> open_or_create(const std::string& name,
-                                                              const Table::CreateOptions& options) = 0;
+  virtual base::Result<std::shared_ptr<Table>> open_or_create(
+      const std::string& name, const Table::CreateOptions& options) = 0;
   // Every table of the store, sorted; found by its _delta_log. `refresh` lists the store again.
   virtual base::Result<std::vector<std::string>> names(bool refresh = false) = 0;
   virtual storage::ObjectStore& store() = 0;

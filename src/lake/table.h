@@ -11,11 +11,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -35,7 +34,9 @@ struct AddFile {
   std::int64_t modification_time_ms = 0;
   bool data_change = true;
   std::string stats;
-  std::map<std::string, std::string> tags;
+  std::map<std::string, std::string> tags = {};
+  // The action's deletionVector as JSON; "" = none. Such tables are refused.
+  std::string deletion_vector = {};
   std::int64_t rows() const;  // numRecords; -1 when unknown
 };
 
@@ -45,7 +46,12 @@ struct Metadata {
   columns::Schema schema;
   std::vector<std::string> partition_columns;
   std::map<std::string, std::string> configuration;  // delta.* and waybill.*
-  std::string schema_string;                         // the Spark JSON as it stands in the log
+  // The Spark JSON as it stands in the log. Types that columns::Type does not have (decimal, array,
+  // struct, map …) show in `schema` as their nearest type, or string; scans keep the real ones. For
+  // set_metadata: a field of `schema` that differs from it is printed anew.
+  std::string schema_string = {};
+  std::string description = {};
+  std::int64_t created_time_ms = 0;
 };
 
 // The table at one version. Immutable and cheap to copy (shared).
@@ -64,7 +70,7 @@ class Snapshot {
   virtual std::string scan_sql() const = 0;
   virtual std::string scan_sql(const std::map<std::string, std::vector<std::optional<std::string>>>&
                                    only_partitions) const = 0;
-  virtual std::int64_t rows() const = 0;  // sum of numRecords
+  virtual std::int64_t rows() const = 0;  // sum of numRecords; -1 when a file does not say
   virtual std::int64_t bytes() const = 0;
 };
 
@@ -87,7 +93,8 @@ class Transaction {
   // What this transaction has read: a winning commit that changed it is a conflict. Blind appends
   // read nothing. An empty list of partitions with `whole_table` reads everything.
   virtual void read_whole_table() = 0;
-  virtual void read_partitions(std::vector<std::map<std::string, std::optional<std::string>>> partitions) = 0;
+  virtual void read_partitions(
+      std::vector<std::map<std::string, std::optional<std::string>>> partitions) = 0;
   // Writes the next version. Lost races are rebased and retried with jitter until `deadline_ms`;
   // kConflict names the winning version and why it conflicts (Delta's conflict rules, in Spark's
   // order: protocol, metadata, txn, added files, removed files). kAlreadyExists when the txn's
@@ -107,7 +114,8 @@ class Table {
   virtual ~Table() = default;
 
   // kNotFound when there is no table at `path` (a key prefix of the store).
-  static base::Result<std::shared_ptr<Table>> open(storage::ObjectStore& store, sql::Database& database,
+  static base::Result<std::shared_ptr<Table>> open(storage::ObjectStore& store,
+                                                   sql::Database& database,
                                                    const std::string& path);
   struct CreateOptions {
     std::string name;
@@ -116,15 +124,18 @@ class Table {
     std::map<std::string, std::string> configuration = {};
   };
   // kAlreadyExists when there is one.
-  static base::Result<std::shared_ptr<Table>> create(storage::ObjectStore& store, sql::Database& database,
-                                                     const std::string& path, const CreateOptions& options);
+  static base::Result<std::shared_ptr<Table>> create(storage::ObjectStore& store,
+                                                     sql::Database& database,
+                                                     const std::string& path,
+                                                     const CreateOptions& options);
 
   virtual const std::string& path() const = 0;
   // The newest version; `refresh` looks for commits of other processes (one list call).
   virtual base::Result<std::shared_ptr<const Snapshot>> snapshot(bool refresh = true) = 0;
   virtual base::Result<std::shared_ptr<const Snapshot>> snapshot_at(Version version) = 0;
   // The newest version committed at or before that time.
-  virtual base::Result<std::shared_ptr<const Snapshot>> snapshot_as_of(base::TimestampUs time_us) = 0;
+  virtual base::Result<std::shared_ptr<const Snapshot>> snapshot_as_of(
+      base::TimestampUs time_us) = 0;
   virtual base::Result<std::unique_ptr<Transaction>> begin() = 0;
   virtual base::Result<std::vector<HistoryEntry>> history(std::size_t most) = 0;
 
@@ -132,7 +143,8 @@ class Table {
   // partition columns, columns in table order, statistics collected, durable when it returns. The
   // files are invisible until a transaction adds them. The query runs on `connection`, so that it
   // sees that connection's temporary tables. Empty result: no files. Stable rows order.
-  virtual base::Result<std::vector<AddFile>> stage(sql::Connection& connection, const std::string& select) = 0;
+  virtual base::Result<std::vector<AddFile>> stage(sql::Connection& connection,
+                                                   const std::string& select) = 0;
 
   // Rewrites small files (below `small_bytes`) into larger ones, dataChange=false; never conflicts
   // with appends. Returns the number of files replaced; 0 = nothing to do.

@@ -1,0 +1,292 @@
+#include "lake/actions.h"
+
+#include <charconv>
+#include <set>
+
+#include "lake/spark_schema.h"
+#include "lake/uri.h"
+
+namespace lake {
+namespace {
+
+using base::Code;
+using base::Result;
+using nlohmann::json;
+
+// The member, or null when it is absent: checkpoints write absent members as null.
+const json& member(const json& object, const char* key) {
+  static const json kNull;
+  const auto it = object.find(key);
+  return it == object.end() ? kNull : *it;
+}
+
+Result<std::string> text_at(const json& object, const char* key) {
+  const json& value = member(object, key);
+  if (!value.is_string()) {
+    return base::fail(Code::kCorrupt, "\"{}\" is missing or no text", key);
+  }
+  return value.get<std::string>();
+}
+
+std::string text_or_empty(const json& object, const char* key) {
+  const json& value = member(object, key);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::int64_t integer_or(const json& object, const char* key, std::int64_t otherwise) {
+  const json& value = member(object, key);
+  return value.is_number() ? value.get<std::int64_t>() : otherwise;
+}
+
+bool boolean_or(const json& object, const char* key, bool otherwise) {
+  const json& value = member(object, key);
+  return value.is_boolean() ? value.get<bool>() : otherwise;
+}
+
+std::map<std::string, std::string> text_map(const json& value) {
+  std::map<std::string, std::string> result;
+  if (!value.is_object()) return result;
+  for (const auto& [key, text] : value.items()) {
+    if (text.is_string()) result[key] = text.get<std::string>();
+  }
+  return result;
+}
+
+PartitionValues partition_map(const json& value) {
+  PartitionValues result;
+  if (!value.is_object()) return result;
+  for (const auto& [key, text] : value.items()) {
+    const bool null = !text.is_string() || text.get_ref<const std::string&>().empty();
+    result[key] = null ? std::nullopt : std::optional(text.get<std::string>());
+  }
+  return result;
+}
+
+std::vector<std::string> text_list(const json& value) {
+  std::vector<std::string> result;
+  if (!value.is_array()) return result;
+  for (const json& text : value) {
+    if (text.is_string()) result.push_back(text.get<std::string>());
+  }
+  return result;
+}
+
+Result<AddFile> parse_add(const json& action) {
+  AddFile add;
+  add.path = TRY(decode_path(TRY(text_at(action, "path"))));
+  add.partition_values = partition_map(member(action, "partitionValues"));
+  add.size = integer_or(action, "size", 0);
+  add.modification_time_ms = integer_or(action, "modificationTime", 0);
+  add.data_change = boolean_or(action, "dataChange", true);
+  add.stats = text_or_empty(action, "stats");
+  if (add.stats.empty() && member(action, "stats_parsed").is_object()) {
+    add.stats = action["stats_parsed"].dump();
+  }
+  add.tags = text_map(member(action, "tags"));
+  if (const json& vector = member(action, "deletionVector"); vector.is_object()) {
+    add.deletion_vector = vector.dump();
+  }
+  return add;
+}
+
+Result<RemoveFile> parse_remove(const json& action) {
+  RemoveFile remove;
+  remove.path = TRY(decode_path(TRY(text_at(action, "path"))));
+  remove.deletion_time_ms = integer_or(action, "deletionTimestamp", 0);
+  remove.data_change = boolean_or(action, "dataChange", true);
+  if (member(action, "partitionValues").is_object()) {
+    remove.partition_values = partition_map(action["partitionValues"]);
+  }
+  remove.size = integer_or(action, "size", 0);
+  return remove;
+}
+
+Result<Metadata> parse_metadata(const json& action) {
+  Metadata metadata;
+  metadata.id = TRY(text_at(action, "id"));
+  metadata.name = text_or_empty(action, "name");
+  metadata.description = text_or_empty(action, "description");
+  metadata.created_time_ms = integer_or(action, "createdTime", 0);
+  metadata.partition_columns = text_list(member(action, "partitionColumns"));
+  metadata.configuration = text_map(member(action, "configuration"));
+  metadata.schema_string = text_or_empty(action, "schemaString");
+  const std::string provider = text_or_empty(member(action, "format"), "provider");
+  if (!provider.empty() && provider != "parquet") {
+    return base::fail(Code::kUnsupported, "the table's files are {}, not parquet", provider);
+  }
+  if (metadata.schema_string.empty()) return metadata;
+  metadata.schema = to_schema(TRY(parse_spark_schema(metadata.schema_string)));
+  return metadata;
+}
+
+Protocol parse_protocol(const json& action) {
+  return {.min_reader_version = static_cast<int>(integer_or(action, "minReaderVersion", 0)),
+          .min_writer_version = static_cast<int>(integer_or(action, "minWriterVersion", 0)),
+          .reader_features = text_list(member(action, "readerFeatures")),
+          .writer_features = text_list(member(action, "writerFeatures"))};
+}
+
+json print_map(const PartitionValues& values) {
+  json result = json::object();
+  for (const auto& [key, value] : values) result[key] = value ? json(*value) : json();
+  return result;
+}
+
+json print_add(const AddFile& add) {
+  json action = {{"path", encode_path(add.path)},
+                 {"partitionValues", print_map(add.partition_values)},
+                 {"size", add.size},
+                 {"modificationTime", add.modification_time_ms},
+                 {"dataChange", add.data_change}};
+  if (!add.stats.empty()) action["stats"] = add.stats;
+  if (!add.tags.empty()) action["tags"] = add.tags;
+  if (!add.deletion_vector.empty()) action["deletionVector"] = json::parse(add.deletion_vector);
+  return action;
+}
+
+json print_remove(const RemoveFile& remove) {
+  json action = {{"path", encode_path(remove.path)},
+                 {"deletionTimestamp", remove.deletion_time_ms},
+                 {"dataChange", remove.data_change}};
+  if (remove.partition_values) {
+    action["extendedFileMetadata"] = true;
+    action["partitionValues"] = print_map(*remove.partition_values);
+    action["size"] = remove.size;
+  }
+  return action;
+}
+
+json print_metadata(const Metadata& metadata) {
+  json action = {{"id", metadata.id},
+                 {"format", {{"provider", "parquet"}, {"options", json::object()}}},
+                 {"schemaString", metadata.schema_string},
+                 {"partitionColumns", metadata.partition_columns},
+                 {"configuration", metadata.configuration},
+                 {"createdTime", metadata.created_time_ms}};
+  if (!metadata.name.empty()) action["name"] = metadata.name;
+  if (!metadata.description.empty()) action["description"] = metadata.description;
+  return action;
+}
+
+json print_protocol(const Protocol& protocol) {
+  json action = {{"minReaderVersion", protocol.min_reader_version},
+                 {"minWriterVersion", protocol.min_writer_version}};
+  if (protocol.min_reader_version >= 3) action["readerFeatures"] = protocol.reader_features;
+  if (protocol.min_writer_version >= 7) action["writerFeatures"] = protocol.writer_features;
+  return action;
+}
+
+void print_line(std::string& out, const char* kind, json action) {
+  json line = json::object();
+  line[kind] = std::move(action);
+  out += line.dump(-1, ' ', false, json::error_handler_t::replace);
+  out += '\n';
+}
+
+Result<> parse_one(const std::string& kind, const json& body, Commit& into) {
+  if (kind == "add") {
+    into.adds.push_back(TRY(parse_add(body)));
+  } else if (kind == "remove") {
+    into.removes.push_back(TRY(parse_remove(body)));
+  } else if (kind == "txn") {
+    into.transactions.push_back({.app_id = TRY(text_at(body, "appId")),
+                                 .version = integer_or(body, "version", 0),
+                                 .last_updated_ms = integer_or(body, "lastUpdated", 0)});
+  } else if (kind == "metaData") {
+    if (into.metadata) return base::fail(Code::kCorrupt, "there are two metaData actions");
+    into.metadata = TRY(parse_metadata(body));
+  } else if (kind == "protocol") {
+    if (into.protocol) return base::fail(Code::kCorrupt, "there are two protocol actions");
+    into.protocol = parse_protocol(body);
+  } else if (kind == "sidecar") {
+    into.sidecars.push_back(TRY(decode_path(TRY(text_at(body, "path")))));
+  } else if (kind == "commitInfo") {
+    into.info = body;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::int64_t AddFile::rows() const {
+  // Writers put numRecords first; a column may have that name, so elsewhere it needs a real parse.
+  constexpr std::string_view kStart = "{\"numRecords\":";
+  if (stats.starts_with(kStart)) {
+    std::int64_t count = -1;
+    const auto [end, error] =
+        std::from_chars(stats.data() + kStart.size(), stats.data() + stats.size(), count);
+    if (error == std::errc{} && end != stats.data() + stats.size()) return count;
+  }
+  const json parsed = json::parse(stats, nullptr, false);
+  return parsed.is_object() ? integer_or(parsed, "numRecords", -1) : -1;
+}
+
+Result<> parse_action(const json& action, Commit& into) {
+  if (!action.is_object()) return base::fail(Code::kCorrupt, "an action is no JSON object");
+  for (const auto& [kind, body] : action.items()) {
+    if (!body.is_object()) continue;  // null: the other kinds of a checkpoint's row
+    auto parsed = parse_one(kind, body, into);
+    if (!parsed) return std::unexpected(std::move(parsed).error().in(kind));
+  }
+  return {};
+}
+
+Result<Commit> parse_commit(std::string_view text) {
+  Commit commit;
+  int line = 0;
+  std::set<std::string_view> added;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view one = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++line;
+    if (one.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const json action = json::parse(one, nullptr, false);
+    if (action.is_discarded()) return base::fail(Code::kCorrupt, "line {} is no JSON", line);
+    auto parsed = parse_action(action, commit);
+    if (!parsed) {
+      return std::unexpected(std::move(parsed).error().in(fmt::format("line {}", line)));
+    }
+  }
+  for (const AddFile& add : commit.adds) {
+    if (!added.insert(add.path).second) {
+      return base::fail(Code::kCorrupt, "the file {} is added twice", add.path);
+    }
+  }
+  return commit;
+}
+
+void print_action(std::string& out, const Protocol& protocol) {
+  print_line(out, "protocol", print_protocol(protocol));
+}
+
+void print_action(std::string& out, const Metadata& metadata) {
+  print_line(out, "metaData", print_metadata(metadata));
+}
+
+void print_action(std::string& out, const AppTransaction& transaction) {
+  json action = {{"appId", transaction.app_id}, {"version", transaction.version}};
+  if (transaction.last_updated_ms != 0) action["lastUpdated"] = transaction.last_updated_ms;
+  print_line(out, "txn", std::move(action));
+}
+
+void print_action(std::string& out, const AddFile& file) {
+  print_line(out, "add", print_add(file));
+}
+
+void print_action(std::string& out, const RemoveFile& file) {
+  print_line(out, "remove", print_remove(file));
+}
+
+std::string print_commit(const Commit& commit) {
+  std::string out;
+  if (!commit.info.is_null()) print_line(out, "commitInfo", commit.info);
+  if (commit.protocol) print_action(out, *commit.protocol);
+  if (commit.metadata) print_action(out, *commit.metadata);
+  for (const AppTransaction& transaction : commit.transactions) print_action(out, transaction);
+  for (const RemoveFile& file : commit.removes) print_action(out, file);
+  for (const AddFile& file : commit.adds) print_action(out, file);
+  return out;
+}
+
+}  // namespace lake

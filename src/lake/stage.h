@@ -1,0 +1,32 @@
+// Writes the rows of a SELECT as Parquet files in a table's folder, not yet visible.
+//
+// Threads: any, each with its own connection.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lake/state.h"
+#include "sql/database.h"
+#include "storage/object_store.h"
+
+namespace lake {
+
+// As Table::stage. When it fails, no file stays behind (as far as the store lets it remove them).
+base::Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store,
+                                              sql::Connection& connection,
+                                              const std::string& table_path, const State& state,
+                                              const std::string& select);
+
+// SQL for the value of a partition column as the log holds it. An empty text means null to every
+// reader, so it becomes one.
+std::string partition_value_sql(const std::string& column, columns::Type type);
+
+// All rows into one file of one partition, without a look at their partition columns.
+base::Result<std::vector<AddFile>> stage_partition(storage::ObjectStore& store,
+                                                   sql::Connection& connection,
+                                                   const std::string& table_path,
+                                                   const State& state, const std::string& select,
+                                                   const PartitionValues& values);
+
+}  // namespace lake

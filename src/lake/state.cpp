@@ -1,0 +1,116 @@
+#include "lake/state.h"
+
+#include <unordered_set>
+#include <utility>
+
+#include "lake/protocol.h"
+
+namespace lake {
+namespace {
+
+using base::Code;
+using base::Result;
+
+Result<> check_files(const Commit& commit) {
+  for (const AddFile& file : commit.adds) {
+    if (file.deletion_vector.empty()) continue;
+    return base::fail_with(
+        Code::kUnsupported,
+        fmt::format("cannot read the table: it uses deletionVectors ({})", file.path),
+        "purge them (REORG TABLE … APPLY (PURGE)), or use an engine that has them");
+  }
+  return {};
+}
+
+Result<> take_metadata(const Commit& commit, State& next) {
+  if (commit.protocol) next.protocol = *commit.protocol;
+  if (commit.metadata) {
+    next.metadata = std::make_shared<const Metadata>(*commit.metadata);
+    std::vector<SparkField> fields;
+    if (!commit.metadata->schema_string.empty()) {
+      fields = TRY(parse_spark_schema(commit.metadata->schema_string));
+    }
+    next.schema_tag = schema_tag(fields);
+    next.fields = std::make_shared<const std::vector<SparkField>>(std::move(fields));
+  }
+  if (!next.metadata) {
+    return base::fail(Code::kCorrupt, "version {} has no metaData action", next.version);
+  }
+  if (next.version >= 0 && !commit.protocol && next.protocol.min_reader_version == 0) {
+    return base::fail(Code::kCorrupt, "version {} has no protocol action", next.version);
+  }
+  if (commit.protocol || commit.metadata) return check_readable(next.protocol, *next.metadata);
+  return {};
+}
+
+void count_file(State& state, const AddFile& file, int sign) {
+  const std::int64_t rows = file.rows();
+  if (rows < 0) {
+    state.files_without_rows += sign;
+  } else {
+    state.rows += sign * rows;
+  }
+  state.bytes += sign * file.size;
+}
+
+void take_files(const Commit& commit, State& next) {
+  std::unordered_set<std::string_view> added;
+  std::unordered_set<std::string_view> touched;
+  for (const AddFile& file : commit.adds) added.insert(file.path);
+  touched = added;
+  for (const RemoveFile& file : commit.removes) touched.insert(file.path);
+  next.files.erase(touched, [&](const AddFile& file) { count_file(next, file, -1); });
+  next.tombstones.erase(touched, [](const RemoveFile&) {});
+
+  std::vector<std::shared_ptr<const AddFile>> files;
+  files.reserve(commit.adds.size());
+  for (const AddFile& file : commit.adds) {
+    count_file(next, file, 1);
+    files.push_back(std::make_shared<const AddFile>(file));
+  }
+  next.files.append(std::move(files));
+
+  std::vector<std::shared_ptr<const RemoveFile>> removed;
+  for (const RemoveFile& file : commit.removes) {
+    if (!added.contains(file.path)) removed.push_back(std::make_shared<const RemoveFile>(file));
+  }
+  next.tombstones.append(std::move(removed));
+  const std::int64_t keep_ms =
+      interval_us(*next.metadata, "delta.deletedFileRetentionDuration", kTombstoneRetentionUs) /
+      base::kUsPerMs;
+  const std::int64_t oldest_ms = next.timestamp_us / base::kUsPerMs - keep_ms;
+  next.tombstones.drop_front(
+      [&](const RemoveFile& file) { return file.deletion_time_ms < oldest_ms; });
+}
+
+}  // namespace
+
+Result<State> advance(const State& state, Version version, base::TimestampUs timestamp_us,
+                      const Commit& commit) {
+  State next = state;
+  if (state.version < 0) next.protocol.min_reader_version = 0;  // none seen yet
+  next.version = version;
+  next.timestamp_us = std::max(
+      timestamp_us, state.version < 0 ? timestamp_us : state.timestamp_us + base::kUsPerMs);
+  TRY(take_metadata(commit, next));
+  TRY(check_files(commit));
+  take_files(commit, next);
+  if (!commit.transactions.empty() || !next.transactions) {
+    auto all = next.transactions ? *next.transactions : std::map<std::string, AppTransaction>();
+    for (const AppTransaction& one : commit.transactions) all[one.app_id] = one;
+    next.transactions =
+        std::make_shared<const std::map<std::string, AppTransaction>>(std::move(all));
+  }
+  return next;
+}
+
+std::int64_t interval_us(const Metadata& metadata, const std::string& key,
+                         std::int64_t otherwise_us) {
+  const auto it = metadata.configuration.find(key);
+  if (it == metadata.configuration.end()) return otherwise_us;
+  std::string_view text = it->second;
+  if (text.starts_with("interval ")) text.remove_prefix(9);
+  return base::parse_duration_us(text).value_or(otherwise_us);
+}
+
+}  // namespace lake

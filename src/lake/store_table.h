@@ -1,0 +1,76 @@
+// The Table over an object store, and its transactions.
+//
+// Threads: see table.h. Lock order: commit, refresh, state.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "lake/conflict.h"
+#include "lake/log_reader.h"
+#include "lake/snapshot.h"
+#include "lake/table.h"
+
+namespace lake {
+
+class StoreTable final : public Table, public std::enable_shared_from_this<StoreTable> {
+ public:
+  StoreTable(storage::ObjectStore& store, sql::Database& database, std::string path, State state);
+
+  const std::string& path() const override { return path_; }
+  base::Result<std::shared_ptr<const Snapshot>> snapshot(bool refresh) override;
+  base::Result<std::shared_ptr<const Snapshot>> snapshot_at(Version version) override;
+  base::Result<std::shared_ptr<const Snapshot>> snapshot_as_of(base::TimestampUs time_us) override;
+  base::Result<std::unique_ptr<Transaction>> begin() override;
+  base::Result<std::vector<HistoryEntry>> history(std::size_t most) override;
+  base::Result<std::vector<AddFile>> stage(sql::Connection& connection,
+                                           const std::string& select) override;
+  base::Result<int> compact(std::int64_t small_bytes, int files_min) override;
+  base::Result<int> vacuum(std::int64_t keep_us, base::TimestampUs now_us) override;
+
+  // For transactions: held during a commit, so that writers of one process do not race each other.
+  std::mutex& commit_mutex() { return commit_mutex_; }
+  storage::ObjectStore& store() { return store_; }
+  std::shared_ptr<const StateSnapshot> newest() const;
+  // Takes in what others have committed.
+  base::Result<std::shared_ptr<const StateSnapshot>> refresh();
+  base::Result<std::shared_ptr<const Commit>> commit_at(Version version);
+  // Takes in a commit of this process that is in the log now.
+  base::Result<> publish(Version version, Commit commit);
+  // Writes a checkpoint when enough has been committed since the last one. Failures are logged:
+  // the log is whole without it.
+  void checkpoint_if_due();
+
+ private:
+  base::Result<> take(Version version, base::TimestampUs time_us,
+                      std::shared_ptr<const Commit> commit);
+  base::Result<> refresh_locked();
+  Version checkpoint_interval(const State& state) const;
+
+  storage::ObjectStore& store_;
+  sql::Database& database_;
+  const std::string path_;
+  const std::string folder_;  // what DuckDB calls it
+
+  std::mutex commit_mutex_;
+  std::mutex checkpoint_mutex_;
+  std::mutex refresh_mutex_;  // one thread at a time reads the log's end
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<const StateSnapshot> newest_;
+  std::deque<std::shared_ptr<const StateSnapshot>> recent_;                // newest last
+  std::deque<std::pair<Version, std::shared_ptr<const Commit>>> commits_;  // newest last
+  Version checkpoint_version_;
+};
+
+std::unique_ptr<Transaction> make_transaction(std::shared_ptr<StoreTable> table,
+                                              std::shared_ptr<const StateSnapshot> base);
+
+// Writes one version. kAlreadyExists when somebody else has it. After an error whose outcome is
+// not known the version is read back and told by its commitInfo.txnId.
+base::Result<> write_commit(storage::ObjectStore& store, const std::string& table_path,
+                            Version version, const Commit& commit);
+
+}  // namespace lake
