@@ -1,0 +1,55 @@
+// The frame around every view: rail, top bar, drawer, search.
+import { Suspense, lazy, useEffect, useState, type ReactElement } from 'react';
+import { Loading } from '../parts/states';
+import { useViewName, type ViewName } from '../url-state';
+import { Alerts } from '../views/alerts/alerts';
+import { DeadLetters } from '../views/dead_letters/dead_letters';
+import { Drawer } from '../views/drawer/drawer';
+import { Pipelines } from '../views/pipelines/pipelines';
+import { SearchPalette } from '../views/search/search';
+import { Rail } from './rail';
+import { TopBar } from './top_bar';
+import './app.css';
+
+// The two views that carry a drawing library are loaded when they are opened.
+const MapView = lazy(() => import('../views/map/map_view').then(({ MapView: view }) => ({ default: view })));
+const Overview = lazy(() => import('../views/overview/overview').then(({ Overview: view }) => ({ default: view })));
+
+const kViewParts: Record<ViewName, () => ReactElement> = {
+  map: () => <MapView />,
+  overview: () => <Overview />,
+  pipelines: () => <Pipelines />,
+  'dead-letters': () => <DeadLetters />,
+  alerts: () => <Alerts />,
+};
+
+function useSearchKey(onKey: () => void): void {
+  useEffect(() => {
+    const listen = (event: KeyboardEvent): void => {
+      const typing = event.target instanceof HTMLInputElement;
+      const open = (event.key === 'k' && (event.ctrlKey || event.metaKey)) || (event.key === '/' && !typing);
+      if (!open) return;
+      event.preventDefault();
+      onKey();
+    };
+    window.addEventListener('keydown', listen);
+    return () => window.removeEventListener('keydown', listen);
+  }, [onKey]);
+}
+
+export function App(): ReactElement {
+  const view = useViewName();
+  const [searching, setSearching] = useState(false);
+  useSearchKey(() => setSearching(true));
+  return (
+    <div className="app">
+      <TopBar onSearch={() => setSearching(true)} />
+      <Rail view={view} />
+      <main className={`main main-${view}`} tabIndex={-1}>
+        <Suspense fallback={<div className="page"><Loading rows={6} /></div>}>{kViewParts[view]()}</Suspense>
+      </main>
+      <Drawer />
+      {searching && <SearchPalette onClose={() => setSearching(false)} />}
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+// The way from view to view: a rail on the left, a bar at the bottom on a phone.
+import { BellRing, LayoutDashboard, Mailbox, Map as MapIcon, Workflow, type LucideIcon } from 'lucide-react';
+import type { MouseEvent, ReactElement } from 'react';
+import { useAlerts } from '../server/queries';
+import { showView, type ViewName } from '../url-state';
+
+const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
+  { view: 'map', title: 'Map', icon: MapIcon },
+  { view: 'overview', title: 'Overview', icon: LayoutDashboard },
+  { view: 'pipelines', title: 'Pipelines', icon: Workflow },
+  { view: 'dead-letters', title: 'Dead letters', icon: Mailbox },
+  { view: 'alerts', title: 'Alerts', icon: BellRing },
+];
+
+export function Rail({ view }: { view: ViewName }): ReactElement {
+  const open = useAlerts().data?.filter(({ resolved_at }) => !resolved_at).length ?? 0;
+  const onClick = (event: MouseEvent, to: ViewName): void => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    showView(to);
+  };
+  return (
+    <nav className="rail" aria-label="Views">
+      {kEntries.map(({ view: name, title, icon: Icon }) => (
+        <a
+          key={name}
+          href={name === 'map' ? '?' : `?view=${name}`}
+          aria-current={name === view ? 'page' : undefined}
+          onClick={(event) => onClick(event, name)}
+        >
+          <span className="rail-icon">
+            <Icon size={20} aria-hidden="true" />
+            {name === 'alerts' && open > 0 && <b>{open > 99 ? '99+' : open}<span className="visually-hidden"> open</span></b>}
+          </span>
+          {title}
+        </a>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,105 @@
+// The one place that speaks HTTP to Waybill. Every failure is a ServerError with words for a person.
+import type {
+  Alert, Audit, Dashboard, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
+} from './types';
+
+const kTimeoutMs = 20_000;
+
+export class ServerError extends Error {
+  constructor(
+    message: string,
+    /** 0: no answer came. */
+    readonly status: number,
+    readonly mend: string | undefined,
+  ) {
+    super(message);
+  }
+}
+
+interface Problem {
+  title?: string;
+  detail?: string;
+  mend?: string;
+}
+
+async function problemOf(response: Response): Promise<ServerError> {
+  const problem = (await response.json().catch(() => ({}))) as Problem;
+  const message = problem.detail ?? problem.title ?? `the server answered ${response.status}`;
+  return new ServerError(message, response.status, problem.mend);
+}
+
+async function call<T>(path: string, signal?: AbortSignal, body?: unknown): Promise<T> {
+  const limit = AbortSignal.timeout(kTimeoutMs);
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, document.baseURI), {
+      signal: signal && 'any' in AbortSignal ? AbortSignal.any([signal, limit]) : (signal ?? limit),
+      ...(body === undefined
+        ? {}
+        : { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const slow = error instanceof DOMException && error.name === 'TimeoutError';
+    throw new ServerError(
+      slow ? `No answer within ${kTimeoutMs / 1_000} s` : 'Waybill cannot be reached',
+      0,
+      'Check that `waybill up` is running; this page tries again by itself.',
+    );
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()) as T;
+}
+
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ServerError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+// Scalars of YAML may come as text.
+function readDashboard(dashboard: Dashboard): Dashboard {
+  const seconds = <T extends { refresh?: unknown }>(part: T): T => ({
+    ...part, refresh: part.refresh === undefined ? undefined : Number(part.refresh),
+  });
+  return {
+    title: dashboard.title,
+    tiles: dashboard.tiles?.map((tile) => ({ ...seconds(tile), map: String(tile.map) === 'true' })),
+    charts: dashboard.charts?.map(seconds),
+  };
+}
+
+export const server = {
+  status: (signal?: AbortSignal) => call<Status>('v1/status', signal),
+  runs: (limit: number, signal?: AbortSignal) => call<Run[]>(`v1/runs?limit=${limit}`, signal),
+  audit: (signal?: AbortSignal) => call<Audit>('v1/audit', signal),
+  alerts: (signal?: AbortSignal) => call<Alert[]>('v1/alerts', signal),
+  dashboard: async (name: string, signal?: AbortSignal) =>
+    readDashboard(await call<Dashboard>(`v1/dashboards/${encodeURIComponent(name)}`, signal)),
+  deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>
+    call<DeadLetter[]>(`v1/dead-letters?limit=${limit}${reason ? `&reason=${encodeURIComponent(reason)}` : ''}`, signal),
+  redrive: (ids: string[]) => call<{ redriven: number }>('v1/dead-letters/redrive', undefined, { ids }),
+  lookup: (name: string, id: string, signal?: AbortSignal) =>
+    orNull(call<Row>(`v1/${name}/${encodeURIComponent(id)}`, signal)),
+  fleet: (limit: number, signal?: AbortSignal) =>
+    call<FleetEntry[]>(`v1/fleet?bbox=-180,-85,180,85&limit=${limit}`, signal),
+  sql: (sql: string, limit: number, signal?: AbortSignal) => call<SqlResult>('v1/sql', signal, { sql, limit }),
+};
+
+/** A SQL string literal. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Rows as objects by column name. */
+export function asRows(result: SqlResult): Row[] {
+  return result.rows.map((row) => Object.fromEntries(result.columns.map(({ name }, i) => [name, row[i]])));
+}
+
+/** A table that has no commit yet is not an error to a reader: there is nothing in it. */
+export function isMissingTable(error: unknown): boolean {
+  return error instanceof ServerError && error.status === 400 && /does not exist|not found/i.test(error.message);
+}

@@ -1,0 +1,144 @@
+// The shapes of docs/http-api.md.
+
+export interface SqlResult {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+  truncated: boolean;
+  elapsed_ms: number;
+}
+
+export interface Pipeline {
+  name: string;
+  mode: string;
+  state: 'running' | 'idle' | 'failed';
+  error?: string;
+  epoch: number;
+  models: string[];
+  lag_records: number;
+  lag_seconds: number;
+  records_per_second: number;
+  committed_at: string | null;
+  freshness_seconds: number | null;
+}
+
+export interface LakeTable {
+  name: string;
+  version: number;
+  rows: number;
+  files: number;
+  bytes: number;
+  committed_at: string | null;
+}
+
+export interface Status {
+  version: string;
+  started_at: string;
+  now: string;
+  project: string;
+  pipelines: Pipeline[];
+  tables: LakeTable[];
+  fleet: { trucks: number; active: number } | null;
+}
+
+export interface Run {
+  run: string;
+  model: string;
+  model_version: number;
+  mode: string;
+  interval: unknown;
+  in: number;
+  out: number;
+  late: number;
+  dead: number;
+  filtered: Record<string, number>;
+  started_at: string;
+  elapsed_ms: number;
+  table_version: number | null;
+  state: string;
+}
+
+export interface AuditLine {
+  model: string;
+  topic: string;
+  partition: number;
+  in: number;
+  out: number;
+  late: number;
+  dead: number;
+  filtered: Record<string, number>;
+  balanced: boolean;
+}
+
+export interface Audit {
+  balanced: boolean;
+  lines: AuditLine[];
+  checks: { check: string; ok: boolean; detail: string }[];
+}
+
+export interface DeadLetter {
+  id: string;
+  model: string;
+  topic: string;
+  partition: number;
+  offset: number;
+  file: string | null;
+  line: number | null;
+  field: string | null;
+  reason: string;
+  raw: string;
+  time: string;
+}
+
+export interface Alert {
+  id: string;
+  severity: string;
+  summary: string;
+  since: string;
+  resolved_at?: string | null;
+}
+
+export interface TileSpec {
+  title: string;
+  sql: string;
+  format?: string;
+  help?: string;
+  /** The colour of any value above 0. */
+  alarm?: 'warn' | 'bad';
+  /** Where a click leads. */
+  link?: string;
+  refresh?: number;
+  /** Shown on the live map as well. */
+  map?: boolean;
+}
+
+export interface ChartSpec {
+  title: string;
+  sql: string;
+  x: string;
+  y: string;
+  series?: string;
+  kind: 'line' | 'bars' | 'ranked';
+  format?: string;
+  help?: string;
+  refresh?: number;
+  /** `utc` for days; the viewer's own otherwise. */
+  zone?: string;
+}
+
+export interface Dashboard {
+  title: string;
+  tiles?: TileSpec[];
+  charts?: ChartSpec[];
+}
+
+export type Row = Record<string, unknown>;
+
+export interface FleetEntry {
+  id: string;
+  lat: number;
+  lon: number;
+  speed_kmh: number;
+  heading: number | null;
+  status: string;
+  event_time: string;
+}

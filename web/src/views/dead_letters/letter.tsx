@@ -1,0 +1,36 @@
+// One dead letter: reason first, bytes on demand.
+import { RotateCcw } from 'lucide-react';
+import type { ReactElement } from 'react';
+import { Ago } from '../../parts/ago';
+import type { DeadLetter } from '../../server/types';
+
+const kRawShownMax = 4_000;
+
+function place({ topic, partition, offset, file, line }: DeadLetter): string {
+  const record = `${topic} / ${partition} @ ${offset}`;
+  if (!file) return record;
+  return `${file}${line === null || line === undefined ? '' : `:${line}`} · ${record}`;
+}
+
+export function Letter({ letter, onRedrive }: { letter: DeadLetter; onRedrive: () => void }): ReactElement {
+  const raw = letter.raw ?? '';
+  return (
+    <li className="letter">
+      <div className="letter-head">
+        <h3>
+          {letter.field && <code>{letter.field}</code>} {letter.reason}
+        </h3>
+        <button type="button" className="button button-quiet" onClick={onRedrive} aria-label={`Redrive ${place(letter)}`}>
+          <RotateCcw size={16} aria-hidden="true" /> Redrive
+        </button>
+      </div>
+      <p className="muted">
+        {letter.model} · {place(letter)} · <Ago time={letter.time} />
+      </p>
+      <details>
+        <summary>Bytes as they came</summary>
+        <pre tabIndex={0}>{raw.length > kRawShownMax ? `${raw.slice(0, kRawShownMax)}…` : raw}</pre>
+      </details>
+    </li>
+  );
+}

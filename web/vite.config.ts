@@ -1,0 +1,22 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+// In development the page talks to a Waybill (or to dev/made-up-server.mjs) at WAYBILL_URL.
+const server = process.env.WAYBILL_URL ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  base: './',
+  plugins: [react()],
+  worker: { format: 'es' },
+  build: {
+    target: 'es2022',
+    // Files must stay files: the page is served under `default-src 'self'`.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+    rollupOptions: {
+      output: { manualChunks: { maplibre: ['maplibre-gl'], react: ['react', 'react-dom'] } },
+    },
+  },
+  server: { proxy: { '/v1': { target: server, ws: true }, '/metrics': server, '/healthz': server } },
+  test: { include: ['tests/**/*.test.ts'], environment: 'node' },
+} as Parameters<typeof defineConfig>[0]);
