@@ -13,6 +13,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr std::size_t kNoField = SIZE_MAX;
+constexpr std::size_t kBadName = SIZE_MAX - 1;  // an escape that JSON does not have
 
 std::string_view kind_of(ondemand::json_type type) {
   switch (type) {
@@ -106,6 +107,7 @@ class JsonDecoder final : public Decoder {
       ondemand::field field;
       if (const auto error = std::move(item).get(field)) return malformed(error);
       const std::size_t index = find(field.key(), next);
+      if (index == kBadName) return malformed(simdjson::STRING_ERROR);
       const auto error = index == kNoField ? validate(field.value()) : take(index, field.value());
       if (error) return malformed(error);
       next = index == kNoField ? next : index + 1;
@@ -163,7 +165,7 @@ class JsonDecoder final : public Decoder {
     text.append(raw, end).append("\"");
     simdjson::dom::element element;
     std::string_view name;
-    if (dom_.parse(text).get(element) || element.get(name)) return kNoField;
+    if (dom_.parse(text).get(element) || element.get(name)) return kBadName;
     return schema_.find(name).value_or(kNoField);
   }
 
