@@ -224,6 +224,7 @@ void PartitionLog::undo(Piece& piece, const base::Error& error) {
     base::stop_process(fmt::format("the event log could not take back a failed write and stops: {}",
                                    cut.error().to_string()));
   }
+  sync_or_stop(*file_, active_->path());  // or a power cut might bring it back
 }
 
 void PartitionLog::publish() {

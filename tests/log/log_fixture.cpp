@@ -6,8 +6,10 @@
 
 namespace eventlog {
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "waybill-log-XXXXXX").string();
+TemporaryFolder::TemporaryFolder(const base::Path& parent) {
+  const base::Path folder =
+      std::filesystem::exists(parent) ? parent : std::filesystem::temp_directory_path();
+  std::string name = (folder / "waybill-log-XXXXXX").string();
   path_ = ::mkdtemp(name.data());
 }
 

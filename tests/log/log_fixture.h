@@ -14,7 +14,8 @@ namespace eventlog {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder();
+  // In `parent` if that is there.
+  explicit TemporaryFolder(const base::Path& parent = "/tmp");
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
@@ -44,7 +45,7 @@ std::vector<base::Path> segment_files(const base::Path& directory, const std::st
 
 #define ASSERT_OK(...)                                       \
   do {                                                       \
-    const auto ok_ = (__VA_ARGS__);                          \
+    const auto& ok_ = (__VA_ARGS__);                         \
     ASSERT_TRUE(ok_.has_value()) << ok_.error().to_string(); \
   } while (false)
 
