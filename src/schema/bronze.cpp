@@ -109,7 +109,7 @@ BronzeDecoder::Reader BronzeDecoder::make_reader(std::string_view format,
   auto names = columns::csv_fields(columns, separator);
   if (!names) return {nullptr, fmt::format("the file's column line: {}", names.error().message)};
   for (std::string& name : *names) {
-    if (!topic_.files) break;
+    if (!topic_.files || topic_.fields.find(name)) continue;
     const auto renamed = topic_.files->column_fields.find(name);
     if (renamed != topic_.files->column_fields.end()) name = renamed->second;
   }

@@ -144,7 +144,8 @@ base::Result<T> choose(const Yaml& yaml, const std::string& key,
 }
 
 base::Result<std::int64_t> parse_retention(const Yaml& yaml, std::int64_t otherwise_us) {
-  if (yaml.has("retention") && TRY(yaml.text("retention")) == "forever") return -1;
+  const std::string text = TRY(yaml.text_or("retention", ""));
+  if (text == "forever" || text == "-1") return -1;
   const std::int64_t us = TRY(yaml.duration_us_or("retention", otherwise_us));
   if (us <= 0)
     return TRY(yaml.child("retention"))
