@@ -6,11 +6,10 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/result.h"
 #include "log/event_log.h"
@@ -47,7 +46,8 @@ class Platform {
 
   virtual std::vector<std::string> lookups() const = 0;
   // The row as a JSON object; nullopt when there is none; kNotFound for an unknown look-up.
-  virtual base::Result<std::optional<nlohmann::json>> lookup(const std::string& name, const std::string& id) = 0;
+  virtual base::Result<std::optional<nlohmann::json>> lookup(const std::string& name,
+                                                             const std::string& id) = 0;
 
   // Shapes as in docs/http-api.md.
   virtual nlohmann::json status() = 0;

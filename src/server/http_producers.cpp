@@ -1,0 +1,178 @@
+#include "server/http_producers.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/check.h"
+#include "log/record_batch.h"
+
+namespace server {
+namespace {
+
+using eventlog::Offset;
+using eventlog::Partition;
+using eventlog::TopicPartition;
+
+constexpr std::size_t kReadBytes = 4UL << 20;
+constexpr Offset kFirstWindow = 4096;
+
+bool take_number(std::string_view& text, char end, std::int64_t& into) {
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+  if (error != std::errc{} || into < 0) return false;
+  text.remove_prefix(static_cast<std::size_t>(at - text.data()));
+  if (end == '\0') return true;
+  if (text.empty() || text.front() != end) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// The note on the first record of a batch, when it has one.
+base::Result<ProducerNote> note_of(std::span<const std::byte> batch) {
+  std::string found;
+  bool first = true;
+  TRY(eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) {
+    if (!first) return;
+    first = false;
+    for (const eventlog::HeaderView& header : record.headers) {
+      if (header.key == kProducerHeader) found = header.value;
+    }
+  }));
+  return ProducerNote::parse(found);
+}
+
+// The note of the producer's last batch in [from, end); nullopt when it is not there.
+base::Result<std::optional<ProducerNote>> find_note(const eventlog::EventLog& log,
+                                                    const TopicPartition& at, Offset from,
+                                                    Offset end, std::int64_t producer) {
+  std::optional<ProducerNote> found;
+  while (from < end) {
+    const eventlog::ReadResult read = TRY(log.read(at, from, kReadBytes));
+    for (const std::span<const std::byte> batch : read.batches) {
+      const eventlog::BatchHeader header = TRY(eventlog::read_header(batch));
+      if (header.producer_id == log_producer_id(producer)) found = TRY(note_of(batch));
+    }
+    if (read.next_offset <= from) break;
+    from = read.next_offset;
+  }
+  return found;
+}
+
+// Looks from the end backwards, in windows that double: the batch is near the end, or gone.
+base::Result<std::optional<ProducerNote>> last_note(const eventlog::EventLog& log,
+                                                    const TopicPartition& at, Offset start,
+                                                    Offset end, std::int64_t producer) {
+  Offset until = end;
+  for (Offset window = kFirstWindow; until > start; window *= 2) {
+    const Offset from = std::max(start, end - window);
+    auto note = TRY(find_note(log, at, from, until, producer));
+    if (note) return note;
+    until = from;
+  }
+  return std::optional<ProducerNote>{};
+}
+
+}  // namespace
+
+std::string ProducerNote::text() const {
+  return fmt::format("{} {} {} {}", first, start, count, fmt::join(partitions, ","));
+}
+
+base::Result<ProducerNote> ProducerNote::parse(std::string_view text) {
+  ProducerNote note;
+  const std::string whole(text);
+  bool good = take_number(text, ' ', note.first) && take_number(text, ' ', note.start) &&
+              take_number(text, ' ', note.count);
+  while (good) {
+    std::int64_t partition = 0;
+    good = take_number(text, '\0', partition) && partition <= INT32_MAX;
+    note.partitions.push_back(static_cast<Partition>(partition));
+    if (text.empty()) break;
+    good = good && text.front() == ',';
+    text.remove_prefix(1);
+  }
+  if (!good)
+    return base::fail(base::Code::kCorrupt, "a batch's producer note is unreadable: '{}'", whole);
+  return note;
+}
+
+base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
+                                                const std::string& topic, int partitions,
+                                                std::int64_t producer) {
+  const auto count = static_cast<std::size_t>(partitions);
+  ProducerProgress progress;
+  progress.high.assign(count, -1);
+  progress.last_sequence.assign(count, -1);
+  std::map<Partition, ProducerNote> notes;
+  const eventlog::TopicInfo info = TRY(log.topic(topic));
+  for (std::size_t p = 0; p < count; ++p) {
+    const TopicPartition at{.topic = topic, .partition = static_cast<Partition>(p)};
+    const auto sequence = log.last_sequence(at, log_producer_id(producer));
+    if (!sequence) continue;
+    progress.last_sequence[p] = *sequence;
+    auto note = TRY(last_note(log, at, info.start_offsets[p], info.end_offsets[p], producer));
+    if (!note) continue;  // retention took it
+    progress.high[p] = note->start + note->count - 1;
+    notes.emplace(at.partition, std::move(*note));
+  }
+  if (notes.empty()) return progress;
+  const ProducerNote& last =
+      std::max_element(notes.begin(), notes.end(), [](const auto& a, const auto& b) {
+        return a.second.start + a.second.count < b.second.start + b.second.count;
+      })->second;
+  const bool complete =
+      std::all_of(last.partitions.begin(), last.partitions.end(), [&](Partition p) {
+        const auto at = notes.find(p);
+        return at != notes.end() && at->second.start == last.start &&
+               at->second.count == last.count;
+      });
+  progress.known = true;
+  progress.first = last.first;
+  progress.complete_to = complete ? last.start + last.count : last.start;
+  return progress;
+}
+
+bool Producers::acquire(const Key& key, std::function<void(Entry&, bool)> go) {
+  Entry* entry = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (entries_.size() >= kProducersInMemoryMax && !entries_.contains(key)) forget_oldest();
+    entry = &entries_[key];
+    entry->used = ++uses_;
+    if (entry->busy) {
+      if (entry->waiters.size() >= kProducerWaitersMax) return false;
+      entry->waiters.push_back([entry, go = std::move(go)] { go(*entry, true); });
+      return true;
+    }
+    entry->busy = true;
+  }
+  go(*entry, false);
+  return true;
+}
+
+void Producers::release(const Key& key) {
+  std::function<void()> next;
+  {
+    const std::scoped_lock lock(mutex_);
+    Entry& entry = entries_.at(key);
+    CHECK(entry.busy);
+    if (entry.waiters.empty()) {
+      entry.busy = false;
+      return;
+    }
+    next = std::move(entry.waiters.front());
+    entry.waiters.pop_front();
+  }
+  next();
+}
+
+// A forgotten producer is read back from the log when it comes again.
+void Producers::forget_oldest() {
+  auto oldest = entries_.end();
+  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+    if (at->second.busy) continue;
+    if (oldest == entries_.end() || at->second.used < oldest->second.used) oldest = at;
+  }
+  if (oldest != entries_.end()) entries_.erase(oldest);
+}
+
+}  // namespace server
