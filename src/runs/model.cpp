@@ -11,7 +11,6 @@
 namespace runs {
 namespace {
 
-constexpr std::string_view kFence = "---";
 
 struct Parts {
   std::string header;

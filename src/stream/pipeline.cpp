@@ -1,0 +1,512 @@
+#include "stream/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/check.h"
+#include "base/logging.h"
+#include "base/metrics.h"
+#include "lake/upsert.h"
+#include "quality/dead_letter.h"
+
+namespace stream {
+namespace {
+
+constexpr const char* kDeadLetters = "dead_letters";
+constexpr std::int64_t kKeyedKeepUs = 3600 * base::kUsPerSecond;  // old files of rewritten tables
+constexpr std::int64_t kRewriteShare = 20;  // a rewrite may take 1/20 of the time
+
+std::int64_t steady_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string position_key(const std::string& pipeline) { return "pipeline/" + pipeline; }
+std::string plan_key(const std::string& pipeline) { return "plan/" + pipeline; }
+
+nlohmann::json to_json(const std::vector<runs::Interval>& intervals) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const runs::Interval& i : intervals) {
+    list.push_back({{"partition", i.source.partition}, {"from", i.from}, {"to", i.to}});
+  }
+  return list;
+}
+
+// The order in which models run: each after the one that it reads.
+base::Result<std::vector<runs::Model>> in_reading_order(sql::Connection& connection,
+                                                        const std::string& bronze,
+                                                        std::vector<runs::Model> models) {
+  std::vector<runs::Model> ordered;
+  std::vector<std::string> known{bronze};
+  while (!models.empty()) {
+    const std::size_t before = models.size();
+    for (auto it = models.begin(); it != models.end();) {
+      const Plan plan = TRY(plan_model(connection, *it));
+      if (std::find(known.begin(), known.end(), plan.source) == known.end()) {
+        ++it;
+        continue;
+      }
+      known.push_back(it->table);
+      ordered.push_back(std::move(*it));
+      it = models.erase(it);
+    }
+    if (models.size() == before) {
+      return std::unexpected(base::Error{
+          .code = base::Code::kInvalid,
+          .message =
+              fmt::format("{} reads a table that no source or model writes", models[0].table),
+          .mend = fmt::format("read one of {}", fmt::join(known, ", "))}
+                                 .at(models[0].file, models[0].sql_line));
+    }
+  }
+  return ordered;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Services services, schema::TopicSchema topic, PipelineOptions options)
+    : services_(services), topic_(std::move(topic)), options_(options), name_(topic_.topic.name) {
+  status_.name = name_;
+  status_.state = "idle";
+}
+
+Pipeline::~Pipeline() = default;
+
+base::Result<std::unique_ptr<Pipeline>> Pipeline::make(
+    Services services, const schema::TopicSchema& topic, const std::vector<runs::Model>& models,
+    const std::map<std::string, quality::Suite>& suites, const PipelineOptions& options) {
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(services, topic, options));
+  pipeline->connection_ = TRY(services.database.connect());
+  TRY(pipeline->make_operators(models, suites));
+  TRY(pipeline->open_tables());
+  pipeline->reader_ = std::make_unique<SourceReader>(services.log, topic, options.rows_max);
+  return pipeline;
+}
+
+base::Result<> Pipeline::make_operators(const std::vector<runs::Model>& models,
+                                        const std::map<std::string, quality::Suite>& suites) {
+  const std::string bronze = "bronze." + name_;
+  std::map<std::string, columns::Schema> schemas{{bronze, schema::bronze_schema(topic_)}};
+  TRY(connection_->execute(empty_table(rows_table(bronze), schemas[bronze])));
+  for (const runs::Model& model : TRY(in_reading_order(*connection_, bronze, models))) {
+    const quality::Suite* suite = nullptr;
+    if (!model.quality.empty()) {
+      const auto it = suites.find(model.quality);
+      if (it == suites.end()) {
+        return std::unexpected(
+            base::Error{.code = base::Code::kInvalid,
+                        .message = fmt::format("there is no quality/{}", model.quality),
+                        .mend = "write that suite or drop 'quality'"}
+                .at(model.file, 1));
+      }
+      suite = &it->second;
+    }
+    const Plan plan = TRY(plan_model(*connection_, model));
+    auto made = TRY(make_operator(*connection_, model, schemas[plan.source], suite));
+    TRY(connection_->execute(empty_table(rows_table(model.table), made->schema())));
+    schemas[model.table] = made->schema();
+    status_.models.push_back(model.table);
+    operators_.push_back(std::move(made));
+  }
+  return {};
+}
+
+base::Result<> Pipeline::open_table(const std::string& name, const columns::Schema& schema,
+                                    const std::vector<std::string>& partition,
+                                    std::int64_t keep_us) {
+  lake::Table::CreateOptions options{
+      .name = name, .schema = schema, .partition_columns = partition};
+  for (columns::Field& field : options.schema.fields) field.nullable = true;
+  if (keep_us > 0) {
+    options.configuration["delta.deletedFileRetentionDuration"] =
+        fmt::format("interval {} seconds", keep_us / base::kUsPerSecond);
+  }
+  Target target;
+  target.table = TRY(services_.catalog.open_or_create(name, options));
+  const auto snapshot = TRY(target.table->snapshot());
+  const columns::Schema& have = snapshot->metadata().schema;
+  std::vector<std::string> added;
+  for (const columns::Field& field : options.schema.fields) {
+    const auto at = have.find(field.name);
+    if (!at) {
+      added.push_back(field.name);
+    } else if (have.fields[*at].type != field.type) {
+      return base::fail_with(
+          base::Code::kInvalid,
+          fmt::format("{}.{} is {} in the lake but {} in the project", name, field.name,
+                      columns::type_name(have.fields[*at].type), columns::type_name(field.type)),
+          "CAST it to the old type, or write to a new table");
+    }
+  }
+  if (!added.empty()) {  // additive change: new nullable columns at the end
+    auto transaction = TRY(target.table->begin());
+    lake::Metadata metadata = transaction->base().metadata();
+    for (const std::string& column : added)
+      metadata.schema.fields.push_back(options.schema.fields[*options.schema.find(column)]);
+    transaction->set_metadata(metadata);
+    TRY(transaction->commit({.operation = "ADD COLUMNS", .parameters = {{"columns", added}}}));
+    spdlog::info("lake: {} has new columns {}", name, fmt::join(added, ", "));
+  }
+  targets_[name] = std::move(target);
+  return {};
+}
+
+base::Result<> Pipeline::open_tables() {
+  TRY(open_table("bronze." + name_, schema::bronze_schema(topic_), {}, 0));
+  TRY(open_table(kDeadLetters, quality::dead_letter_schema(), {}, 0));
+  for (const auto& op : operators_) {
+    const bool keyed = !op->model().key.empty();
+    TRY(open_table(op->model().table, op->schema(), op->model().partition,
+                   keyed ? kKeyedKeepUs : 0));
+    for (const auto& [name, schema] : op->side_tables()) TRY(open_table(name, schema, {}, 0));
+  }
+  return {};
+}
+
+base::Result<> Pipeline::restore() {
+  reader_->stop();
+  committed_ = TRY(consumed());
+  epoch_ = 0;
+  if (const auto saved = TRY(services_.store.get(position_key(name_)))) {
+    epoch_ = nlohmann::json::parse(*saved).at("epoch");
+  }
+  for (const auto& op : operators_) TRY(op->restore(services_.store, *connection_));
+  if (const auto saved = TRY(services_.store.get(plan_key(name_)))) {
+    const auto plan = nlohmann::json::parse(*saved);
+    if (plan.at("epoch").get<std::int64_t>() > epoch_) {
+      std::vector<runs::Interval> intervals;
+      for (const auto& i : plan.at("intervals")) {
+        intervals.push_back({{name_, i.at("partition")}, i.at("from"), i.at("to")});
+      }
+      EpochInput input = TRY(reader_->replay(intervals));
+      input.now_us = plan.at("now_us");
+      spdlog::info("{}: running epoch {} again, which a stop cut off ({} records)", name_,
+                   epoch_ + 1, input.count());
+      TRY(execute(input));
+    }
+  }
+  reader_->start(committed_);
+  return {};
+}
+
+base::Result<> Pipeline::write_plan(const EpochInput& input) {
+  state::WriteSet changes;
+  const nlohmann::json plan{
+      {"epoch", epoch_ + 1}, {"now_us", input.now_us}, {"intervals", to_json(input.intervals)}};
+  changes.put(plan_key(name_), plan.dump());
+  return services_.store.apply(changes);
+}
+
+base::Result<bool> Pipeline::run_epoch() {
+  const std::scoped_lock running(running_);
+  auto input = TRY(reader_->take(0));
+  if (!input) return false;
+  input->now_us = services_.clock.now_us();
+  TRY(write_plan(*input));
+  TRY(execute(*input));
+  return true;
+}
+
+// Everything behind the plan: also run for an epoch that is replayed.
+base::Result<> Pipeline::execute(const EpochInput& input) {
+  const std::int64_t started_us = steady_us();
+  Epoch epoch{
+      .connection = *connection_, .number = epoch_ + 1, .now_us = input.now_us, .topic = name_};
+  std::vector<TableChange> changes;
+  std::vector<runs::Run> runs = TRY(transform(epoch, input, changes));
+  for (const TableChange& change : changes) {
+    const std::int64_t version = TRY(commit_change(epoch, change));
+    for (runs::Run& run : runs) {
+      if (run.model == change.table) run.table_version = version;
+    }
+  }
+  const std::int64_t elapsed_us = steady_us() - started_us;
+  for (runs::Run& run : runs) {
+    run.started_us = input.now_us;
+    run.elapsed_us = elapsed_us;
+  }
+  TRY(finish(epoch, input, runs));
+  watch_quality(runs);
+  publish(input, steady_us() - started_us);
+  return {};
+}
+
+base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const EpochInput& input,
+                                                         std::vector<TableChange>& changes) {
+  const std::string bronze = "bronze." + name_;
+  TRY(connection_->put(rows_table(bronze), input.rows));
+  std::vector<runs::Run> runs;
+  const auto add_run = [&](const std::string& table, int version,
+                           std::map<eventlog::Partition, runs::Counts> counts) {
+    runs.push_back({.id = epoch.run_id(table),
+                    .model = table,
+                    .model_version = version,
+                    .mode = "streaming",
+                    .pipeline = name_,
+                    .epoch = epoch.number,
+                    .inputs = input.intervals,
+                    .by_partition = std::move(counts)});
+  };
+  std::map<eventlog::Partition, runs::Counts> landed;
+  for (const auto& [partition, n] : TRY(count_by_partition(*connection_, rows_table(bronze)))) {
+    landed[partition].in = landed[partition].out = n;
+  }
+  add_run(bronze, 1, std::move(landed));
+  changes.push_back({.kind = TableChange::Kind::kAppend,
+                     .table = bronze,
+                     .writer = bronze,
+                     .select = "SELECT * FROM " + sql::quote_name(rows_table(bronze)),
+                     .changed = {},
+                     .key = {},
+                     .rows = static_cast<std::int64_t>(input.count())});
+  for (const auto& op : operators_) {
+    Outcome outcome = TRY(op->process(epoch));
+    for (const auto& [partition, counts] : outcome.counts) {
+      CHECK(counts.balanced(), "{} epoch {}: rows of {} partition {} do not add up: {}", name_,
+            epoch.number, op->model().table, partition, runs::to_json(counts).dump());
+    }
+    add_run(op->model().table, op->model().version, std::move(outcome.counts));
+    for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
+    if (outcome.dead.empty()) continue;
+    changes.push_back({.kind = TableChange::Kind::kAppend,
+                       .table = kDeadLetters,
+                       .writer = op->model().table,
+                       .select = "SELECT * FROM " + sql::quote_name(outcome.dead),
+                       .changed = {},
+                       .key = {},
+                       .rows = 1});
+  }
+  return runs;
+}
+
+// A rewrite of a large keyed table is put off so that rewriting takes a small share of the time;
+// the table then shows the state of a somewhat older epoch until the next rewrite.
+bool Pipeline::put_off(const TableChange& change, const Target& target) const {
+  if (change.kind != TableChange::Kind::kReplace) return false;
+  return steady_us() - target.last_replace_us < kRewriteShare * target.last_replace_cost_us;
+}
+
+base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChange& change) {
+  if (change.rows == 0) return -1;
+  Target& target = targets_.at(change.table);
+  if (put_off(change, target)) {
+    target.behind = true;
+    return -1;
+  }
+  const std::int64_t before_us = steady_us();
+  auto version = stage_and_commit(epoch, change, target);
+  if (!version) return std::unexpected(std::move(version).error().in(change.table));
+  if (change.kind == TableChange::Kind::kReplace) {
+    target.last_replace_us = steady_us();
+    target.last_replace_cost_us = target.last_replace_us - before_us;
+    target.behind = false;
+  }
+  return version;
+}
+
+base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const TableChange& change,
+                                                       Target& target) {
+  const std::string app_id = fmt::format("waybill/{}/{}/{}", name_, change.writer, change.table);
+  auto transaction = TRY(target.table->begin());
+  if (transaction->base().transaction_version(app_id) >= epoch.number)
+    return transaction->base().version();
+  lake::CommitInfo info{
+      .operation = "STREAMING UPDATE",
+      .parameters = {{"epochId", std::to_string(epoch.number)}},
+      .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}};
+  transaction->set_transaction(app_id, epoch.number);
+  switch (change.kind) {
+    case TableChange::Kind::kAppend:
+      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+        transaction->add(std::move(file));
+      break;
+    case TableChange::Kind::kUpsert:
+      info.operation = "MERGE";
+      TRY(lake::stage_upsert(*target.table, *connection_, *transaction, change.changed,
+                             change.key));
+      break;
+    case TableChange::Kind::kReplace:
+      info.operation = "WRITE";
+      info.parameters["mode"] = "Overwrite";
+      transaction->read_whole_table();
+      for (const lake::AddFile& file : transaction->base().files()) transaction->remove(file);
+      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+        transaction->add(std::move(file));
+      break;
+  }
+  auto version = transaction->commit(info);
+  if (!version && version.error().code == base::Code::kAlreadyExists)
+    return TRY(target.table->snapshot(true))->version();
+  return version;
+}
+
+base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
+                                std::vector<runs::Run>& runs) {
+  state::WriteSet changes;
+  for (const auto& op : operators_) TRY(op->keep(epoch, services_.store, changes));
+  for (const runs::Run& run : runs) TRY(runs::record_run(services_.store, name_, run, changes));
+  auto offsets = committed_;
+  for (const runs::Interval& interval : input.intervals) offsets[interval.source] = interval.to;
+  nlohmann::json position{{"epoch", epoch.number}, {"offsets", nlohmann::json::array()}};
+  for (const auto& [source, to] : offsets) {
+    position["offsets"].push_back({{"partition", source.partition}, {"to", to}});
+  }
+  changes.put(position_key(name_), position.dump());
+  TRY(services_.store.apply(changes));
+  committed_ = std::move(offsets);
+  epoch_ = epoch.number;
+  for (const auto& op : operators_) TRY(op->committed(*connection_));
+  return {};
+}
+
+base::Result<> Pipeline::catch_up_rewrites() {
+  for (const auto& op : operators_) {
+    Target& target = targets_.at(op->model().table);
+    if (!target.behind || op->served().empty()) continue;
+    Epoch epoch{.connection = *connection_,
+                .number = epoch_,
+                .now_us = services_.clock.now_us(),
+                .topic = name_};
+    const TableChange change{.kind = TableChange::Kind::kReplace,
+                             .table = op->model().table,
+                             .writer = op->model().table,
+                             .select = "SELECT * FROM " + sql::quote_name(op->served()),
+                             .changed = {},
+                             .key = {},
+                             .rows = 1};
+    TRY(commit_change(epoch, change));
+  }
+  return {};
+}
+
+void Pipeline::watch_quality(const std::vector<runs::Run>& runs) {
+  for (const runs::Run& run : runs) {
+    if (run.model.starts_with("bronze.")) continue;
+    const runs::Counts total = run.total();
+    if (total.in == 0) continue;
+    services_.alerts.watch_error_rate("quality/" + run.model, run.model, total.dead, total.in,
+                                      run.started_us);
+  }
+}
+
+void Pipeline::publish(const EpochInput& input, std::int64_t elapsed_us) {
+  const base::Labels labels{{"pipeline", name_}};
+  base::counter("waybill_pipeline_records_total", "Records that committed epochs took in.", labels)
+      .Increment(static_cast<double>(input.count()));
+  base::histogram("waybill_pipeline_epoch_seconds", "Time to transform and commit an epoch.",
+                  labels)
+      .Observe(static_cast<double>(elapsed_us) / 1e6);
+  const base::TimestampUs now_us = services_.clock.now_us();
+  const std::scoped_lock lock(mutex_);
+  const double since = std::max(0.05, static_cast<double>(now_us - status_.committed_us) / 1e6);
+  const double rate = status_.committed_us == 0 ? 0 : static_cast<double>(input.count()) / since;
+  status_.records_per_second = status_.records_per_second * 0.7 + rate * 0.3;
+  status_.epoch = epoch_;
+  status_.committed_us = now_us;
+  status_.state = "running";
+  status_.error.clear();
+}
+
+void Pipeline::fail(const base::Error& error) {
+  spdlog::error("{}: epoch {} failed and will be tried again: {}", name_, epoch_ + 1,
+                error.to_string());
+  services_.alerts.raise("pipeline/" + name_, "critical",
+                         fmt::format("pipeline {}: {}", name_, error.to_string()),
+                         services_.clock.now_us());
+  const std::scoped_lock lock(mutex_);
+  status_.state = "failed";
+  status_.error = error.to_string();
+}
+
+void Pipeline::run(std::stop_token stop) {
+  std::int64_t pause_us = 0;
+  std::int64_t last_epoch_us = 0;
+  const auto sleep = [&](std::int64_t us) {
+    for (; us > 0 && !stop.stop_requested(); us -= 20'000)
+      std::this_thread::sleep_for(std::chrono::microseconds(std::min<std::int64_t>(us, 20'000)));
+  };
+  while (!stop.stop_requested()) {
+    if (pause_us > 0) {
+      sleep(pause_us);
+      if (stop.stop_requested()) break;
+      if (auto restored = restore(); !restored) {
+        fail(restored.error());
+        pause_us = std::min<std::int64_t>(pause_us * 2, 30 * base::kUsPerSecond);
+        continue;
+      }
+      services_.alerts.resolve("pipeline/" + name_, services_.clock.now_us());
+      pause_us = 0;
+    }
+    while (!stop.stop_requested() && steady_us() - last_epoch_us < options_.epoch_us &&
+           !reader_->full())
+      sleep(10'000);
+    const std::int64_t started_us = steady_us();
+    auto ran = run_epoch();
+    if (ran && *ran) last_epoch_us = started_us;
+    base::Result<> caught_up;
+    if (ran && !*ran) {
+      caught_up = catch_up_rewrites();
+      const std::scoped_lock lock(mutex_);
+      if (status_.state == "running") {
+        status_.state = "idle";
+        status_.records_per_second = 0;
+      }
+    }
+    if (!ran || !caught_up) {
+      fail(!ran ? ran.error() : caught_up.error());
+      pause_us = 500'000;
+    } else if (!*ran) {
+      sleep(20'000);
+    }
+  }
+  if (pause_us == 0) {
+    if (auto done = catch_up_rewrites(); !done)
+      spdlog::warn("{}: {}", name_, done.error().to_string());
+  }
+  reader_->stop();
+}
+
+base::Result<std::map<eventlog::TopicPartition, eventlog::Offset>> Pipeline::consumed() const {
+  std::map<eventlog::TopicPartition, eventlog::Offset> offsets;
+  const eventlog::TopicInfo info = TRY(services_.log.topic(name_));
+  for (std::size_t p = 0; p < info.start_offsets.size(); ++p) {
+    offsets[{name_, static_cast<eventlog::Partition>(p)}] = info.start_offsets[p];
+  }
+  if (const auto saved = TRY(services_.store.get(position_key(name_)))) {
+    const auto json = nlohmann::json::parse(*saved);
+    for (const auto& p : json.at("offsets")) offsets[{name_, p.at("partition")}] = p.at("to");
+  }
+  return offsets;
+}
+
+PipelineStatus Pipeline::status() const {
+  PipelineStatus status;
+  {
+    const std::scoped_lock lock(mutex_);
+    status = status_;
+  }
+  const auto info = services_.log.topic(name_);
+  const auto offsets = consumed();
+  if (!info || !offsets) return status;
+  for (const auto& [source, to] : *offsets) {
+    status.lag_records += info->end_offsets[static_cast<std::size_t>(source.partition)] - to;
+  }
+  if (status.lag_records > 0 && status.committed_us > 0) {
+    status.lag_seconds = static_cast<double>(services_.clock.now_us() - status.committed_us) / 1e6;
+  }
+  base::gauge("waybill_pipeline_lag_records",
+              "Records in the log that no committed epoch has taken in.", {{"pipeline", name_}})
+      .Set(static_cast<double>(status.lag_records));
+  return status;
+}
+
+std::string Pipeline::served(const std::string& table) const {
+  for (const auto& op : operators_) {
+    if (op->model().table == table) return op->served();
+  }
+  return "";
+}
+
+}  // namespace stream

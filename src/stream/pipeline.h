@@ -1,0 +1,132 @@
+// A pipeline: one topic and all streaming models downstream of it, moved on in epochs.
+//
+// An epoch is one run of every model over the same interval of offsets. It commits in this order
+// (after a crash the same plan is run again, and what is found committed is not done twice):
+//   1. the plan (epoch, interval, the time it counts as now) is written and synced;
+//   2. the rows of every table are staged as Parquet files, synced;
+//   3. each table's Delta commit carries txn(pipeline/table, epoch);
+//   4. state, consumed offsets and run records go into one synced state change.
+// Threads: run() owns a thread for epochs and one that reads and decodes ahead; the rest from any.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "lake/catalog.h"
+#include "log/event_log.h"
+#include "quality/alerts.h"
+#include "quality/suite.h"
+#include "runs/ledger.h"
+#include "runs/model.h"
+#include "schema/topic_schema.h"
+#include "sql/database.h"
+#include "state/store.h"
+#include "stream/operator.h"
+#include "stream/source_reader.h"
+
+namespace stream {
+
+struct Services {
+  eventlog::EventLog& log;
+  lake::Catalog& catalog;
+  sql::Database& database;
+  state::Store& store;
+  quality::Alerts& alerts;
+  const base::Clock& clock;
+};
+
+struct PipelineOptions {
+  std::int64_t epoch_us = base::kUsPerSecond;  // at most one commit in this time
+  std::size_t rows_max = 400'000;              // of one epoch
+};
+
+struct PipelineStatus {
+  std::string name;
+  std::string state;  // "running", "idle", "failed"
+  std::string error;
+  std::int64_t epoch = 0;
+  std::vector<std::string> models;
+  std::int64_t lag_records = 0;
+  double lag_seconds = 0;  // age of the oldest record not yet committed; 0 when there is none
+  double records_per_second = 0;
+  base::TimestampUs committed_us = 0;
+};
+
+class Pipeline {
+ public:
+  // `models` in any order; each reads the topic's bronze table or another of them. `suites` by file
+  // name. Binds everything; creates the tables that are missing.
+  static base::Result<std::unique_ptr<Pipeline>> make(
+      Services services, const schema::TopicSchema& topic, const std::vector<runs::Model>& models,
+      const std::map<std::string, quality::Suite>& suites, const PipelineOptions& options);
+  ~Pipeline();
+
+  // Loads the last committed state; must come before the others.
+  base::Result<> restore();
+  // One epoch over what the log has now; false when there is nothing new. For tests and benchmarks.
+  base::Result<bool> run_epoch();
+  // Epochs until asked to stop. A failing epoch is tried again with growing pauses (at most 30 s);
+  // it shows in status() and as an alert.
+  void run(std::stop_token stop);
+
+  PipelineStatus status() const;
+  // Offsets up to which each partition is committed.
+  base::Result<std::map<eventlog::TopicPartition, eventlog::Offset>> consumed() const;
+  // Keeps epochs from starting while it is held, so that ledger and tables can be read as one.
+  std::unique_lock<std::mutex> hold() const { return std::unique_lock(running_); }
+  // The table of the engine's database that look-ups of a model read; "" when not served.
+  std::string served(const std::string& table) const;
+  const std::vector<std::unique_ptr<Operator>>& operators() const { return operators_; }
+
+ private:
+  Pipeline(Services services, schema::TopicSchema topic, PipelineOptions options);
+
+  struct Target {
+    std::shared_ptr<lake::Table> table;
+    std::int64_t committed_epoch = -1;
+    std::int64_t last_replace_us = 0;  // steady clock, of the last rewrite
+    std::int64_t last_replace_cost_us = 0;
+    bool behind = false;  // a rewrite was put off
+  };
+
+  base::Result<> make_operators(const std::vector<runs::Model>& models,
+                                const std::map<std::string, quality::Suite>& suites);
+  base::Result<> open_tables();
+  base::Result<> open_table(const std::string& name, const columns::Schema& schema,
+                            const std::vector<std::string>& partition, std::int64_t keep_us);
+  base::Result<> write_plan(const EpochInput& input);
+  base::Result<> execute(const EpochInput& input);
+  base::Result<std::vector<runs::Run>> transform(Epoch& epoch, const EpochInput& input,
+                                                 std::vector<TableChange>& changes);
+  base::Result<eventlog::Offset> commit_change(Epoch& epoch, const TableChange& change);
+  base::Result<lake::Version> stage_and_commit(Epoch& epoch, const TableChange& change,
+                                               Target& target);
+  bool put_off(const TableChange& change, const Target& target) const;
+  base::Result<> finish(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs);
+  base::Result<> catch_up_rewrites();
+  void watch_quality(const std::vector<runs::Run>& runs);
+  void publish(const EpochInput& input, std::int64_t elapsed_us);
+  void fail(const base::Error& error);
+
+  Services services_;
+  schema::TopicSchema topic_;
+  PipelineOptions options_;
+  std::string name_;
+  std::unique_ptr<sql::Connection> connection_;
+  std::vector<std::unique_ptr<Operator>> operators_;  // sources before readers
+  std::map<std::string, Target> targets_;             // by lake name
+  std::unique_ptr<SourceReader> reader_;
+  std::map<eventlog::TopicPartition, eventlog::Offset> committed_;
+  std::int64_t epoch_ = 0;      // last committed
+  mutable std::mutex running_;  // held for an epoch, from plan to commit
+  mutable std::mutex mutex_;    // guards status_
+  PipelineStatus status_;
+};
+
+}  // namespace stream

@@ -1,0 +1,70 @@
+// Reads a topic's partitions ahead of the pipeline and decodes them into bronze rows.
+//
+// Threads: take() and replay() from the pipeline's thread, the read-ahead on its own; at most two
+// epochs' rows are in memory.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "base/task_group.h"
+#include "columns/batch.h"
+#include "log/event_log.h"
+#include "runs/ledger.h"
+#include "schema/bronze.h"
+
+namespace stream {
+
+struct EpochInput {
+  std::vector<runs::Interval> intervals;  // partitions that brought records
+  columns::Batch rows;                    // bronze rows, each partition in order
+  base::TimestampUs now_us = 0;           // what the epoch counts as now, kept with its plan
+  base::TimestampUs oldest_us = 0;        // least log time among the rows
+  std::size_t count() const { return rows.rows(); }
+};
+
+class SourceReader {
+ public:
+  SourceReader(const eventlog::EventLog& log, const schema::TopicSchema& topic,
+               std::size_t rows_max);
+  ~SourceReader();
+
+  // Starts (again) at these offsets; starts the read-ahead.
+  void start(std::map<eventlog::TopicPartition, eventlog::Offset> positions);
+  void stop();
+  // What has been read since the last call, at once; waits up to `timeout_us` for the first row.
+  // nullopt at the time-out. An unreadable partition gives the log's error.
+  base::Result<std::optional<EpochInput>> take(std::int64_t timeout_us);
+  // True when an epoch's worth of rows waits.
+  bool full() const;
+  // Exactly these intervals, read now: an epoch that was planned before a crash. The read-ahead
+  // must be stopped.
+  base::Result<EpochInput> replay(const std::vector<runs::Interval>& intervals);
+
+ private:
+  bool is_full() const;  // under mutex_
+  void read_ahead(std::stop_token stop);
+  // Reads one piece of one partition into `decoder`; false when nothing was there.
+  base::Result<bool> read_piece(schema::BronzeDecoder& decoder,
+                                const eventlog::TopicPartition& partition,
+                                eventlog::Offset& position, eventlog::Offset until);
+
+  const eventlog::EventLog& log_;
+  schema::TopicSchema topic_;
+  std::size_t rows_max_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<eventlog::TopicPartition, eventlog::Offset> next_;  // where reading goes on
+  std::map<eventlog::TopicPartition, eventlog::Offset>
+      taken_;  // where the rows not yet taken begin
+  std::unique_ptr<schema::BronzeDecoder> pending_;
+  std::optional<base::Error> error_;
+  base::TaskGroup tasks_;
+};
+
+}  // namespace stream
