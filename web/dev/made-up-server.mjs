@@ -20,7 +20,7 @@ const trucks = new Trucks(empty ? 0 : argument('trucks', 2000));
 const port = argument('port', 8080);
 const here = fileURLToPath(new URL('.', import.meta.url));
 const kTypes = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
-const kPolicy = "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self' ws:";
+const kPolicy = "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; child-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'";
 
 const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
 const started = Date.now();

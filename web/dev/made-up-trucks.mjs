@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 const kStatuses = ['moving', 'stopped', 'jammed', 'broken_down'];
-const cities = JSON.parse(readFileSync(new URL('../src/basemap/cities.json', import.meta.url), 'utf8'))
-  .filter(([, lon, lat, zoom]) => lon > -9 && lon < 26 && lat > 38 && lat < 58 && zoom <= 5.6);
+const cities = JSON.parse(readFileSync(new URL('../src/basemap/made/cities.json', import.meta.url), 'utf8'))
+  .filter(([, lon, lat, zoom]) => lon > -9 && lon < 26 && lat > 38 && lat < 58 && zoom <= 5);
 
 let seed = 7;
 const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff;

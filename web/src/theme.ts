@@ -42,11 +42,11 @@ export function token(name: string): string {
 }
 
 const kKindToken: Record<(typeof kKinds)[number], string> = {
-  moving: 'ok',
-  stopped: 'idle',
-  jammed: 'warn',
-  broken_down: 'bad',
-  silent: 'dark',
+  moving: 'mark-moving',
+  stopped: 'mark-stopped',
+  jammed: 'mark-jammed',
+  broken_down: 'mark-broken',
+  silent: 'mark-silent',
   other: 'ink-3',
 };
 export const kindColour = (kind: (typeof kKinds)[number]): string => `var(--${kKindToken[kind]})`;
@@ -59,6 +59,6 @@ export function fleetPalette(): Palette {
     surface: token('surface'),
     line: token('line'),
     accent: token('accent'),
-    font: 'system-ui, sans-serif',
+    font: token('font'),
   };
 }

@@ -19,10 +19,10 @@ export function TopBar({ onSearch }: { onSearch: () => void }): ReactElement {
         <strong>Waybill</strong>
         {project && <span className="muted brand-project">{project}</span>}
       </p>
-      <button type="button" className="search-box" onClick={onSearch} aria-label="Search trucks and shipments">
+      <button type="button" className="search-box" onClick={onSearch} aria-keyshortcuts="Control+K Meta+K">
         <Search size={16} aria-hidden="true" />
         <span>Search a truck or shipment</span>
-        <kbd>Ctrl K</kbd>
+        <kbd aria-hidden="true">Ctrl K</kbd>
       </button>
       <ConnectionState />
       <button

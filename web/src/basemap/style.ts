@@ -8,13 +8,30 @@ const kFont = ['Inter Variable', 'sans-serif'];
 
 export const kTrackSource = 'track';
 
-function labelLayers(): LayerSpecification[] {
+function placeLayers(source: 'cities' | 'towns', minzoom: number): LayerSpecification[] {
   return [
     {
-      id: 'city-dots', type: 'circle', source: 'cities', minzoom: 4.4,
+      id: `${source}-dots`, type: 'circle', source, minzoom: Math.max(minzoom, 4.4),
       filter: ['<=', ['get', 'zoom'], ['zoom']],
       paint: { 'circle-radius': 1.75, 'circle-color': token('map-label'), 'circle-opacity': 0.7 },
     },
+    {
+      id: `${source}-labels`, type: 'symbol', source, minzoom,
+      filter: ['<=', ['get', 'zoom'], ['zoom']],
+      layout: {
+        'text-field': ['get', 'name'], 'text-font': kFont,
+        'text-size': ['interpolate', ['linear'], ['zoom'], 3, 11, 10, source === 'cities' ? 14 : 12],
+        'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 0.5,
+        'text-justify': 'auto', 'text-padding': 6, 'symbol-sort-key': ['get', 'rank'],
+      },
+      paint: { 'text-color': token('map-label'), 'text-halo-color': token('map-label-halo'), 'text-halo-width': 1.25 },
+    },
+  ];
+}
+
+function labelLayers(): LayerSpecification[] {
+  return [
+    ...placeLayers('towns', 7),
     {
       id: 'country-labels', type: 'symbol', source: 'countries', maxzoom: 6.5,
       filter: ['<=', ['get', 'zoom'], ['zoom']],
@@ -27,17 +44,7 @@ function labelLayers(): LayerSpecification[] {
         'text-color': token('map-label-country'), 'text-halo-color': token('map-label-halo'), 'text-halo-width': 1,
       },
     },
-    {
-      id: 'city-labels', type: 'symbol', source: 'cities', minzoom: 2.8,
-      filter: ['<=', ['get', 'zoom'], ['zoom']],
-      layout: {
-        'text-field': ['get', 'name'], 'text-font': kFont,
-        'text-size': ['interpolate', ['linear'], ['zoom'], 3, 11, 10, 14],
-        'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 0.5,
-        'text-justify': 'auto', 'text-padding': 6, 'symbol-sort-key': ['get', 'rank'],
-      },
-      paint: { 'text-color': token('map-label'), 'text-halo-color': token('map-label-halo'), 'text-halo-width': 1.25 },
-    },
+    ...placeLayers('cities', 2.8),
   ];
 }
 
@@ -68,7 +75,7 @@ export function baseStyle(): StyleSpecification {
     version: 8,
     sources: {
       land: { ...empty, attribution: 'Natural Earth' }, borders: empty, regions: empty,
-      countries: empty, cities: { ...empty, attribution: 'GeoNames (CC BY 4.0)' }, [kTrackSource]: empty,
+      countries: empty, cities: { ...empty, attribution: 'GeoNames (CC BY 4.0)' }, towns: empty, [kTrackSource]: empty,
     },
     layers: [
       { id: 'water', type: 'background', paint: { 'background-color': token('map-water') } },

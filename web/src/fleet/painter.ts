@@ -8,9 +8,10 @@ import type { FleetState } from './state';
 import { kMargin, type View } from './view';
 
 const kSpritesMax = 2_000;
-/** More trucks than these are drawn smaller. */
-const kFullSizeMax = 200;
+const kScaleMin = 0.55;
 const kLabelsMax = 60;
+const kLabelsFromZoom = 7;
+const kRing = 13;
 /** Picking works in cells of this many CSS pixels. */
 const kPickCell = 2;
 const kPickReachSprite = 5;
@@ -133,7 +134,9 @@ export class Painter {
 
   private paintSprites(state: FleetState, n: number, scene: Scene): void {
     const { dpr } = scene;
-    const scale = n <= kFullSizeMax ? 1 : Math.max(0.7, 1 - 0.3 * Math.log10(n / kFullSizeMax));
+    // Pixels between trucks, were they spread evenly: the closer, the smaller they are drawn.
+    const spacing = Math.sqrt((scene.view.width * scene.view.height) / Math.max(1, n));
+    const scale = Math.min(1, Math.max(kScaleMin, kScaleMin + (spacing - 10) / 120));
     for (let at = 0; at < n; at++) {
       const i = this.index[at]!;
       const x = this.px[at]!;
@@ -141,10 +144,10 @@ export class Painter {
       this.sprites.draw(this.pen, this.kind[at]!, state.heading[i]!, x * dpr, y * dpr, scale);
       this.markPick(x, y, i, kPickReachSprite);
     }
-    if (n <= kLabelsMax && scene.view.worldSize > 512 * 2 ** 8) this.paintLabels(state, n, dpr);
+    if (n <= kLabelsMax && scene.view.worldSize > 512 * 2 ** kLabelsFromZoom) this.paintLabels(state, n, scene);
   }
 
-  private paintLabels(state: FleetState, n: number, dpr: number): void {
+  private paintLabels(state: FleetState, n: number, { dpr, chosen }: Scene): void {
     const { pen } = this;
     pen.setTransform(dpr, 0, 0, dpr, 0, 0);
     pen.font = `500 12px ${this.palette.font}`;
@@ -155,8 +158,9 @@ export class Painter {
     pen.fillStyle = this.palette.ink;
     const taken: [number, number][] = [];
     for (let at = 0; at < n; at++) {
-      const name = state.names.get(this.index[at]!);
-      const x = this.px[at]! + 13;
+      const handle = this.index[at]!;
+      const name = state.names.get(handle);
+      const x = this.px[at]! + (handle === chosen ? kRing + 6 : kRing);
       const y = this.py[at]!;
       if (!name || taken.some(([tx, ty]) => Math.abs(tx - x) < 70 && Math.abs(ty - y) < 16)) continue;
       taken.push([x, y]);
@@ -246,7 +250,7 @@ export class Painter {
     const { dpr } = scene;
     pen.setTransform(dpr, 0, 0, dpr, 0, 0);
     pen.beginPath();
-    pen.arc(x, y, 13, 0, 2 * Math.PI);
+    pen.arc(x, y, kRing, 0, 2 * Math.PI);
     pen.lineWidth = width + 2.5;
     pen.strokeStyle = palette.halo;
     pen.stroke();

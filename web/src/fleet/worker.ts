@@ -1,4 +1,5 @@
 // The fleet worker: reads the feed, keeps the trucks, draws the pictures. The page's thread stays free.
+import fontUrl from '@fontsource-variable/inter/files/inter-latin-wght-normal.woff2?url';
 import { Feed } from './feed';
 import type { Frame } from './frames';
 import { mercatorLat, mercatorLon } from './mercator';
@@ -120,10 +121,19 @@ function tick(): void {
   post({ type: 'picture', bitmap, view: scene.view }, [bitmap]);
 }
 
+// A worker has no style sheet: the page's font is given to it by hand. Without it, labels use another.
+async function loadFont(): Promise<void> {
+  const font = new FontFace('Inter Variable', `url(${new URL(fontUrl, self.location.href).href})`, { weight: '100 900' });
+  self.fonts.add(font);
+  await font.load().catch(() => undefined);
+  dirty = true;
+}
+
 function onMessage(message: ToWorker): void {
   switch (message.type) {
     case 'start':
       painter = new Painter(message.palette);
+      void loadFont();
       state.reckoning = message.reckoning;
       feed = new Feed(message.url, () => (reconnected = true), onFrame, summarise);
       setInterval(summarise, kSummaryEveryMs);

@@ -7,6 +7,8 @@ import type { Alert, Audit, Dashboard, DeadLetter, Row, Run, SqlResult, Status }
 
 const kFastMs = 2_000;
 const kSteadyMs = 5_000;
+/** The audit holds the pipelines while it reads. */
+const kRareMs = 20_000;
 const kTrackHours = 6;
 const kTrackPointsMax = 5_000;
 const kFoundMax = 8;
@@ -31,7 +33,7 @@ function usePolled<T>(
 export const useStatus = (): UseQueryResult<Status> => usePolled(['status'], server.status, kFastMs);
 export const useRuns = (limit: number): UseQueryResult<Run[]> =>
   usePolled(['runs', limit], (signal) => server.runs(limit, signal), kFastMs);
-export const useAudit = (): UseQueryResult<Audit> => usePolled(['audit'], server.audit, kSteadyMs);
+export const useAudit = (): UseQueryResult<Audit> => usePolled(['audit'], server.audit, kRareMs);
 export const useAlerts = (): UseQueryResult<Alert[]> => usePolled(['alerts'], server.alerts, kSteadyMs);
 export const useDeadLetters = (limit: number, reason: string): UseQueryResult<DeadLetter[]> =>
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);

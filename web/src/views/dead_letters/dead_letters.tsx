@@ -42,13 +42,18 @@ export function DeadLetters(): ReactElement {
         </button>
       </div>
       <p className="outcome" role="status">
-        {redrive.isSuccess && `${formatCount(redrive.data.redriven)} redriven: they go through their models again.`}
+        {redrive.isSuccess && `${formatCount(redrive.data.redriven)} sent through their topics again. Dead letters stay here as history.`}
+        {redrive.isIdle && letters && letters.length > 0 && (
+          <span className="muted">
+            {letters.length < kShown ? formatCount(letters.length) : `The newest ${kShown}`}, newest first
+          </span>
+        )}
         {redrive.isError && <span className="bad">Redrive failed: {redrive.error.message}</span>}
       </p>
       {!letters ? (query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading />)
       : letters.length === 0 ? (
         <Empty icon={Mailbox} title={reason ? 'No dead letter with this reason' : 'No dead letters'}>
-          Records that break a rule wait here with their reason and bytes until they are redriven.
+          Records that break a rule are kept here with their reason and bytes, and can be redriven.
         </Empty>
       ) : (
         <ul className="letters">
@@ -65,7 +70,8 @@ export function DeadLetters(): ReactElement {
             setAsked(null);
           }}
         >
-          They are read again by the rules as they stand now. What still breaks a rule comes back here.
+          Their bytes go into their topics again and are read by the rules as they stand now. What still breaks a rule comes
+          back as a new dead letter; these stay as history.
         </Confirm>
       )}
     </div>

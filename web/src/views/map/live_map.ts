@@ -1,14 +1,15 @@
 // The live map without React: MapLibre below, the fleet above it, and the pointer between them.
 import maplibregl, { type GeoJSONSource, type Map as MapLibre } from 'maplibre-gl';
-import { loadCities, loadFineWorld, loadRegions, loadWorld, type WorldShapes } from '../../basemap/data';
+import { loadFineWorld, loadPlaces, loadRegions, loadWorld, type WorldShapes } from '../../basemap/data';
 import { baseStyle, kTrackSource } from '../../basemap/style';
 import { FleetLayer } from '../../fleet/layer';
 import type { FleetSummary, Picked } from '../../fleet/messages';
 import { fleetPalette } from '../../theme';
 
 const kFineFromZoom = 5;
+const kTownsFromZoom = 7.5;
 const kZoomMax = 16;
-const kFollowZoom = 9;
+const kFollowZoom = 8;
 
 export interface Place {
   lon: number;
@@ -28,7 +29,9 @@ export interface LiveMapEvents {
 export class LiveMap {
   readonly map: MapLibre;
   private readonly fleet: FleetLayer;
+  private filled = false;
   private fine = false;
+  private towns = false;
   private hovering = false;
   private nextHover: { x: number; y: number } | null = null;
 
@@ -141,19 +144,28 @@ export class LiveMap {
       const world = await loadWorld();
       this.setShapes(world);
       this.setData('countries', world.countries);
-      const [regions, cities] = await Promise.all([loadRegions(), loadCities()]);
+      const [regions, cities] = await Promise.all([loadRegions(), loadPlaces('cities')]);
       this.setData('regions', regions);
       this.setData('cities', cities);
+      this.filled = true;
       await this.refine();
     } catch (error) {
       this.events.onProblem(error instanceof Error ? error.message : String(error));
     }
   }
 
+  // Detail that only close views show is loaded with the first of them.
   private async refine(): Promise<void> {
-    if (this.fine || this.map.getZoom() < kFineFromZoom || !this.map.loaded()) return;
-    this.fine = true;
-    this.setShapes(await loadFineWorld());
+    if (!this.filled) return;
+    const zoom = this.map.getZoom();
+    if (zoom >= kFineFromZoom && !this.fine) {
+      this.fine = true;
+      this.setShapes(await loadFineWorld());
+    }
+    if (zoom >= kTownsFromZoom && !this.towns) {
+      this.towns = true;
+      this.setData('towns', await loadPlaces('towns'));
+    }
   }
 
   private setShapes(shapes: WorldShapes): void {

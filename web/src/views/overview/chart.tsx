@@ -1,7 +1,7 @@
 // One chart of the dashboard: title, legend with the values under the pointer, and the drawing.
 import { ChartColumn } from 'lucide-react';
 import { useMemo, useState, type ReactElement } from 'react';
-import { formatValue, toNumber, type Format } from '../../format/format';
+import { formatValue, formatWords, toNumber, type Format } from '../../format/format';
 import { asRows } from '../../server/client';
 import { useSql } from '../../server/queries';
 import type { ChartSpec, Row } from '../../server/types';
@@ -29,13 +29,16 @@ function ChartLegend({ spec, series, at }: { spec: ChartSpec; series: Series; at
       {series.lines.map((line, i) => (
         <li key={line.name}>
           <i style={{ background: `var(--series-${i + 1})` }} />
-          {series.lines.length > 1 && <span>{line.name}</span>}
+          {series.lines.length > 1 && <span>{labelOf(line.name)}</span>}
           <strong>{formatValue(line.y[index], spec.format as Format)}</strong>
         </li>
       ))}
     </ul>
   );
 }
+
+/** Codes stay as they are; words of a status are made readable. */
+const labelOf = (value: unknown): string => (/^[a-z_]+$/.test(String(value)) ? formatWords(value) : String(value));
 
 function Ranked({ spec, rows }: { spec: ChartSpec; rows: Row[] }): ReactElement {
   const largest = Math.max(...rows.map((row) => toNumber(row[spec.y]) ?? 0), 1e-9);
@@ -45,7 +48,7 @@ function Ranked({ spec, rows }: { spec: ChartSpec; rows: Row[] }): ReactElement 
         const value = toNumber(row[spec.y]) ?? 0;
         return (
           <li key={String(row[spec.x])}>
-            <span>{String(row[spec.x])}</span>
+            <span>{labelOf(row[spec.x])}</span>
             <i><b style={{ width: `${(value / largest) * 100}%` }} /></i>
             <strong>{formatValue(value, spec.format as Format)}</strong>
           </li>

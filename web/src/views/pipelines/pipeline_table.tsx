@@ -32,7 +32,7 @@ const kColumns: Column<Pipeline>[] = [
     cell: (row) => `${formatCount(row.lag_records)} · ${seconds(row.lag_seconds)}`,
   },
   {
-    title: 'Freshness', number: true, help: 'Age of the newest event in the table',
+    title: 'Freshness', number: true, help: 'Time since the newest commit',
     cell: (row) => seconds(row.freshness_seconds),
   },
   { title: 'Records/s', number: true, cell: (row) => formatCount(row.records_per_second) },
