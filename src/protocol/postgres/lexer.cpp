@@ -182,20 +182,20 @@ std::string text_of(const Token& token) {
   return unquote(inner(text.substr(1)), '\'', true);
 }
 
-std::vector<std::string> split_statements(const std::string& sql) {
-  std::vector<std::string> statements;
+std::vector<StatementText> split_statements(const std::string& sql) {
+  std::vector<StatementText> statements;
   std::size_t start = std::string::npos;
   std::size_t end = 0;
   for (const auto& token : tokenize(sql)) {
     if (token.is(';')) {
-      if (start != std::string::npos) statements.push_back(sql.substr(start, end - start));
+      if (start != std::string::npos) statements.push_back({sql.substr(start, end - start), start});
       start = std::string::npos;
       continue;
     }
     if (start == std::string::npos) start = token.offset;
     end = token.end();
   }
-  if (start != std::string::npos) statements.push_back(sql.substr(start, end - start));
+  if (start != std::string::npos) statements.push_back({sql.substr(start, end - start), start});
   return statements;
 }
 

@@ -42,7 +42,11 @@ std::string name_of(const Token& token);
 std::string text_of(const Token& token);
 
 // The statements of a text, split at semicolons; empty ones are left out.
-std::vector<std::string> split_statements(const std::string& sql);
+struct StatementText {
+  std::string sql;
+  std::size_t offset = 0;  // of its first byte in the text
+};
+std::vector<StatementText> split_statements(const std::string& sql);
 
 std::string lower(std::string_view text);  // ASCII
 

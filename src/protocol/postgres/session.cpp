@@ -53,6 +53,12 @@ std::vector<std::pair<std::string, std::string>> read_options(const std::string&
   return settings;
 }
 
+int characters(std::string_view utf8) {
+  return static_cast<int>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
 bool ends_failed_transaction(const Command& command) {
   using Kind = Command::Kind;
   return command.kind == Kind::kCommit || command.kind == Kind::kRollback ||
@@ -264,7 +270,7 @@ Answer<> Session::parse(const Parse& message, std::string& out) {
     return refuse("42601", "cannot insert multiple commands into a prepared statement",
                   "send them one by one, or as a simple query");
   }
-  auto statement = make_statement(texts.empty() ? "" : texts.front(), message.types);
+  auto statement = make_statement(texts.empty() ? "" : texts.front().sql, message.types);
   if (!statement) return std::unexpected(statement.error());
   if (auto checked = check_not_failed(**statement); !checked) return checked;
   statements_[message.name] = std::move(*statement);
@@ -407,12 +413,13 @@ void Session::close(const Close& message, std::string& out) {
   BackendEncoder(out).close_complete();
 }
 
-void Session::begin_simple(const std::string& sql) {
+void Session::begin_simple(std::string sql) {
   statements_.erase("");
   portals_.erase("");
   auto statements = split_statements(sql);
   if (statements.empty()) statements.emplace_back();
   simple_.emplace(statements.begin(), statements.end());
+  simple_text_ = std::move(sql);
 }
 
 void Session::step_simple(std::string& out) {
@@ -422,9 +429,15 @@ void Session::step_simple(std::string& out) {
     BackendEncoder(out).ready_for_query(status_);
     return;
   }
-  const auto sql = std::move(simple_->front());
+  const auto statement = std::move(simple_->front());
   simple_->pop_front();
-  if (auto ran = run_simple(sql, out); !ran) fail(ran.error(), out);
+  auto ran = run_simple(statement.sql, out);
+  if (ran) return;
+  // Places are counted in the whole text that the client sent.
+  if (ran.error().position > 0) {
+    ran.error().position += characters(std::string_view(simple_text_).substr(0, statement.offset));
+  }
+  fail(ran.error(), out);
 }
 
 Answer<> Session::run_simple(const std::string& sql, std::string& out) {

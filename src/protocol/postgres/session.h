@@ -17,6 +17,7 @@
 
 #include "protocol/postgres/command.h"
 #include "protocol/postgres/engine.h"
+#include "protocol/postgres/lexer.h"
 
 namespace protocol::postgres {
 
@@ -91,7 +92,7 @@ class Session {
   void close(const Close& message, std::string& out);
   void sync(std::string& out);
 
-  void begin_simple(const std::string& sql);
+  void begin_simple(std::string sql);
   void step_simple(std::string& out);
   Answer<> run_simple(const std::string& sql, std::string& out);
   void continue_sending(std::string& out);
@@ -127,8 +128,9 @@ class Session {
   std::map<std::string, std::shared_ptr<Statement>> statements_;
   std::map<std::string, std::shared_ptr<Portal>> portals_;
   std::optional<Sending> sending_;
-  std::optional<std::deque<std::string>> simple_;  // statements of a Query still to run
-  bool skipping_ = false;                          // after an error, until Sync
+  std::optional<std::deque<StatementText>> simple_;  // statements of a Query still to run
+  std::string simple_text_;
+  bool skipping_ = false;  // after an error, until Sync
   bool flush_ = false;
   bool closed_ = false;
   std::optional<CancelRequest> cancel_request_;

@@ -1,0 +1,164 @@
+#include "server/postgres_engine.h"
+
+#include "protocol/postgres/lexer.h"
+#include "protocol/postgres/types.h"
+#include "server/postgres_error.h"
+#include "server/postgres_rewrite.h"
+#include "server/postgres_rows.h"
+
+namespace server {
+
+namespace {
+
+namespace pg = protocol::postgres;
+
+class LakePrepared final : public pg::Prepared {
+ public:
+  LakePrepared(PostgresEngine& engine, std::string sql, std::unique_ptr<sql::Statement> statement,
+               const std::vector<pg::Oid>& named)
+      : engine_(engine),
+        sql_(std::move(sql)),
+        statement_(std::move(statement)),
+        columns_(describe_columns(statement_->columns())) {
+    for (std::size_t i = 0; i < statement_->parameters(); ++i) {
+      const bool is_named = i < named.size() && named[i] != 0 && named[i] != pg::oid::kUnknown;
+      types_.push_back(is_named ? named[i] : oid_of(statement_->parameter_kind(i)));
+    }
+  }
+
+  const std::vector<pg::Oid>& parameter_types() const override { return types_; }
+  const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
+
+  pg::Answer<std::unique_ptr<pg::Rows>> run(
+      const std::vector<std::optional<std::string>>& values) override {
+    std::vector<std::optional<std::string>> texts;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!values[i]) {
+        texts.emplace_back();
+        continue;
+      }
+      auto text = duckdb_text(types_[i], *values[i]);
+      if (!text) return std::unexpected(postgres_error(text.error(), sql_));
+      texts.push_back(std::move(*text));
+    }
+    auto result = engine_.run(sql_, [&] { return statement_->run(texts); });
+    if (!result) return std::unexpected(std::move(result).error());
+    return make_rows(std::move(*result));
+  }
+
+ private:
+  PostgresEngine& engine_;
+  std::string sql_;
+  std::unique_ptr<sql::Statement> statement_;
+  std::vector<pg::ColumnDescription> columns_;
+  std::vector<pg::Oid> types_;
+};
+
+std::string setting_map(const pg::Settings& settings, std::int32_t process_id) {
+  std::string map = fmt::format("SET VARIABLE pg_settings = MAP {{'waybill.pid': '{}'", process_id);
+  for (const auto& [name, value] : settings.all()) {
+    map += fmt::format(", {}: {}", sql::quote_text(name), sql::quote_text(value));
+  }
+  return map + "}";
+}
+
+}  // namespace
+
+void Running::begin(SqlSession& session, std::chrono::milliseconds timeout) {
+  const std::lock_guard lock(mutex_);
+  session_ = &session;
+  deadline_ = timeout.count() > 0 ? std::chrono::steady_clock::now() + timeout : Time::max();
+  if (reason_ != Reason::kStopping && reason_ != Reason::kClientGone) reason_ = Reason::kNone;
+}
+
+Running::Reason Running::end() {
+  const std::lock_guard lock(mutex_);
+  session_ = nullptr;
+  return reason_;
+}
+
+void Running::interrupt(Reason reason) {
+  const std::lock_guard lock(mutex_);
+  const bool stays = reason == Reason::kStopping || reason == Reason::kClientGone;
+  if (session_ == nullptr && !stays) return;
+  reason_ = reason;
+  if (session_ != nullptr) session_->interrupt();
+}
+
+void Running::tick(Time now) {
+  const std::lock_guard lock(mutex_);
+  if (session_ == nullptr) return;
+  if (reason_ == Reason::kNone && now >= deadline_) reason_ = Reason::kTimeout;
+  if (reason_ != Reason::kNone) session_->interrupt();
+}
+
+pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::string& sql,
+                                           Running::Reason reason) {
+  auto fields = postgres_error(error, sql);
+  if (fields.sqlstate != "57014") return fields;
+  switch (reason) {
+    case Running::Reason::kTimeout:
+      fields.message = "canceling statement due to statement timeout";
+      fields.hint = "raise statement_timeout or ask for less";
+      break;
+    case Running::Reason::kStopping:
+      fields.sqlstate = "57P01";
+      fields.message = "canceling statement because Waybill is stopping";
+      break;
+    case Running::Reason::kNone:
+    case Running::Reason::kCancelled:
+    case Running::Reason::kClientGone:
+      fields.message = "canceling statement due to user request";
+      break;
+  }
+  return fields;
+}
+
+pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& sql) {
+  const auto rewritten = rewrite_for_duckdb(sql);
+  auto result = run(rewritten, [&] { return session_->query(rewritten); });
+  if (!result) {
+    if (rewritten != sql) result.error().position = 0;
+    return std::unexpected(std::move(result).error());
+  }
+  return make_rows(std::move(*result));
+}
+
+pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(
+    const std::string& sql, const std::vector<pg::Oid>& types) {
+  const auto rewritten = cast_parameters(rewrite_for_duckdb(sql), types);
+  auto statement = run(rewritten, [&] { return session_->prepare(rewritten); });
+  if (!statement) {
+    if (rewritten != sql) statement.error().position = 0;
+    return std::unexpected(std::move(statement).error());
+  }
+  return std::make_unique<LakePrepared>(*this, rewritten, std::move(*statement), types);
+}
+
+pg::Answer<> PostgresEngine::apply(const pg::Settings& settings) {
+  timeout_ = std::chrono::milliseconds(
+      pg::parse_timeout_ms(settings.get("statement_timeout").value_or("0")).value_or(0));
+  const auto apply_text = [&](const std::string& sql) -> pg::Answer<> {
+    auto result = session_->query(sql);
+    if (!result) return std::unexpected(postgres_error(result.error(), sql));
+    return {};
+  };
+  if (const auto path = settings.get("search_path").value_or(""); path != search_path_) {
+    std::string names;
+    for (const auto& token : pg::tokenize(path)) {
+      if (token.is_name())
+        names += (names.empty() ? "" : ", ") + sql::quote_name(pg::name_of(token));
+    }
+    // An empty path leaves nothing to look names up in but the system's.
+    if (names.empty()) names = "''";
+    if (auto applied = apply_text("SET search_path = " + names); !applied) return applied;
+    search_path_ = path;
+  }
+  auto map = setting_map(settings, process_id_);
+  if (map == applied_) return {};
+  if (auto applied = apply_text(map); !applied) return applied;
+  applied_ = std::move(map);
+  return {};
+}
+
+}  // namespace server

@@ -1,0 +1,81 @@
+// A PostgreSQL session's queries on a SqlSession: types, parameters and rows as PostgreSQL has
+// them.
+//
+// Threads: one at a time, except Running, which any thread may use.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "protocol/postgres/engine.h"
+#include "server/platform.h"
+
+namespace server {
+
+// The query that a session runs now, so that others can stop it.
+class Running {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  enum class Reason : std::uint8_t { kNone, kCancelled, kTimeout, kStopping, kClientGone };
+
+  // Stops the query; nothing when none runs.
+  void interrupt(Reason reason);
+  // Stops it when its time is over, and once more what was told to stop and has not heard it: an
+  // interrupt that comes between two phases of a query is lost.
+  void tick(Time now);
+
+ private:
+  friend class PostgresEngine;
+  void begin(SqlSession& session, std::chrono::milliseconds timeout);
+  Reason end();
+
+  std::mutex mutex_;
+  SqlSession* session_ = nullptr;
+  Time deadline_ = Time::max();
+  Reason reason_ = Reason::kNone;
+};
+
+class PostgresEngine final : public protocol::postgres::Engine {
+ public:
+  // `running` outlives the engine; `slot` is let go of when the engine ends.
+  PostgresEngine(std::unique_ptr<SqlSession> session, Running& running, std::int32_t process_id,
+                 std::shared_ptr<void> slot = nullptr)
+      : slot_(std::move(slot)),
+        session_(std::move(session)),
+        running_(running),
+        process_id_(process_id) {}
+
+  protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Rows>> query(
+      const std::string& sql) override;
+  protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare(
+      const std::string& sql, const std::vector<protocol::postgres::Oid>& types) override;
+  protocol::postgres::Answer<> apply(const protocol::postgres::Settings& settings) override;
+
+  // Runs `call` as the query that can be interrupted; its error as PostgreSQL's.
+  template <class Call>
+  auto run(const std::string& sql, Call call)
+      -> std::expected<typename decltype(call())::value_type, protocol::postgres::ErrorFields> {
+    running_.begin(*session_, timeout_);
+    auto result = call();
+    const auto reason = running_.end();
+    if (!result) return std::unexpected(wire_error(result.error(), sql, reason));
+    return std::move(*result);
+  }
+
+ private:
+  static protocol::postgres::ErrorFields wire_error(const base::Error& error,
+                                                    const std::string& sql, Running::Reason reason);
+
+  std::shared_ptr<void> slot_;
+  std::unique_ptr<SqlSession> session_;
+  Running& running_;
+  std::int32_t process_id_;
+  std::chrono::milliseconds timeout_{0};
+  std::string applied_;
+  std::string search_path_;
+};
+
+}  // namespace server

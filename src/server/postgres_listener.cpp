@@ -1,0 +1,285 @@
+#include "server/postgres_listener.h"
+
+#include <atomic>
+#include <boost/asio.hpp>
+#include <chrono>
+#include <map>
+#include <random>
+
+#include "base/logging.h"
+#include "base/metrics.h"
+#include "base/task_group.h"
+#include "protocol/postgres/session.h"
+#include "server/postgres_engine.h"
+#include "server/postgres_error.h"
+
+namespace server {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace pg = protocol::postgres;
+using asio::ip::tcp;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kReadBytes = 64UL << 10;
+constexpr std::size_t kInboxBytesMax = 1UL << 20;      // read ahead of a running query
+constexpr std::size_t kSocketsBeyondMax = 50;          // to be told 53300, or to cancel
+constexpr auto kTick = std::chrono::milliseconds(20);  // timeouts and repeated interrupts
+constexpr auto kStartupTime = std::chrono::seconds(10);
+constexpr auto kStopTime = std::chrono::seconds(5);
+
+struct Connection {
+  Connection(tcp::socket s, pg::OpenEngine open_engine, pg::Session::Key k)
+      : socket(std::move(s)),
+        session(std::move(open_engine), k),
+        key(k),
+        changed(socket.get_executor()) {
+    changed.expires_at(asio::steady_timer::time_point::max());
+  }
+
+  tcp::socket socket;
+  Running running;  // before the session: its engine refers to it
+  pg::Session session;
+  pg::Session::Key key;
+  std::string inbox;
+  std::string out;
+  asio::steady_timer changed;  // wakes serve() and read(); never expires
+  bool ended = false;          // the client sends no more
+  bool started = false;        // the start-up is over
+  steady_clock::time_point opened = steady_clock::now();
+};
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+// Runs on a query thread.
+asio::awaitable<pg::Session::Next> step(ConnectionPtr connection) {
+  co_return connection->session.step(connection->out);
+}
+
+class Listener final : public PostgresListener {
+ public:
+  Listener(const Options& options, OpenSql open_sql)
+      : options_(options),
+        open_sql_(std::move(open_sql)),
+        queries_(static_cast<std::size_t>(options.query_threads)),
+        acceptor_(network_),
+        tick_(network_),
+        next_process_id_(static_cast<std::int32_t>(std::random_device{}() & 0xFFFFFF)),
+        connected_(base::gauge("waybill_postgres_connections", "Open PostgreSQL connections")) {}
+
+  ~Listener() override { stop(); }
+
+  base::Result<> listen() {
+    boost::system::error_code error;
+    const auto address = asio::ip::make_address(options_.address, error);
+    if (error || !address.is_loopback()) {
+      return base::fail_with(
+          base::Code::kInvalid,
+          fmt::format("the PostgreSQL listener cannot use address {}", options_.address),
+          "give a loopback address such as 127.0.0.1: its clients are trusted");
+    }
+    const tcp::endpoint endpoint(address, options_.port);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) {
+      return base::fail_with(base::Code::kUnavailable,
+                             fmt::format("cannot listen on {}:{}: {}", options_.address,
+                                         options_.port, error.message()),
+                             "stop what uses this port, or choose another");
+    }
+    port_ = acceptor_.local_endpoint().port();
+    asio::co_spawn(network_, accept(), asio::detached);
+    asio::co_spawn(network_, tick(), asio::detached);
+    threads_.run("pg-network", [this](std::stop_token) { network_.run(); });
+    return {};
+  }
+
+  std::uint16_t port() const override { return port_; }
+
+  void stop() override {
+    asio::post(network_, [this] { begin_stop(); });
+    threads_.stop();
+    queries_.join();
+  }
+
+ private:
+  void begin_stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    stop_deadline_ = steady_clock::now() + kStopTime;
+    acceptor_.close();
+    for (const auto& [id, connection] : connections_) {
+      connection->running.interrupt(Running::Reason::kStopping);
+      connection->changed.cancel();
+    }
+  }
+
+  asio::awaitable<void> accept() {
+    while (!stopping_) {
+      boost::system::error_code error;
+      auto socket =
+          co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+      if (stopping_) co_return;
+      if (error) {  // out of descriptors, or a client that left at once
+        asio::steady_timer pause(network_, kTick);
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        continue;
+      }
+      if (connections_.size() >= options_.connections_max + kSocketsBeyondMax) continue;
+      socket.set_option(tcp::no_delay(true), error);
+      open(std::move(socket));
+    }
+  }
+
+  void open(tcp::socket socket) {
+    pg::Session::Key key{next_process_id_, static_cast<std::int32_t>(random_())};
+    while (connections_.contains(key.process_id)) key.process_id = (key.process_id + 1) & INT32_MAX;
+    next_process_id_ = (key.process_id + 1) & INT32_MAX;
+    // The engine is opened in the session's first step, when `connection` is set.
+    auto running = std::make_shared<Running*>(nullptr);
+    auto open_engine = [this, key,
+                        running](const pg::Startup&) -> pg::Answer<std::unique_ptr<pg::Engine>> {
+      return open_engine_for(key, **running);
+    };
+    auto connection = std::make_shared<Connection>(std::move(socket), std::move(open_engine), key);
+    *running = &connection->running;
+    connections_.emplace(key.process_id, connection);
+    connected_.Set(static_cast<double>(connections_.size()));
+    asio::co_spawn(network_, serve(connection), asio::detached);
+    asio::co_spawn(network_, read(connection), asio::detached);
+  }
+
+  pg::Answer<std::unique_ptr<pg::Engine>> open_engine_for(pg::Session::Key key, Running& running) {
+    pg::ErrorFields full;
+    full.sqlstate = "53300";
+    full.message = fmt::format("more than {} connections", options_.connections_max);
+    full.hint = "close connections that are idle, or use a connection pool";
+    // Held by the engine; its end counts the session out.
+    const auto before = sessions_.fetch_add(1);
+    std::shared_ptr<void> slot(nullptr, [this](void*) { sessions_.fetch_sub(1); });
+    if (before >= options_.connections_max) return std::unexpected(std::move(full));
+    auto session = open_sql_();
+    if (!session) return std::unexpected(postgres_error(session.error(), ""));
+    return std::make_unique<PostgresEngine>(std::move(*session), running, key.process_id,
+                                            std::move(slot));
+  }
+
+  // Reads on while a query runs, so that a client that leaves ends its query.
+  asio::awaitable<void> read(ConnectionPtr connection) {
+    std::string buffer(kReadBytes, '\0');
+    boost::system::error_code error;
+    while (!connection->ended) {
+      if (connection->inbox.size() >= kInboxBytesMax) {
+        co_await connection->changed.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        continue;
+      }
+      const auto size = co_await connection->socket.async_read_some(
+          asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+      if (error) break;
+      connection->inbox.append(buffer, 0, size);
+      connection->changed.cancel();
+    }
+    connection->ended = true;
+    connection->running.interrupt(Running::Reason::kClientGone);
+    connection->changed.cancel();
+  }
+
+  asio::awaitable<void> serve(ConnectionPtr connection) {
+    try {
+      co_await serve_until_end(connection);
+    } catch (const std::exception& failure) {
+      spdlog::error("postgres: a session ended by {}", failure.what());
+    }
+    boost::system::error_code error;
+    connection->ended = true;
+    connection->socket.shutdown(tcp::socket::shutdown_both, error);
+    connection->socket.close(error);
+    connection->changed.cancel();
+    connections_.erase(connection->key.process_id);
+    connected_.Set(static_cast<double>(connections_.size()));
+    // Closing the engine's database connection may take a moment.
+    asio::post(queries_, [connection = std::move(connection)]() mutable { connection.reset(); });
+  }
+
+  asio::awaitable<void> serve_until_end(ConnectionPtr connection) {
+    auto next = pg::Session::Next::kNeedInput;
+    boost::system::error_code error;
+    while (true) {
+      while (next == pg::Session::Next::kNeedInput && connection->inbox.empty()) {
+        if (connection->ended) co_return;
+        if (stopping_) break;
+        co_await connection->changed.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      }
+      if (stopping_ && next == pg::Session::Next::kNeedInput) {
+        connection->session.shut_down(connection->out);
+        next = pg::Session::Next::kClose;
+      } else {
+        connection->session.feed(connection->inbox);
+        connection->inbox.clear();
+        connection->changed.cancel();
+        next = co_await asio::co_spawn(queries_, step(connection), asio::use_awaitable);
+        connection->started = connection->session.started();
+      }
+      if (!connection->out.empty()) {
+        co_await asio::async_write(connection->socket, asio::buffer(connection->out),
+                                   asio::redirect_error(asio::use_awaitable, error));
+        connection->out.clear();
+        if (error) co_return;
+      }
+      if (next == pg::Session::Next::kClose) {
+        if (const auto& cancel = connection->session.cancel_request()) cancel_query(*cancel);
+        co_return;
+      }
+    }
+  }
+
+  void cancel_query(const pg::CancelRequest& request) {
+    const auto found = connections_.find(request.process_id);
+    if (found == connections_.end() || found->second->key.secret_key != request.secret_key) return;
+    found->second->running.interrupt(Running::Reason::kCancelled);
+  }
+
+  asio::awaitable<void> tick() {
+    boost::system::error_code error;
+    while (!stopping_ || !connections_.empty()) {
+      tick_.expires_after(kTick);
+      co_await tick_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      const auto now = steady_clock::now();
+      for (const auto& [id, connection] : connections_) {
+        connection->running.tick(now);
+        const bool late = !connection->started && now - connection->opened > kStartupTime;
+        const bool overdue = stopping_ && now > stop_deadline_;
+        if (late || overdue) connection->socket.close(error);
+      }
+    }
+  }
+
+  const Options options_;
+  const OpenSql open_sql_;
+  asio::io_context network_;
+  asio::thread_pool queries_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer tick_;
+  std::uint16_t port_ = 0;
+  std::int32_t next_process_id_;
+  std::random_device random_;
+  std::map<std::int32_t, ConnectionPtr> connections_;  // network thread only
+  std::atomic<std::size_t> sessions_ = 0;
+  bool stopping_ = false;
+  steady_clock::time_point stop_deadline_;
+  prometheus::Gauge& connected_;
+  base::TaskGroup threads_;  // last: its thread uses the rest
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<PostgresListener>> PostgresListener::start(const Options& options,
+                                                                        OpenSql open_sql) {
+  auto listener = std::make_unique<Listener>(options, std::move(open_sql));
+  TRY(listener->listen());
+  return listener;
+}
+
+}  // namespace server

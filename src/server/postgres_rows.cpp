@@ -1,0 +1,308 @@
+#include "server/postgres_rows.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "protocol/postgres/lexer.h"
+#include "protocol/postgres/types.h"
+#include "server/postgres_error.h"
+
+namespace server {
+
+namespace {
+
+using protocol::postgres::Answer;
+using protocol::postgres::ColumnDescription;
+using protocol::postgres::Format;
+using protocol::postgres::Oid;
+using sql::Kind;
+namespace pg = protocol::postgres;
+namespace oid = protocol::postgres::oid;
+
+bool is_int(Kind kind) {
+  return kind == Kind::kTinyInt || kind == Kind::kSmallInt || kind == Kind::kInteger ||
+         kind == Kind::kBigInt || kind == Kind::kUTinyInt || kind == Kind::kUSmallInt ||
+         kind == Kind::kUInteger;
+}
+
+class ResultRows final : public pg::Rows {
+ public:
+  explicit ResultRows(std::unique_ptr<sql::Result> result)
+      : result_(std::move(result)), columns_(describe_columns(result_->columns())) {}
+
+  const std::vector<ColumnDescription>& columns() const override { return columns_; }
+  bool done() const override { return next_ == result_->rows(); }
+
+  Answer<std::size_t> fetch(std::size_t rows_max, std::size_t bytes_max,
+                            const std::vector<Format>& formats, std::string& out) override {
+    const auto first = next_;
+    const auto last = next_ + std::min(rows_max, result_->rows() - next_);
+    for (; next_ < last && out.size() < bytes_max; ++next_) {
+      const auto start = out.size();
+      base::Result<> written;
+      {
+        const pg::MessageScope message(out, 'D');
+        pg::append_u16(out, static_cast<std::uint16_t>(columns_.size()));
+        for (std::size_t column = 0; column < columns_.size() && written; ++column) {
+          written = append(column, pg::format_at(formats, column), out);
+        }
+      }
+      if (!written) {
+        out.resize(start);
+        return std::unexpected(postgres_error(written.error(), ""));
+      }
+    }
+    return next_ - first;
+  }
+
+ private:
+  base::Result<> append(std::size_t column, Format format, std::string& out) const {
+    if (result_->is_null(column, next_)) {
+      pg::append_null(out);
+      return {};
+    }
+    if (format == Format::kText) {
+      pg::append_value(out, result_->text(column, next_));
+      return {};
+    }
+    const auto kind = result_->columns()[column].kind;
+    const auto type = columns_[column].type;
+    if (is_int(kind)) {
+      const auto value = result_->int_at(column, next_);
+      if (type == oid::kInt2) {
+        pg::append_binary_int2(out, static_cast<std::int16_t>(value));
+      } else if (type == oid::kInt4) {
+        pg::append_binary_int4(out, static_cast<std::int32_t>(value));
+      } else {
+        pg::append_binary_int8(out, value);
+      }
+      return {};
+    }
+    switch (kind) {
+      case Kind::kBoolean:
+        pg::append_binary_bool(out, result_->int_at(column, next_) != 0);
+        return {};
+      case Kind::kFloat:
+        pg::append_binary_float4(out, static_cast<float>(result_->double_at(column, next_)));
+        return {};
+      case Kind::kDouble:
+        pg::append_binary_float8(out, result_->double_at(column, next_));
+        return {};
+      case Kind::kDate: {
+        const auto days = static_cast<std::int32_t>(result_->int_at(column, next_));
+        pg::append_binary_date(out, days);
+        return {};
+      }
+      case Kind::kTimestamp:
+      case Kind::kTimestampTz:
+        pg::append_binary_timestamp(out, result_->int_at(column, next_));
+        return {};
+      default:
+        break;
+    }
+    return pg::append_binary(out, type, result_->text(column, next_));
+  }
+
+  std::unique_ptr<sql::Result> result_;
+  std::vector<ColumnDescription> columns_;
+  std::size_t next_ = 0;
+};
+
+// "" for types that need no cast: texts, and what DuckDB does not have.
+std::string cast_target(Oid type) {
+  switch (type) {
+    case oid::kBool:
+      return "BOOLEAN";
+    case oid::kInt2:
+      return "SMALLINT";
+    case oid::kInt4:
+      return "INTEGER";
+    case oid::kInt8:
+      return "BIGINT";
+    case oid::kOid:
+      return "BIGINT";
+    case oid::kFloat4:
+      return "FLOAT";
+    case oid::kFloat8:
+      return "DOUBLE";
+    case oid::kNumeric:
+      return "DECIMAL(38, 10)";
+    case oid::kDate:
+      return "DATE";
+    case oid::kTime:
+      return "TIME";
+    case oid::kTimestamp:
+      return "TIMESTAMP";
+    case oid::kTimestampTz:
+      return "TIMESTAMPTZ";
+    case oid::kInterval:
+      return "INTERVAL";
+    case oid::kUuid:
+      return "UUID";
+    case oid::kBytea:
+      return "BLOB";
+    default:
+      break;
+  }
+  const auto element = pg::array_element(type);
+  if (element == 0) return "";
+  const auto target = cast_target(element);
+  return (target.empty() ? "VARCHAR" : target) + "[]";
+}
+
+void append_quoted(std::string& out, std::string_view value) {
+  out.push_back('"');
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+}
+
+// "\x0aff" as "\x0A\xFF".
+base::Result<std::string> blob_text(const std::string& text) {
+  if (!text.starts_with("\\x") || text.size() % 2 != 0) {
+    return base::fail_with(base::Code::kInvalid, "invalid input for type bytea",
+                           "send it as \\x and hexadecimal digits");
+  }
+  std::string out;
+  for (std::size_t i = 2; i < text.size(); i += 2) out.append("\\x").append(text, i, 2);
+  return out;
+}
+
+// "{1,NULL,"a b"}" as "["1", NULL, "a b"]".
+base::Result<std::string> list_text(Oid element, std::string_view text) {
+  const auto broken = base::fail_with(base::Code::kInvalid, "invalid input for an array type",
+                                      "write {value,value}; one dimension is taken");
+  if (!text.starts_with('{') || !text.ends_with('}') || text.size() < 2) return broken;
+  text = text.substr(1, text.size() - 2);
+  std::string out = "[";
+  for (std::size_t i = 0; i < text.size();) {
+    std::string value;
+    bool quoted = false;
+    if (text[i] == '{') return broken;
+    if (text[i] == '"') {
+      quoted = true;
+      for (++i; i < text.size() && text[i] != '"'; ++i) {
+        if (text[i] == '\\' && i + 1 < text.size()) ++i;
+        value.push_back(text[i]);
+      }
+      if (i++ >= text.size()) return broken;
+    } else {
+      while (i < text.size() && text[i] != ',') value.push_back(text[i++]);
+    }
+    if (out.size() > 1) out += ", ";
+    if (!quoted && pg::lower(value) == "null") {
+      out += "NULL";
+    } else {
+      append_quoted(out, TRY(duckdb_text(element, value)));
+    }
+    if (i < text.size() && text[i++] != ',') return broken;
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+Oid oid_of(Kind kind) {
+  switch (kind) {
+    case Kind::kBoolean:
+      return oid::kBool;
+    case Kind::kTinyInt:
+    case Kind::kUTinyInt:
+    case Kind::kSmallInt:
+      return oid::kInt2;
+    case Kind::kUSmallInt:
+    case Kind::kInteger:
+      return oid::kInt4;
+    case Kind::kUInteger:
+    case Kind::kBigInt:
+      return oid::kInt8;
+    case Kind::kUBigInt:
+    case Kind::kHugeInt:
+    case Kind::kUHugeInt:
+    case Kind::kDecimal:
+      return oid::kNumeric;
+    case Kind::kFloat:
+      return oid::kFloat4;
+    case Kind::kDouble:
+      return oid::kFloat8;
+    case Kind::kBlob:
+      return oid::kBytea;
+    case Kind::kDate:
+      return oid::kDate;
+    case Kind::kTime:
+      return oid::kTime;
+    case Kind::kTimeTz:
+      return oid::kTimeTz;
+    case Kind::kTimestamp:
+    case Kind::kTimestampS:
+    case Kind::kTimestampMs:
+    case Kind::kTimestampNs:
+      return oid::kTimestamp;
+    case Kind::kTimestampTz:
+      return oid::kTimestampTz;
+    case Kind::kInterval:
+      return oid::kInterval;
+    case Kind::kUuid:
+      return oid::kUuid;
+    case Kind::kList:
+    case Kind::kStruct:
+    case Kind::kMap:
+    case Kind::kArray:
+      return oid::kJson;
+    case Kind::kVarchar:
+    case Kind::kEnum:
+    case Kind::kUnion:
+    case Kind::kBit:
+    case Kind::kNull:
+    case Kind::kOther:
+      break;
+  }
+  return oid::kText;
+}
+
+std::vector<ColumnDescription> describe_columns(const std::vector<sql::ColumnInfo>& columns) {
+  std::vector<ColumnDescription> described;
+  described.reserve(columns.size());
+  for (const auto& column : columns) {
+    ColumnDescription description{.name = column.name, .type = oid_of(column.kind)};
+    if (column.type == "JSON") description.type = oid::kJson;
+    description.type_size = pg::type_size(description.type);
+    if (column.kind == Kind::kDecimal)
+      description.type_modifier = (column.width << 16 | column.scale) + 4;
+    described.push_back(std::move(description));
+  }
+  return described;
+}
+
+std::unique_ptr<pg::Rows> make_rows(std::unique_ptr<sql::Result> result) {
+  return std::make_unique<ResultRows>(std::move(result));
+}
+
+std::string cast_parameters(const std::string& sql, const std::vector<Oid>& types) {
+  if (std::all_of(types.begin(), types.end(), [](Oid type) { return cast_target(type).empty(); }))
+    return sql;
+  std::string out;
+  std::size_t copied = 0;
+  for (const auto& token : pg::tokenize(sql)) {
+    if (token.kind != pg::Token::Kind::kParameter) continue;
+    std::size_t number = 0;
+    std::from_chars(token.text.data() + 1, token.text.data() + token.text.size(), number);
+    if (number == 0 || number > types.size()) continue;
+    const auto target = cast_target(types[number - 1]);
+    if (target.empty()) continue;
+    out.append(sql, copied, token.offset - copied);
+    out += fmt::format("CAST({} AS {})", token.text, target);
+    copied = token.end();
+  }
+  return out.append(sql, copied);
+}
+
+base::Result<std::string> duckdb_text(Oid type, const std::string& text) {
+  if (type == oid::kBytea) return blob_text(text);
+  if (const auto element = pg::array_element(type); element != 0) return list_text(element, text);
+  return text;
+}
+
+}  // namespace server
