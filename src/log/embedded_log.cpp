@@ -106,16 +106,17 @@ base::Result<> EmbeddedLog::lock_directory() {
 base::Result<> EmbeddedLog::open() {
   TRY(disk_.create_directories(topics_path()));
   TRY(lock_directory());
-  TRY(disk_.sync_directory(directory_.has_parent_path() ? directory_.parent_path()
-                                                        : base::Path(".")));
-  TRY(disk_.sync_directory(directory_));
   offsets_ = TRY(OffsetStore::open(disk_, directory_));
+  // Every time: who created them may have been killed before these syncs. Clean ones are cheap.
+  TRY(disk_.sync_directory(directory_));
+  TRY(disk_.sync_directory(directory_.has_parent_path() ? directory_.parent_path() : "."));
   Checkpoint checkpoint = load_checkpoint(disk_, checkpoint_path());
+  checkpointed_ = 0;
+  for (const auto& [key, partition] : checkpoint) checkpointed_ += partition.state.end_offset;
   for (const TopicFiles& files : TRY(load_topic_files(disk_, topics_path()))) {
     topics_[files.config.name] = TRY(open_topic(files, checkpoint));
   }
   opened_ = true;
-  save_checkpoint_now();
   tasks_.run("log-checkpoint", [this](const std::stop_token& stop) { keep_checkpoints(stop); });
   return {};
 }

@@ -80,8 +80,6 @@ base::Result<> OffsetStore::apply_line(const nlohmann::json& json, std::size_t p
 
 base::Result<> OffsetStore::load() {
   file_ = TRY(disk_.open(path(), true));
-  if (auto synced = disk_.sync_directory(directory_); !synced)
-    stop_unsynced(directory_, synced.error());
   const std::uint64_t size = TRY(file_->size());
   std::string text(size, '\0');
   text.resize(TRY(file_->read_at(0, std::as_writable_bytes(std::span(text)))));

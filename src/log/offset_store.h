@@ -26,6 +26,7 @@ class OffsetStore {
  public:
   using Offsets = std::map<TopicPartition, Offset>;
 
+  // The caller syncs the folder, in which the file may be new.
   static base::Result<std::unique_ptr<OffsetStore>> open(base::FileSystem& disk,
                                                          const base::Path& directory);
 

@@ -81,7 +81,7 @@ class Recovery {
   base::Result<> load(std::size_t index, const std::optional<PartitionCheckpoint>& checkpoint);
   base::Result<> walk(std::size_t index, SegmentState state, bool check_crc, Producers* producers);
   base::Result<> settle_tail(const Segment& segment, std::size_t index, std::uint64_t position,
-                             std::uint64_t size);
+                             const Tail& tail);
   base::Path path_of(Offset base, std::string_view suffix) const {
     return directory_ / segment_file_name(base, suffix);
   }
@@ -118,8 +118,9 @@ base::Result<std::uint64_t> Recovery::size_of(Offset base) const {
 // No round was ever begun in it. A torn first round is not empty.
 base::Result<bool> Recovery::is_empty(Offset base) const {
   const std::uint64_t size = TRY(size_of(base));
+  const auto extents = TRY(data_extents(disk_, path_of(base, ".log")));
   const Segment segment(disk_, path_of(base, ".log"), base, 0);
-  const Tail tail = TRY(inspect_tail(disk_, segment, 0, size));
+  const Tail tail = TRY(inspect_tail(segment, extents, 0, size));
   return tail.clean;
 }
 
@@ -132,8 +133,7 @@ base::Result<> Recovery::drop_empty_after(std::size_t index) {
 }
 
 base::Result<> Recovery::settle_tail(const Segment& segment, std::size_t index,
-                                     std::uint64_t position, std::uint64_t size) {
-  const Tail tail = TRY(inspect_tail(disk_, segment, position, size));
+                                     std::uint64_t position, const Tail& tail) {
   if (tail.later_round) {
     return segment.corrupt(position,
                            fmt::format("the batch does not hold, and a later round stands "
@@ -159,6 +159,7 @@ base::Result<> Recovery::walk(std::size_t index, SegmentState state, bool check_
                               Producers* producers) {
   const Offset base = bases_[index];
   const std::uint64_t size = TRY(size_of(base));
+  const auto extents = TRY(data_extents(disk_, path_of(base, ".log")));
   const std::uint64_t verified_from = check_crc ? state.end_position : size;
   const auto segment = std::make_shared<Segment>(disk_, path_of(base, ".log"), base, verified_from);
   if (size < state.end_position) {
@@ -166,7 +167,8 @@ base::Result<> Recovery::walk(std::size_t index, SegmentState state, bool check_
         size, fmt::format("the file ends here, {} bytes were written", state.end_position));
   }
   const std::uint64_t end = TRY(Walk(*segment, state, producers, now_us_).run(size, check_crc));
-  TRY(settle_tail(*segment, index, end, size));
+  const Tail tail = TRY(inspect_tail(*segment, extents, end, size));
+  TRY(settle_tail(*segment, index, end, tail));
   state.end_position = end;
   // A segment behind a cut begins where nothing was lost, or it is empty and goes.
   const bool gap = index + 1 < bases_.size() && bases_[index + 1] != state.end_offset;

@@ -66,6 +66,7 @@ Entry entry_at(std::span<const std::byte> bytes, std::uint64_t position);
 struct SegmentBytes {
   std::span<const std::byte> span;
   std::shared_ptr<const void> hold;
+  bool mapped = false;
 };
 
 class Segment {
@@ -94,6 +95,7 @@ class Segment {
   std::unexpected<base::Error> corrupt(std::uint64_t position, std::string_view what) const;
 
  private:
+  base::Result<> populate(const SegmentBytes& bytes, std::size_t size) const;
   base::Result<> verify(std::span<const std::byte> batch, const BatchHeader& header,
                         std::uint64_t position) const;
 

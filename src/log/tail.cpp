@@ -9,23 +9,6 @@
 namespace eventlog {
 namespace {
 
-struct Extent {
-  std::uint64_t from = 0;
-  std::uint64_t to = 0;
-};
-
-// The next part of the file in [position, size) that is not a hole; everything where the disk
-// cannot tell.
-std::optional<Extent> next_data(int descriptor, std::uint64_t position, std::uint64_t size) {
-  if (position >= size) return std::nullopt;
-  if (descriptor < 0) return Extent{position, size};
-  const off_t data = ::lseek(descriptor, static_cast<off_t>(position), SEEK_DATA);
-  if (data < 0) return errno == ENXIO ? std::nullopt : std::optional(Extent{position, size});
-  const off_t hole = ::lseek(descriptor, data, SEEK_HOLE);
-  const std::uint64_t end = hole < 0 ? size : static_cast<std::uint64_t>(hole);
-  return Extent{static_cast<std::uint64_t>(data), std::min(end, size)};
-}
-
 bool all_zero(std::span<const std::byte> bytes) {
   return bytes.empty() || (bytes[0] == std::byte{0} &&
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
@@ -44,20 +27,34 @@ std::optional<std::uint64_t> find_mark(std::span<const std::byte> bytes, std::ui
 
 }  // namespace
 
-base::Result<Tail> inspect_tail(base::FileSystem& disk, const Segment& segment,
+base::Result<std::vector<Extent>> data_extents(base::FileSystem& disk, const base::Path& path) {
+  const auto file = TRY(disk.open(path, false));
+  const std::uint64_t size = TRY(file->size());
+  if (file->descriptor() < 0) return std::vector<Extent>{{0, size}};
+  std::vector<Extent> extents;
+  for (std::uint64_t at = 0; at < size;) {
+    const off_t data = ::lseek(file->descriptor(), static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    const off_t hole = data < 0 ? -1 : ::lseek(file->descriptor(), data, SEEK_HOLE);
+    if (hole < 0) return std::vector<Extent>{{0, size}};
+    extents.push_back({static_cast<std::uint64_t>(data), static_cast<std::uint64_t>(hole)});
+    at = extents.back().to;
+  }
+  return extents;
+}
+
+base::Result<Tail> inspect_tail(const Segment& segment, const std::vector<Extent>& extents,
                                 std::uint64_t position, std::uint64_t size) {
   Tail tail;
-  const auto file = TRY(disk.open(segment.path(), false));
-  while (const auto extent = next_data(file->descriptor(), position, size)) {
+  for (const Extent& extent : extents) {
+    const std::uint64_t from = std::max(extent.from, position);
     // A mark may reach over the end of the extent when its last bytes are zeros.
-    const std::uint64_t until = std::min(extent->to + kMarkSize, size);
-    const SegmentBytes bytes = TRY(segment.view(extent->from, until));
-    tail.clean = tail.clean && all_zero(bytes.span);
-    if (const auto mark = find_mark(bytes.span, extent->from)) {
-      tail.later_round = mark;
-      return tail;
-    }
-    position = extent->to;
+    const std::uint64_t to = std::min(extent.to + kMarkSize, size);
+    if (extent.to <= position || from >= to) continue;
+    const SegmentBytes bytes = TRY(segment.view(from, to));
+    tail.later_round = find_mark(bytes.span, from);
+    tail.clean = tail.clean && !tail.later_round && all_zero(bytes.span);
+    if (tail.later_round) break;
   }
   return tail;
 }
