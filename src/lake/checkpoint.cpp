@@ -119,6 +119,7 @@ Result<Commit> read_checkpoint(storage::ObjectStore& store, sql::Database& datab
   base::Error error =
       std::move(commit).error().in("cannot read the checkpoint " + checkpoint.keys.front());
   if (error.code == Code::kInvalid) error.code = Code::kCorrupt;  // DuckDB refused the file
+  error.message.resize(std::min(error.message.find('\n'), error.message.size()));
   return std::unexpected(std::move(error));
 }
 

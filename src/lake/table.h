@@ -29,11 +29,11 @@ using Version = std::int64_t;
 // An `add` action. Statistics are the protocol's JSON text (numRecords, minValues, …).
 struct AddFile {
   std::string path;  // relative to the table, not URI-encoded
-  std::map<std::string, std::optional<std::string>> partition_values;
+  std::map<std::string, std::optional<std::string>> partition_values = {};
   std::int64_t size = 0;
   std::int64_t modification_time_ms = 0;
   bool data_change = true;
-  std::string stats;
+  std::string stats = {};
   std::map<std::string, std::string> tags = {};
   // The action's deletionVector as JSON; "" = none. Such tables are refused.
   std::string deletion_vector = {};

@@ -1,0 +1,158 @@
+// Writes and reads tables from the command line, so that other engines can be tried on them, and
+// measures the lake. Usage: lake_tool ROOT COMMAND TABLE ARGUMENT…
+//   create TABLE "id bigint not null, day date" [day,…]
+//   append TABLE SELECT | overwrite TABLE SELECT | replace TABLE COLUMN VALUE SELECT
+//   upsert TABLE key,… SELECT | compact TABLE | vacuum TABLE KEEP_SECONDS
+//   read TABLE FILE.parquet [VERSION] | measure TABLE
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lake/upsert.h"
+#include "measure.h"
+
+namespace {
+
+using base::Code;
+using base::Result;
+using Arguments = std::vector<std::string>;
+
+struct Lake {
+  std::unique_ptr<storage::ObjectStore> store;
+  std::unique_ptr<sql::Database> database;
+  std::unique_ptr<sql::Connection> connection;
+};
+
+std::vector<std::string> split(const std::string& text, const std::string& separator) {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  while (start <= text.size() && !text.empty()) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + separator.size();
+  }
+  return parts;
+}
+
+Result<> create(Lake& lake, const Arguments& arguments) {
+  lake::Table::CreateOptions options;
+  options.name = arguments[0];
+  for (std::string column : split(arguments[1], ", ")) {
+    const std::size_t not_null = column.find(" not null");
+    const bool nullable = not_null == std::string::npos;
+    if (!nullable) column.erase(not_null);
+    const std::size_t space = column.find(' ');
+    options.schema.fields.push_back({.name = column.substr(0, space),
+                                     .type = TRY(columns::parse_type(column.substr(space + 1))),
+                                     .nullable = nullable});
+  }
+  if (arguments.size() > 2) options.partition_columns = split(arguments[2], ",");
+  TRY(lake::Table::create(*lake.store, *lake.database, arguments[0], options));
+  return {};
+}
+
+Result<> write(Lake& lake, const std::string& path, const std::string& select,
+               const std::function<bool(const lake::AddFile&)>& replaces) {
+  const auto table = TRY(lake::Table::open(*lake.store, *lake.database, path));
+  const auto transaction = TRY(table->begin());
+  for (const auto& file : transaction->base().files()) {
+    if (!replaces(file)) continue;
+    transaction->read_partitions({file.partition_values});
+    transaction->remove(file);
+  }
+  for (auto& file : TRY(table->stage(*lake.connection, select))) transaction->add(std::move(file));
+  const auto version = TRY(transaction->commit({.operation = "WRITE"}));
+  fmt::print("version {}\n", version);
+  return {};
+}
+
+Result<> append(Lake& lake, const Arguments& arguments) {
+  return write(lake, arguments[0], arguments[1], [](const auto&) { return false; });
+}
+
+Result<> overwrite(Lake& lake, const Arguments& arguments) {
+  return write(lake, arguments[0], arguments[1], [](const auto&) { return true; });
+}
+
+Result<> replace(Lake& lake, const Arguments& arguments) {
+  return write(lake, arguments[0], arguments[3], [&](const lake::AddFile& file) {
+    const auto it = file.partition_values.find(arguments[1]);
+    return it != file.partition_values.end() && it->second == arguments[2];
+  });
+}
+
+Result<> upsert(Lake& lake, const Arguments& arguments) {
+  const auto table = TRY(lake::Table::open(*lake.store, *lake.database, arguments[0]));
+  const auto transaction = TRY(table->begin());
+  TRY(lake.connection->execute("CREATE TEMP TABLE changed AS " + arguments[2]));
+  const auto done = TRY(lake::stage_upsert(*table, *lake.connection, *transaction, "changed",
+                                           split(arguments[1], ",")));
+  TRY(transaction->commit({.operation = "MERGE"}));
+  fmt::print("inserted {} updated {}\n", done.rows_inserted, done.rows_updated);
+  return {};
+}
+
+Result<> compact(Lake& lake, const Arguments& arguments) {
+  const auto table = TRY(lake::Table::open(*lake.store, *lake.database, arguments[0]));
+  fmt::print("replaced {}\n", TRY(table->compact(16 << 20, 2)));
+  return {};
+}
+
+Result<> vacuum(Lake& lake, const Arguments& arguments) {
+  const auto table = TRY(lake::Table::open(*lake.store, *lake.database, arguments[0]));
+  const std::int64_t keep_us = std::atoll(arguments[1].c_str()) * base::kUsPerSecond;
+  fmt::print("deleted {}\n", TRY(table->vacuum(keep_us, base::SystemClock().now_us())));
+  return {};
+}
+
+Result<> read(Lake& lake, const Arguments& arguments) {
+  const auto table = TRY(lake::Table::open(*lake.store, *lake.database, arguments[0]));
+  const auto snapshot = arguments.size() > 2
+                            ? TRY(table->snapshot_at(std::atoll(arguments[2].c_str())))
+                            : TRY(table->snapshot());
+  TRY(lake.connection->execute("COPY (" + snapshot->scan_sql() + ") TO " +
+                               sql::quote_text(arguments[1]) + " (FORMAT parquet)"));
+  fmt::print("version {} rows {}\n", snapshot->version(), snapshot->rows());
+  return {};
+}
+
+Result<> measure(Lake& lake, const Arguments& arguments) {
+  return lake_tool::measure(*lake.store, *lake.database, arguments[0]);
+}
+
+struct Command {
+  std::size_t arguments_min;
+  Result<> (*run)(Lake&, const Arguments&);
+};
+
+const std::map<std::string, Command> kCommands = {
+    {"create", {2, create}},   {"append", {2, append}}, {"overwrite", {2, overwrite}},
+    {"replace", {4, replace}}, {"upsert", {3, upsert}}, {"compact", {1, compact}},
+    {"vacuum", {2, vacuum}},   {"read", {2, read}},     {"measure", {1, measure}},
+};
+
+Result<> run(const Arguments& arguments) {
+  if (arguments.size() < 3) return base::fail(Code::kInvalid, "too few arguments");
+  const auto command = kCommands.find(arguments[1]);
+  const Arguments rest(arguments.begin() + 2, arguments.end());
+  if (command == kCommands.end() || rest.size() < command->second.arguments_min) {
+    return base::fail(Code::kInvalid, "no such command, or too few arguments: {}", arguments[1]);
+  }
+  Lake lake;
+  lake.store = TRY(storage::local_store(base::posix_file_system(), arguments[0]));
+  lake.database = TRY(sql::Database::open({}));
+  lake.connection = TRY(lake.database->connect());
+  return command->second.run(lake, rest);
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  const auto done = run(Arguments(values + 1, values + count));
+  if (done) return 0;
+  fmt::print(stderr, "{}\n", done.error().to_string());
+  return 1;
+}
