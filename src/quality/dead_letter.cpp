@@ -23,7 +23,8 @@ std::string columns_sql(const std::string& model, const std::string& run, const 
       "{topic} AS topic, CAST({rows}._partition AS INTEGER) AS partition, CAST({rows}._offset AS "
       "BIGINT) AS \"offset\", "
       "CAST({file} AS VARCHAR) AS file, TRY_CAST({line} AS BIGINT) AS line, "
-      "split_part({reason}, ': ', 1) AS field, {reason} AS reason, {raw} AS raw, {time} AS time",
+      "NULLIF(regexp_extract({reason}, '^(\\w+): ', 1), '') AS field, {reason} AS reason, {raw} AS "
+      "raw, {time} AS time",
       fmt::arg("model", sql::quote_text(model)), fmt::arg("topic", topic), fmt::arg("rows", rows),
       fmt::arg("run", sql::quote_text(run)), fmt::arg("file", header("file")),
       fmt::arg("line", header("line")), fmt::arg("reason", reason),

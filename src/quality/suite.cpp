@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/edit_distance.h"
+#include "base/yaml.h"
 #include "sql/database.h"
 
 namespace quality {
@@ -16,10 +18,36 @@ std::string literal(const json& value) {
   return value.dump();
 }
 
-std::string literals(const json& list) {
+// Without the nulls: they pass every set, and in SQL one of them would make every answer unknown.
+base::Result<std::string> value_set(const json& kwargs) {
+  const auto it = kwargs.find("value_set");
+  if (it == kwargs.end() || !it->is_array()) {
+    return base::fail_with(base::Code::kInvalid, "'value_set' is missing or no list",
+                           R"(add "value_set": [ … ] to its kwargs)");
+  }
   std::vector<std::string> texts;
-  for (const json& value : list) texts.push_back(literal(value));
+  for (const json& value : *it) {
+    if (!value.is_null()) texts.push_back(literal(value));
+  }
+  if (texts.empty()) {
+    return base::fail_with(base::Code::kInvalid, "'value_set' has no values",
+                           "use expect_column_values_to_be_null, or leave the expectation out");
+  }
   return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+// " (did you mean 'x'?)" in front of a list of what there is.
+std::string nearest_of(const std::string& word, const std::vector<std::string>& known,
+                       std::string_view what) {
+  std::string mend;
+  const auto nearest =
+      std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+        return base::edit_distance(a, word) < base::edit_distance(b, word);
+      });
+  if (nearest != known.end() && base::edit_distance(*nearest, word) <= 3 + word.size() / 8) {
+    mend = fmt::format("did you mean '{}'? ", *nearest);
+  }
+  return fmt::format("{}{} are {}", mend, what, fmt::join(known, ", "));
 }
 
 // "at least 1 and at most 5", and the SQL that is true outside of it.
@@ -80,15 +108,15 @@ base::Result<> lengths_between(const json& k, const std::string& c, Rule& rule) 
   return {};
 }
 base::Result<> in_set(const json& k, const std::string& c, Rule& rule) {
-  TRY(need(k, "value_set"));
-  rule.fails = fmt::format("{} NOT IN ({})", c, literals(k["value_set"]));
-  rule.reason = fmt::format("must be one of {}", literals(k["value_set"]));
+  const std::string values = TRY(value_set(k));
+  rule.fails = fmt::format("{} NOT IN ({})", c, values);
+  rule.reason = fmt::format("must be one of {}", values);
   return {};
 }
 base::Result<> not_in_set(const json& k, const std::string& c, Rule& rule) {
-  TRY(need(k, "value_set"));
-  rule.fails = fmt::format("{} IN ({})", c, literals(k["value_set"]));
-  rule.reason = fmt::format("must be none of {}", literals(k["value_set"]));
+  const std::string values = TRY(value_set(k));
+  rule.fails = fmt::format("{} IN ({})", c, values);
+  rule.reason = fmt::format("must be none of {}", values);
   return {};
 }
 base::Result<> match(const json& k, const std::string& c, Rule& rule) {
@@ -111,25 +139,59 @@ base::Result<> pair_greater(const json& k, const std::string&, Rule& rule) {
   const bool or_equal = k.value("or_equal", false);
   rule.column = a;
   rule.columns = {a, b};
-  rule.fails =
-      fmt::format("{} {} {}", sql::quote_name(a), or_equal ? "<" : "<=", sql::quote_name(b));
+  const std::string qa = sql::quote_name(a);
+  const std::string qb = sql::quote_name(b);
+  rule.fails = fmt::format("{} {} {}", qa, or_equal ? "<" : "<=", qb);
+  const std::string ignore = k.value("ignore_row_if", "either_value_is_missing");
+  if (ignore == "both_values_are_missing") {
+    rule.fails += fmt::format(" OR ({} IS NULL) <> ({} IS NULL)", qa, qb);
+  } else if (ignore == "neither") {
+    rule.fails += fmt::format(" OR {} IS NULL OR {} IS NULL", qa, qb);
+  } else if (ignore != "either_value_is_missing") {
+    return base::fail_with(base::Code::kInvalid, fmt::format("unknown ignore_row_if '{}'", ignore),
+                           "write either_value_is_missing, both_values_are_missing or neither");
+  }
   rule.reason = fmt::format("must be greater than {}{}", or_equal ? "or equal to " : "", b);
   return {};
 }
 
-const std::map<std::string, Compile>& expectations() {
-  static const std::map<std::string, Compile> kAll{
-      {"expect_column_values_to_not_be_null", not_null},
-      {"expect_column_values_to_be_null", null},
-      {"expect_column_values_to_be_between", between},
-      {"expect_column_value_lengths_to_be_between", lengths_between},
-      {"expect_column_values_to_be_in_set", in_set},
-      {"expect_column_values_to_not_be_in_set", not_in_set},
-      {"expect_column_values_to_match_regex", match},
-      {"expect_column_values_to_not_match_regex", not_match},
-      {"expect_column_pair_values_a_to_be_greater_than_b", pair_greater},
+struct Expectation {
+  Compile compile;
+  std::vector<std::string> kwargs;  // beside kCommonKwargs
+};
+
+const std::map<std::string, Expectation>& expectations() {
+  static const std::vector<std::string> kBounds = {"column", "min_value", "max_value", "strict_min",
+                                                   "strict_max"};
+  static const std::map<std::string, Expectation> kAll{
+      {"expect_column_values_to_not_be_null", {not_null, {"column"}}},
+      {"expect_column_values_to_be_null", {null, {"column"}}},
+      {"expect_column_values_to_be_between", {between, kBounds}},
+      {"expect_column_value_lengths_to_be_between", {lengths_between, kBounds}},
+      {"expect_column_values_to_be_in_set", {in_set, {"column", "value_set"}}},
+      {"expect_column_values_to_not_be_in_set", {not_in_set, {"column", "value_set"}}},
+      {"expect_column_values_to_match_regex", {match, {"column", "regex"}}},
+      {"expect_column_values_to_not_match_regex", {not_match, {"column", "regex"}}},
+      {"expect_column_pair_values_a_to_be_greater_than_b",
+       {pair_greater, {"column_A", "column_B", "or_equal", "ignore_row_if"}}},
   };
   return kAll;
+}
+
+// Taken everywhere; the last four say how Great Expectations is to report and mean nothing here.
+const std::vector<std::string> kCommonKwargs = {
+    "mostly",        "row_condition",    "condition_parser", "batch_id",
+    "result_format", "catch_exceptions", "include_config"};
+
+base::Result<> check_kwargs(const json& kwargs, const std::vector<std::string>& own) {
+  std::vector<std::string> known = own;
+  known.insert(known.end(), kCommonKwargs.begin(), kCommonKwargs.end());
+  for (const auto& [key, value] : kwargs.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    return base::fail_with(base::Code::kInvalid, fmt::format("unknown kwarg '{}'", key),
+                           nearest_of(key, own, "its kwargs"));
+  }
+  return {};
 }
 
 base::Result<Rule> compile_rule(const json& entry) {
@@ -138,19 +200,23 @@ base::Result<Rule> compile_rule(const json& entry) {
   const auto it = expectations().find(rule.expectation);
   if (it == expectations().end()) {
     std::vector<std::string> known;
-    for (const auto& [name, compile] : expectations()) known.push_back(name);
+    for (const auto& [name, expectation] : expectations()) known.push_back(name);
     return base::fail_with(base::Code::kUnsupported,
                            fmt::format("'{}' cannot judge single rows", rule.expectation),
-                           fmt::format("use one of {}", fmt::join(known, ", ")));
+                           nearest_of(rule.expectation, known, "those that can"));
   }
-  const json kwargs = entry.value("kwargs", json::object());
+  json kwargs = json::object();  // those that say something
+  for (const auto& [key, value] : entry.value("kwargs", json::object()).items()) {
+    if (!value.is_null()) kwargs[key] = value;
+  }
+  TRY(check_kwargs(kwargs, it->second.kwargs));
   if (kwargs.value("mostly", 1.0) < 1.0) {
     return base::fail_with(base::Code::kUnsupported, "'mostly' has no meaning for single rows",
                            "leave it out");
   }
   rule.column = kwargs.value("column", std::string());
   if (!rule.column.empty()) rule.columns = {rule.column};
-  TRY(it->second(kwargs, sql::quote_name(rule.column), rule));
+  TRY(it->second.compile(kwargs, sql::quote_name(rule.column), rule));
   if (rule.columns.empty()) TRY(need(kwargs, "column"));
   if (kwargs.contains("row_condition") && kwargs["row_condition"].is_string()) {
     rule.fails =
@@ -159,6 +225,29 @@ base::Result<Rule> compile_rule(const json& entry) {
   const json meta = entry.value("meta", json::object());
   if (meta.is_object() && meta.contains("reason")) rule.reason = meta["reason"].get<std::string>();
   return rule;
+}
+
+// JSON is YAML, and the YAML reader knows lines: that of each expectation, or none.
+std::vector<int> expectation_lines(const std::string& text, const std::string& file) {
+  std::vector<int> lines;
+  const auto yaml = base::Yaml::parse(text, file);
+  if (!yaml) return lines;
+  const auto list = yaml->child("expectations");
+  if (!list) return lines;
+  for (const base::Yaml& item : list->items()) lines.push_back(item.line());
+  return lines;
+}
+
+std::unexpected<base::Error> fail_in(const std::string& file, int line, std::string message,
+                                     std::string mend = "") {
+  return std::unexpected(base::Error{
+      .code = base::Code::kInvalid, .message = std::move(message), .mend = std::move(mend)}
+                             .at(file, line));
+}
+
+int line_of_byte(const std::string& text, std::size_t byte) {
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text.size()));
+  return 1 + static_cast<int>(std::count(text.begin(), end, '\n'));
 }
 
 }  // namespace
@@ -179,11 +268,9 @@ base::Result<> Suite::check_columns(const columns::Schema& schema) const {
       if (schema.find(column)) continue;
       std::vector<std::string> names;
       for (const columns::Field& field : schema.fields) names.push_back(field.name);
-      return std::unexpected(base::Error{
-          .code = base::Code::kInvalid,
-          .message = fmt::format("{}: there is no column '{}'", rule.expectation, column),
-          .mend = fmt::format("the columns are {}", fmt::join(names, ", "))}
-                                 .at(file, 0));
+      return fail_in(file, rule.line,
+                     fmt::format("{}: there is no column '{}'", rule.expectation, column),
+                     nearest_of(column, names, "the columns"));
     }
   }
   return {};
@@ -195,36 +282,29 @@ base::Result<Suite> parse_suite(const std::string& text, const std::string& file
   json root;
   try {
     root = json::parse(text);
-  } catch (const json::exception& e) {
-    return std::unexpected(
-        base::Error{.code = base::Code::kInvalid, .message = fmt::format("not JSON: {}", e.what())}
-            .at(file, 0));
+  } catch (const json::parse_error& e) {
+    return fail_in(file, line_of_byte(text, e.byte), fmt::format("not JSON: {}", e.what()));
   }
   if (!root.is_object() || !root.contains("expectations") || !root["expectations"].is_array()) {
-    return std::unexpected(
-        base::Error{.code = base::Code::kInvalid,
-                    .message = "a suite is an object with a list of 'expectations'",
-                    .mend = R"(write {"name": "…", "expectations": [ … ]})"}
-            .at(file, 0));
+    return fail_in(file, 1, "a suite is an object with a list of 'expectations'",
+                   R"(write {"name": "…", "expectations": [ … ]})");
   }
-  suite.name = root.value("name", root.value("expectation_suite_name", file));
-  std::size_t number = 0;
-  for (const json& entry : root["expectations"]) {
-    ++number;
-    try {
+  const std::vector<int> lines = expectation_lines(text, file);
+  try {
+    suite.name = root.value("name", root.value("expectation_suite_name", file));
+    for (const json& entry : root["expectations"]) {
+      const std::size_t index = suite.rules.size();
+      const int line = index < lines.size() ? lines[index] : 0;
+      if (!entry.is_object()) return fail_in(file, line, "an expectation is an object");
       auto rule = compile_rule(entry);
-      if (!rule) {
-        return std::unexpected(
-            std::move(rule).error().in(fmt::format("expectation {}", number)).at(file, 0));
-      }
+      if (!rule) return std::unexpected(std::move(rule).error().at(file, line));
+      rule->line = line;
       suite.rules.push_back(*std::move(rule));
-    } catch (const json::exception& e) {
-      return std::unexpected(base::Error{
-          .code = base::Code::kInvalid,
-          .message =
-              fmt::format("expectation {} has a value of the wrong kind: {}", number, e.what())}
-                                 .at(file, 0));
     }
+  } catch (const json::exception& e) {
+    const std::size_t index = suite.rules.size();
+    return fail_in(file, index < lines.size() ? lines[index] : 0,
+                   fmt::format("a value is of the wrong kind: {}", e.what()));
   }
   return suite;
 }

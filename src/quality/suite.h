@@ -9,7 +9,8 @@
 //
 // `expectation_type` and `expectation_suite_name` (before version 1.0) are taken as well; kwargs
 // may carry `row_condition`, SQL over the row. `mostly` other than 1 is refused: a row has no
-// share.
+// share. A pair passes when either value is null, unless `ignore_row_if` is
+// "both_values_are_missing" (Great Expectations' default) or "neither": then one null fails it.
 #pragma once
 
 #include <map>
@@ -29,6 +30,7 @@ struct Rule {
   std::string reason;  // what a person reads in the dead letter
   std::string fails;   // SQL: true when the row breaks the rule
   std::vector<std::string> columns;
+  int line = 0;  // where the expectation stands in its file
 };
 
 struct Suite {
