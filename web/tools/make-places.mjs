@@ -19,9 +19,11 @@ const kZoomByPopulation = [
 ];
 const kTownsFromZoom = 8;
 const kCapitalZoom = 4;
+const kSmallCapitalZoom = 6;
+const kSmallCapital = 150_000;
 
 function zoomOf({ population, featureCode }) {
-  const capital = featureCode === 'PPLC' ? kCapitalZoom : Infinity;
+  const capital = featureCode !== 'PPLC' ? Infinity : population < kSmallCapital ? kSmallCapitalZoom : kCapitalZoom;
   const [, zoom] = kZoomByPopulation.find(([least]) => population >= least) ?? [0, Infinity];
   return Math.min(zoom, capital);
 }

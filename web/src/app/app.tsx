@@ -7,13 +7,17 @@ import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
 import { Pipelines } from '../views/pipelines/pipelines';
 import { SearchPalette } from '../views/search/search';
+import { Fault } from './fault';
 import { Rail } from './rail';
 import { TopBar } from './top_bar';
 import './app.css';
 
 // The two views that carry a drawing library are loaded when they are opened.
-const MapView = lazy(() => import('../views/map/map_view').then(({ MapView: view }) => ({ default: view })));
-const Overview = lazy(() => import('../views/overview/overview').then(({ Overview: view }) => ({ default: view })));
+const loadMap = () => import('../views/map/map_view').then(({ MapView: view }) => ({ default: view }));
+const loadOverview = () => import('../views/overview/overview').then(({ Overview: view }) => ({ default: view }));
+const MapView = lazy(loadMap);
+const Overview = lazy(loadOverview);
+const kLoadOthersAfterMs = 4_000;
 
 const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
@@ -37,16 +41,27 @@ function useSearchKey(onKey: () => void): void {
   }, [onKey]);
 }
 
+// So that going to the other view is instant, and works while the server restarts.
+function useLoadedOthers(): void {
+  useEffect(() => {
+    const timer = setTimeout(() => void Promise.allSettled([loadMap(), loadOverview()]), kLoadOthersAfterMs);
+    return () => clearTimeout(timer);
+  }, []);
+}
+
 export function App(): ReactElement {
   const view = useViewName();
   const [searching, setSearching] = useState(false);
   useSearchKey(() => setSearching(true));
+  useLoadedOthers();
   return (
     <div className="app">
       <TopBar onSearch={() => setSearching(true)} />
       <Rail view={view} />
       <main className={`main main-${view}`} tabIndex={-1}>
-        <Suspense fallback={<div className="page"><Loading rows={6} /></div>}>{kViewParts[view]()}</Suspense>
+        <Fault key={view}>
+          <Suspense fallback={<div className="page"><Loading rows={6} /></div>}>{kViewParts[view]()}</Suspense>
+        </Fault>
       </main>
       <Drawer />
       {searching && <SearchPalette onClose={() => setSearching(false)} />}

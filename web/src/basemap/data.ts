@@ -6,6 +6,7 @@ import type { GeometryCollection, Topology } from 'topojson-specification';
 import statesUrl from 'us-atlas/states-10m.json?url';
 import countriesFineUrl from 'world-atlas/countries-10m.json?url';
 import countriesUrl from 'world-atlas/countries-50m.json?url';
+import { unrolled, unrolledRing } from './antimeridian';
 import citiesUrl from './made/cities.json?url';
 import townsUrl from './made/towns.json?url';
 
@@ -24,9 +25,18 @@ async function load<T>(url: string): Promise<T> {
 }
 
 function shapesOf(world: World): WorldShapes {
+  const land = feature(world, world.objects.land);
+  const polygons = land.features.flatMap(({ geometry }) =>
+    geometry.type === 'MultiPolygon' ? geometry.coordinates : geometry.type === 'Polygon' ? [geometry.coordinates] : []);
+  const borders = mesh(world, world.objects.countries, (a, b) => a !== b);
   return {
-    land: feature(world, world.objects.land) as unknown as FeatureCollection,
-    borders: mesh(world, world.objects.countries, (a, b) => a !== b),
+    land: {
+      type: 'FeatureCollection',
+      features: polygons.map((rings) => ({
+        type: 'Feature', properties: {}, geometry: { type: 'Polygon', coordinates: rings.map(unrolledRing) },
+      })),
+    },
+    borders: { type: 'MultiLineString', coordinates: borders.coordinates.map(unrolled) },
   };
 }
 
@@ -52,7 +62,7 @@ function countryLabel(country: Feature): Feature<Point> | null {
     : geometry.type === 'MultiPolygon' ? geometry.coordinates : [];
   const largest = polygons.map(([outer]) => areaAndCentre(outer!)).sort((a, b) => b.area - a.area)[0];
   if (!largest) return null;
-  const zoom = largest.area > 300 ? 1.5 : largest.area > 60 ? 2.5 : largest.area > 12 ? 3.5 : largest.area > 2 ? 4.5 : 6;
+  const zoom = largest.area > 300 ? 1 : largest.area > 60 ? 2 : largest.area > 12 ? 3 : largest.area > 2 ? 4 : 6;
   return {
     type: 'Feature',
     properties: { name: country.properties?.name as string, zoom, rank: -largest.area },

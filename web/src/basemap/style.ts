@@ -32,6 +32,8 @@ function placeLayers(source: 'cities' | 'towns', minzoom: number): LayerSpecific
 function labelLayers(): LayerSpecification[] {
   return [
     ...placeLayers('towns', 7),
+    ...placeLayers('cities', 2.8),
+    // The last is placed first: countries before cities before towns.
     {
       id: 'country-labels', type: 'symbol', source: 'countries', maxzoom: 6.5,
       filter: ['<=', ['get', 'zoom'], ['zoom']],
@@ -44,7 +46,6 @@ function labelLayers(): LayerSpecification[] {
         'text-color': token('map-label-country'), 'text-halo-color': token('map-label-halo'), 'text-halo-width': 1,
       },
     },
-    ...placeLayers('cities', 2.8),
   ];
 }
 

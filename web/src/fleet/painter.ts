@@ -210,9 +210,9 @@ export class Painter {
     const most = Math.max(1, ...state.cells!.count);
     pen.setTransform(dpr, 0, 0, dpr, view.width / 2 * dpr + kMargin * dpr, view.height / 2 * dpr + kMargin * dpr);
     const side = view.worldSize / 2 ** state.cells!.zoom;
-    pen.fillStyle = palette.kinds[0]!;
+    pen.fillStyle = palette.accent;
     state.cells!.count.forEach((count, i) => {
-      pen.globalAlpha = 0.18 + 0.62 * (Math.log1p(count) / Math.log1p(most));
+      pen.globalAlpha = 0.1 + 0.65 * Math.sqrt(count / most);
       const x = state.cells!.x[i]! * side - view.centreX * view.worldSize;
       const y = state.cells!.y[i]! * side - view.centreY * view.worldSize;
       pen.fillRect(x, y, Math.max(1, side - 1), Math.max(1, side - 1));

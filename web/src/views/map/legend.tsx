@@ -4,6 +4,7 @@ import { kKindLabel, kKinds, type Kind } from '../../fleet/kinds';
 import { useFleetSummary } from '../../fleet/store';
 import { formatCount } from '../../format/format';
 import { KindMark } from '../../parts/kind_mark';
+import { useStatus } from '../../server/queries';
 import { setUrl } from '../../url-state';
 
 function toggled(hidden: string, kind: Kind): string | null {
@@ -14,6 +15,7 @@ function toggled(hidden: string, kind: Kind): string | null {
 
 export function Legend({ hidden }: { hidden: string }): ReactElement {
   const { counts, inView, mode, heardAt, connection } = useFleetSummary();
+  const known = useStatus().data?.fleet?.trucks;
   const names = hidden.split(',');
   const waiting = heardAt === null;
   return (
@@ -23,7 +25,7 @@ export function Legend({ hidden }: { hidden: string }): ReactElement {
         <strong>{waiting ? '–' : formatCount(inView)}</strong>
       </header>
       {mode === 'cells' ? (
-        <p className="muted">Too many trucks to draw one by one: circles count them. Zoom in to see each.</p>
+        <p className="muted">Too many trucks to draw one by one: squares show where they are, numbers how many. Zoom in to see each.</p>
       ) : (
         <ul>
           {kKinds.map((kind, i) => kind === 'other' && counts[i] === 0 ? null : (
@@ -44,7 +46,7 @@ export function Legend({ hidden }: { hidden: string }): ReactElement {
       )}
       {connection === 'live' && !waiting && inView === 0 && (
         <p className="muted legend-empty">
-          No truck here. Zoom out, or send positions to <code>POST /v1/topics/positions/records</code>.
+          {known === 0 ? 'No truck has sent a position yet. The first appears here at once.' : 'No truck here. Zoom out to see the others.'}
         </p>
       )}
     </aside>

@@ -10,6 +10,7 @@ const kFineFromZoom = 5;
 const kTownsFromZoom = 7.5;
 const kZoomMax = 16;
 const kFollowZoom = 8;
+const kNowhere = { x: -1e6, y: -1e6 };
 
 export interface Place {
   lon: number;
@@ -114,8 +115,8 @@ export class LiveMap {
       void this.refine();
     });
     map.on('mousemove', (event) => this.hover(event.point));
-    map.on('mouseout', () => events.onHover(null));
-    map.on('movestart', () => events.onHover(null));
+    map.on('mouseout', () => this.hover(kNowhere));
+    map.on('movestart', () => this.hover(kNowhere));
     map.on('click', (event) => {
       void this.fleet.pick(event.point.x, event.point.y, false).then((truck) => events.onPick(truck));
     });

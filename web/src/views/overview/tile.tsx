@@ -27,10 +27,10 @@ function Figure({ spec }: { spec: TileSpec }): ReactElement {
   const below = none ? 'No data yet' : typeof row.detail === 'string' ? row.detail : (spec.help ?? '');
   return (
     <>
-      <strong className={`tile-value${tone}`}>
+      <strong className={`tile-value${tone}${query.error ? ' tile-stale' : ''}`}>
         {formatValue(first, spec.format as Format)}
       </strong>
-      <span className="tile-detail">{below}</span>
+      <span className="tile-detail">{query.error ? 'Not up to date' : below}</span>
     </>
   );
 }

@@ -8,14 +8,16 @@ import './search.css';
 
 const idOf = (found: Found): string => `found-${found.kind}-${found.id.replace(/[^\w-]/g, '_')}`;
 
-function Result({ found, active, onPick }: { found: Found; active: boolean; onPick: () => void }): ReactElement {
+function Result({ found, active, onPick, onPoint }: {
+  found: Found; active: boolean; onPick: () => void; onPoint: () => void;
+}): ReactElement {
   const Icon = found.kind === 'truck' ? Truck : Package;
   const element = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (active) element.current?.scrollIntoView({ block: 'nearest' });
   }, [active]);
   return (
-    <li ref={element} id={idOf(found)} role="option" aria-selected={active} onMouseDown={onPick}>
+    <li ref={element} id={idOf(found)} role="option" aria-selected={active} onMouseDown={onPick} onMouseMove={onPoint}>
       <Icon size={16} aria-hidden="true" />
       <strong>{found.id}</strong>
       <span className="muted">{found.kind}{found.detail && `, ${formatWords(found.detail).toLowerCase()}`}</span>
@@ -88,7 +90,9 @@ export function SearchPalette({ onClose }: { onClose: () => void }): ReactElemen
       <div className="palette-body">
         <Outcome words={words} query={query} />
         <ul id="found" role="listbox" aria-label="Found">
-          {found.map((one) => <Result key={idOf(one)} found={one} active={one === active} onPick={() => pick(one)} />)}
+          {found.map((one, i) => (
+            <Result key={idOf(one)} found={one} active={one === active} onPick={() => pick(one)} onPoint={() => setAt(i)} />
+          ))}
         </ul>
       </div>
     </dialog>
