@@ -125,7 +125,8 @@ pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& s
 }
 
 pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(
-    const std::string& sql, const std::vector<pg::Oid>& types) {
+    const std::string& sql, const std::vector<pg::Oid>& named) {
+  const auto types = parameter_types(sql, named);
   const auto rewritten = cast_parameters(rewrite_for_duckdb(sql), types);
   auto statement = run(rewritten, [&] { return session_->prepare(rewritten); });
   if (!statement) {

@@ -108,6 +108,16 @@ class ResultRows final : public pg::Rows {
   std::size_t next_ = 0;
 };
 
+constexpr Oid kTextArray = 1009;
+
+// 0 when the token is no parameter, or beyond what one statement can have.
+std::size_t parameter_number(const pg::Token& token) {
+  if (token.kind != pg::Token::Kind::kParameter) return 0;
+  std::size_t number = 0;
+  std::from_chars(token.text.data() + 1, token.text.data() + token.text.size(), number);
+  return number <= pg::kParametersMax ? number : 0;
+}
+
 // "" for types that need no cast: texts, and what DuckDB does not have.
 std::string cast_target(Oid type) {
   switch (type) {
@@ -280,15 +290,29 @@ std::unique_ptr<pg::Rows> make_rows(std::unique_ptr<sql::Result> result) {
   return std::make_unique<ResultRows>(std::move(result));
 }
 
+std::vector<Oid> parameter_types(const std::string& sql, const std::vector<Oid>& named) {
+  auto types = named;
+  const auto tokens = pg::tokenize(sql);
+  for (std::size_t i = 0; i + 3 < tokens.size(); ++i) {
+    const bool quantifier =
+        tokens[i].is_word("any") || tokens[i].is_word("all") || tokens[i].is_word("some");
+    if (!quantifier || !tokens[i + 1].is('(') || !tokens[i + 3].is(')')) continue;
+    const auto number = parameter_number(tokens[i + 2]);
+    if (number == 0) continue;
+    if (types.size() < number) types.resize(number);
+    auto& type = types[number - 1];
+    if (type == 0 || type == oid::kUnknown) type = kTextArray;
+  }
+  return types;
+}
+
 std::string cast_parameters(const std::string& sql, const std::vector<Oid>& types) {
   if (std::all_of(types.begin(), types.end(), [](Oid type) { return cast_target(type).empty(); }))
     return sql;
   std::string out;
   std::size_t copied = 0;
   for (const auto& token : pg::tokenize(sql)) {
-    if (token.kind != pg::Token::Kind::kParameter) continue;
-    std::size_t number = 0;
-    std::from_chars(token.text.data() + 1, token.text.data() + token.text.size(), number);
+    const auto number = parameter_number(token);
     if (number == 0 || number > types.size()) continue;
     const auto target = cast_target(types[number - 1]);
     if (target.empty()) continue;

@@ -18,6 +18,11 @@ std::unique_ptr<protocol::postgres::Rows> make_rows(std::unique_ptr<sql::Result>
 
 protocol::postgres::Oid oid_of(sql::Kind kind);
 
+// The types that the client has named, and text[] for each unnamed $n in "= ANY($n)", where DuckDB
+// infers none.
+std::vector<protocol::postgres::Oid> parameter_types(
+    const std::string& sql, const std::vector<protocol::postgres::Oid>& named);
+
 // `sql` with each $n whose type the client has named and that is not text as CAST($n AS type), so
 // that DuckDB takes it for one.
 std::string cast_parameters(const std::string& sql,
