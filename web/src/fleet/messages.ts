@@ -39,6 +39,8 @@ export interface FleetSummary {
   mode: 'trucks' | 'cells';
   counts: number[];
   inView: number;
+  /** How long the worker took to draw the last picture. */
+  pictureMs: number;
   problem: string | null;
 }
 

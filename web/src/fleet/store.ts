@@ -10,6 +10,7 @@ const kNone: FleetSummary = {
   mode: 'trucks',
   counts: kKinds.map(() => 0),
   inView: 0,
+  pictureMs: 0,
   problem: null,
 };
 

@@ -35,6 +35,7 @@ let dirty = false;
 let sentAt = 0;
 let waiting = false;
 let paintedAt = 0;
+let pictureMs = 0;
 let heardAt: number | null = null;
 let ages: [at: number, ageMs: number][] = [];
 
@@ -95,6 +96,7 @@ function summarise(): void {
       mode: state.cells ? 'cells' : 'trucks',
       counts,
       inView: counts.reduce((sum, n) => sum + n, 0),
+      pictureMs,
       problem: feed.problem,
     },
   });
@@ -115,6 +117,7 @@ function tick(): void {
   if (!dirty && now - paintedAt < pictureEveryMs()) return;
   if (waiting && now - sentAt < kShownWithinMs) return;
   const bitmap = painter.paint(state, { ...scene, view: scene.view, now });
+  pictureMs = performance.now() - now;
   dirty = false;
   waiting = true;
   sentAt = paintedAt = now;

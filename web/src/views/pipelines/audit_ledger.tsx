@@ -11,16 +11,16 @@ import { filteredText } from './filtered';
 
 const kColumns: Column<AuditLine>[] = [
   { title: 'Model', cell: (row) => <strong>{row.model}</strong> },
+  {
+    title: 'Balance',
+    cell: (row) => <Badge tone={row.balanced ? 'ok' : 'bad'}>{row.balanced ? 'balanced' : 'not balanced'}</Badge>,
+  },
   { title: 'Input', cell: (row) => `${row.topic} / ${row.partition}` },
   { title: 'In', number: true, cell: (row) => formatCount(row.in) },
   { title: 'Out', number: true, cell: (row) => formatCount(row.out) },
   { title: 'Late', number: true, cell: (row) => formatCount(row.late) },
   { title: 'Dead', number: true, cell: (row) => formatCount(row.dead) },
   { title: 'Filtered', number: true, wide: true, cell: (row) => filteredText(row.filtered) },
-  {
-    title: 'Balance',
-    cell: (row) => <Badge tone={row.balanced ? 'ok' : 'bad'}>{row.balanced ? 'balanced' : 'not balanced'}</Badge>,
-  },
 ];
 
 function Verdict({ audit }: { audit: Audit }): ReactElement {
