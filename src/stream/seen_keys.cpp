@@ -1,5 +1,6 @@
 #include "stream/seen_keys.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>

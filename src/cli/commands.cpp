@@ -1,0 +1,170 @@
+#include "cli/commands.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "cli/client.h"
+#include "cli/print.h"
+#include "sources/load_client.h"
+
+namespace cli {
+namespace {
+
+void print(const std::string& text) { std::cout << text << std::flush; }
+
+// Where files that ship with the binary are: beside it in the source tree, or installed.
+base::Result<base::Path> shipped(const base::Path& what) {
+  std::error_code error;
+  const base::Path self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const base::Path& root : {self / "../..", self / "../share/waybill", self / "../../.."}) {
+    if (std::filesystem::exists(root / what)) return std::filesystem::weakly_canonical(root / what);
+  }
+  return base::fail_with(base::Code::kNotFound,
+                         fmt::format("'{}' is not installed beside the binary", what.string()),
+                         "run the binary from the place where it was built or installed");
+}
+
+}  // namespace
+
+base::Result<base::Path> shipped_web() { return shipped("web/dist"); }
+
+base::Result<> init(const base::Path& folder) {
+  if (std::filesystem::exists(folder / "waybill.yaml")) {
+    return base::fail_with(base::Code::kAlreadyExists,
+                           fmt::format("{} is a Waybill project already", folder.string()),
+                           "name another folder");
+  }
+  const base::Path source = TRY(shipped("projects/logistics"));
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  std::filesystem::copy(source, folder, std::filesystem::copy_options::recursive, error);
+  if (error)
+    return base::fail(base::Code::kIo, "cannot copy the project to {}: {}", folder.string(),
+                      error.message());
+  print(fmt::format("made the project {}; start it with: waybill --project {} up\n",
+                    folder.string(), folder.string()));
+  return {};
+}
+
+base::Result<> check(const base::Path& folder) {
+  const Project project = TRY(load_project(folder));
+  const std::vector<base::Error> errors = check_project(project);
+  for (const base::Error& error : errors) print(error.to_string() + "\n");
+  if (!errors.empty())
+    return base::fail(base::Code::kInvalid, "{} problem{} found", errors.size(),
+                      errors.size() == 1 ? "" : "s");
+  print(fmt::format("{}: {} topics, {} models, {} suites: all good\n", project.name,
+                    project.topics.size(), project.models.size(), project.suites.size()));
+  return {};
+}
+
+base::Result<> sql_query(const base::Path& project, const std::string& sql,
+                         const std::string& format, std::int64_t limit) {
+  const auto client = TRY(Client::connect(project));
+  print(print_sql(TRY(client->post("/v1/sql", {{"sql", sql}, {"limit", limit}})), format));
+  return {};
+}
+
+base::Result<> status(const base::Path& project) {
+  const auto client = TRY(Client::connect(project));
+  print(print_status(TRY(client->get("/v1/status"))));
+  return {};
+}
+
+base::Result<> runs(const base::Path& project, std::int64_t limit, const std::string& model) {
+  const auto client = TRY(Client::connect(project));
+  print(print_runs(
+      TRY(client->get(fmt::format("/v1/runs?limit={}&model={}", limit, url_encode(model))))));
+  return {};
+}
+
+base::Result<> audit(const base::Path& project) {
+  const auto client = TRY(Client::connect(project));
+  const nlohmann::json audit = TRY(client->get("/v1/audit"));
+  print(print_audit(audit));
+  if (!audit["balanced"].get<bool>())
+    return base::fail(base::Code::kCorrupt, "the ledger does not balance");
+  return {};
+}
+
+base::Result<> run_model(const base::Path& project, const std::string& model) {
+  const auto client = TRY(Client::connect(project));
+  print(print_runs(nlohmann::json::array(
+      {TRY(client->post("/v1/models/" + url_encode(model) + "/run", nlohmann::json::object()))})));
+  return {};
+}
+
+base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
+                                 const std::string& model, const std::string& reason) {
+  const auto client = TRY(Client::connect(project));
+  print(print_dead_letters(
+      TRY(client->get(fmt::format("/v1/dead-letters?limit={}&model={}&reason={}", limit,
+                                  url_encode(model), url_encode(reason))))));
+  return {};
+}
+
+base::Result<> dead_letters_show(const base::Path& project, const std::string& id) {
+  const auto client = TRY(Client::connect(project));
+  const auto answer = TRY(client->post(
+      "/v1/sql",
+      {{"sql", fmt::format("SELECT * FROM dead_letters WHERE id = {}", sql::quote_text(id))},
+       {"limit", 1}}));
+  if (answer["rows"].empty()) {
+    return base::fail_with(base::Code::kNotFound, fmt::format("there is no dead letter '{}'", id),
+                           "see 'waybill dead-letters list'");
+  }
+  for (std::size_t i = 0; i < answer["columns"].size(); ++i) {
+    print(
+        fmt::format("{:<10} {}\n", cell(answer["columns"][i]["name"]), cell(answer["rows"][0][i])));
+  }
+  return {};
+}
+
+base::Result<> dead_letters_redrive(const base::Path& project, const std::vector<std::string>& ids,
+                                    const std::string& model) {
+  if (ids.empty() && model.empty())
+    return base::fail_with(base::Code::kInvalid, "nothing is named to be redriven",
+                           "name ids, or --model");
+  const auto client = TRY(Client::connect(project));
+  nlohmann::json body = nlohmann::json::object();
+  if (!ids.empty()) body["ids"] = ids;
+  if (!model.empty()) body["model"] = model;
+  print(fmt::format("redriven {}\n",
+                    cell(TRY(client->post("/v1/dead-letters/redrive", body))["redriven"])));
+  return {};
+}
+
+base::Result<> alerts(const base::Path& project) {
+  const auto client = TRY(Client::connect(project));
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& a : TRY(client->get("/v1/alerts"))) {
+    rows.push_back({cell(a["severity"]), cell(a["since"]),
+                    a.contains("resolved_at") ? cell(a["resolved_at"]) : "open", cell(a["id"]),
+                    cell(a["summary"])});
+  }
+  print(table({"severity", "since", "resolved", "id", "summary"}, rows));
+  return {};
+}
+
+base::Result<> simulate(const SimulateFlags& flags) {
+  sources::LoadOptions options;
+  options.to = flags.to;
+  options.trucks = flags.trucks;
+  options.events_per_second = TRY(sources::parse_rate(flags.rate));
+  if (!flags.duration.empty()) options.duration_us = TRY(base::parse_duration_us(flags.duration));
+  options.seed = flags.seed;
+  options.connections = flags.connections;
+  options.truth_file = flags.truth;
+  options.ack_log = flags.ack_log;
+  const base::SystemClock clock;
+  const auto report =
+      TRY(sources::run_simulate(options, clock, {}, [](const sources::LoadReport& so_far) {
+        std::cerr << so_far.to_string() << "\n";
+      }));
+  print(report.to_string() + "\n");
+  for (const auto& [topic, events] : report.by_topic)
+    print(fmt::format("  {} {}\n", topic, events));
+  return {};
+}
+
+}  // namespace cli

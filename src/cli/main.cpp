@@ -1,0 +1,124 @@
+// The waybill binary: the list of its commands.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/logging.h"
+#include "cli/commands.h"
+
+namespace {
+
+struct Arguments {
+  std::string project = ".";
+  std::string log_level = "info";
+  cli::UpOptions up;
+  cli::SimulateFlags simulate;
+  std::string folder, sql, format = "table", model, reason, id;
+  std::vector<std::string> ids;
+  std::int64_t limit = 100;
+};
+
+using Run = std::function<base::Result<>()>;
+
+void add_project_commands(CLI::App& app, Arguments& a, Run& run) {
+  auto* init = app.add_subcommand("init", "make a project folder from the logistics project");
+  init->add_option("folder", a.folder, "the new folder")->required();
+  init->callback([&] { run = [&] { return cli::init(a.folder); }; });
+  app.add_subcommand("check", "check the project without running it")->callback([&] {
+    run = [&] { return cli::check(a.project); };
+  });
+  auto* up = app.add_subcommand("up", "run the platform until Ctrl-C");
+  up->add_option("--http", a.up.http, "address of the page and API, overrides waybill.yaml");
+  up->add_option("--postgres", a.up.postgres,
+                 "address of the PostgreSQL protocol, overrides waybill.yaml");
+  up->add_option("--web", a.up.web, "folder of the built page");
+  up->add_option("--simulate", a.up.simulate, "trucks of the simulated fleet; 0 for none");
+  up->callback([&] {
+    run = [&] {
+      a.up.project = a.project;
+      return cli::up(a.up);
+    };
+  });
+}
+
+void add_question_commands(CLI::App& app, Arguments& a, Run& run) {
+  auto* sql = app.add_subcommand("sql", "ask the lake");
+  sql->add_option("query", a.sql, "a SELECT")->required();
+  sql->add_option("--format", a.format, "table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}));
+  sql->add_option("--limit", a.limit, "rows at most");
+  sql->callback([&] { run = [&] { return cli::sql_query(a.project, a.sql, a.format, a.limit); }; });
+  app.add_subcommand("status", "pipelines and tables")->callback([&] {
+    run = [&] { return cli::status(a.project); };
+  });
+  auto* runs = app.add_subcommand("runs", "the newest runs and where their rows went");
+  runs->add_option("--limit", a.limit, "runs at most");
+  runs->add_option("--model", a.model, "only of this table");
+  runs->callback([&] { run = [&] { return cli::runs(a.project, a.limit, a.model); }; });
+  app.add_subcommand("audit", "prove that no row is missing or doubled")->callback([&] {
+    run = [&] { return cli::audit(a.project); };
+  });
+  auto* model = app.add_subcommand("run", "run a daily model now");
+  model->add_option("model", a.model, "its table")->required();
+  model->callback([&] { run = [&] { return cli::run_model(a.project, a.model); }; });
+  app.add_subcommand("alerts", "what needs attention")->callback([&] {
+    run = [&] { return cli::alerts(a.project); };
+  });
+}
+
+void add_dead_letter_commands(CLI::App& app, Arguments& a, Run& run) {
+  auto* letters =
+      app.add_subcommand("dead-letters", "rows that could not go on")->require_subcommand(1);
+  auto* list = letters->add_subcommand("list", "the newest");
+  list->add_option("--limit", a.limit, "at most");
+  list->add_option("--model", a.model, "only of this table");
+  list->add_option("--reason", a.reason, "only with these words in the reason");
+  list->callback(
+      [&] { run = [&] { return cli::dead_letters_list(a.project, a.limit, a.model, a.reason); }; });
+  auto* show = letters->add_subcommand("show", "one, with its bytes");
+  show->add_option("id", a.id, "its id")->required();
+  show->callback([&] { run = [&] { return cli::dead_letters_show(a.project, a.id); }; });
+  auto* redrive = letters->add_subcommand("redrive", "send them into their topic again");
+  redrive->add_option("ids", a.ids, "their ids");
+  redrive->add_option("--model", a.model, "all of this table");
+  redrive->callback(
+      [&] { run = [&] { return cli::dead_letters_redrive(a.project, a.ids, a.model); }; });
+}
+
+void add_simulate_command(CLI::App& app, Arguments& a, Run& run) {
+  auto* simulate = app.add_subcommand("simulate", "a simulated fleet as load on any Waybill");
+  simulate->add_option("--to", a.simulate.to, "its HTTP address");
+  simulate->add_option("--trucks", a.simulate.trucks, "trucks");
+  simulate->add_option("--rate", a.simulate.rate, "events, for example 10000/s, or max");
+  simulate->add_option("--duration", a.simulate.duration,
+                       "for example 60s; until Ctrl-C otherwise");
+  simulate->add_option("--seed", a.simulate.seed, "the same seed gives the same fleet");
+  simulate->add_option("--connections", a.simulate.connections, "connections side by side");
+  simulate->add_option("--truth", a.simulate.truth, "file for the injected faults");
+  simulate->add_option("--ack-log", a.simulate.ack_log, "file for what was acknowledged");
+  simulate->callback([&] { run = [&] { return cli::simulate(a.simulate); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  if (const char* folder = std::getenv("WAYBILL_PROJECT")) arguments.project = folder;
+  Run run;
+  CLI::App app("Waybill: the logistics data platform in one binary");
+  app.set_version_flag("--version", "waybill 0.1.0");
+  app.add_option("--project", arguments.project, "the project folder (or WAYBILL_PROJECT)");
+  app.add_option("--log-level", arguments.log_level, "debug, info, warn or error");
+  app.require_subcommand(1);
+  add_project_commands(app, arguments, run);
+  add_question_commands(app, arguments, run);
+  add_dead_letter_commands(app, arguments, run);
+  add_simulate_command(app, arguments, run);
+  CLI11_PARSE(app, argc, argv);
+  const bool serves = app.got_subcommand("up");
+  base::start_logging(serves ? arguments.log_level : "warn");
+  const auto result = run();
+  if (result) return 0;
+  std::cerr << "waybill: " << result.error().to_string() << "\n";
+  return 1;
+}

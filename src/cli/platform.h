@@ -1,0 +1,94 @@
+// The platform: every room of one project wired together. What `waybill up` runs and what the
+// listeners serve.
+//
+// open() recovers what is on disk; start() begins the background work; stop() ends it in the order
+// in which data flows, so that nothing taken in is left half done. Threads: open, start and stop
+// from one thread, the rest from any.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/task_group.h"
+#include "batch/daily.h"
+#include "cli/project.h"
+#include "lake/catalog.h"
+#include "runs/audit.h"
+#include "server/http_listener.h"
+#include "server/platform.h"
+#include "server/postgres_listener.h"
+#include "server/sql_session.h"
+#include "sources/file_source.h"
+#include "sources/simulated_source.h"
+#include "storage/object_store.h"
+#include "stream/pipeline.h"
+
+namespace cli {
+
+class Platform final : public server::Platform {
+ public:
+  static base::Result<std::unique_ptr<Platform>> open(Project project);
+  ~Platform() override;
+
+  base::Result<> start();
+  void stop();
+
+  eventlog::EventLog& log() override { return *log_; }
+  const std::vector<schema::TopicSchema>& topics() const override { return project_.topics; }
+  ops::Fleet* fleet() override { return fleet_.get(); }
+  base::Result<std::unique_ptr<server::SqlSession>> open_sql() override {
+    return lake_sql_->open_session();
+  }
+  std::vector<std::string> lookups() const override;
+  base::Result<std::optional<nlohmann::json>> lookup(const std::string& name,
+                                                     const std::string& id) override;
+  nlohmann::json status() override;
+  base::Result<nlohmann::json> runs(std::size_t limit, const std::string& model) override;
+  base::Result<nlohmann::json> audit() override;
+  base::Result<nlohmann::json> dead_letters(const server::DeadLetterFilter& filter) override;
+  base::Result<nlohmann::json> redrive(const server::DeadLetterFilter& filter) override;
+  base::Result<nlohmann::json> run_model(const std::string& name) override;
+  nlohmann::json alerts() override;
+  base::Result<nlohmann::json> dashboard(const std::string& name) override;
+
+  const Project& project() const { return project_; }
+
+ private:
+  explicit Platform(Project project) : project_(std::move(project)) {}
+  base::Result<> open_stores();
+  base::Result<> open_topics();
+  base::Result<> open_pipelines();
+  base::Result<> open_serving();
+  stream::Services services();
+  bool settled() const;
+  void follow_fleet(std::stop_token stop);
+  void maintain(std::stop_token stop);
+  base::Result<> maintain_once();
+  base::Result<runs::AuditInput> audit_input();
+  std::string dead_letter_where(const server::DeadLetterFilter& filter) const;
+
+  Project project_;
+  base::SystemClock clock_;
+  base::TimestampUs started_us_ = 0;
+  quality::Alerts alerts_;
+  std::unique_ptr<eventlog::EventLog> log_;
+  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<storage::ObjectStore> objects_;
+  std::unique_ptr<sql::Database> engine_;   // pipelines and daily models
+  std::unique_ptr<sql::Database> serving_;  // clients' SQL, locked
+  std::unique_ptr<lake::Catalog> catalog_;
+  std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
+  std::unique_ptr<batch::DailyModels> daily_;
+  std::unique_ptr<server::LakeSql> lake_sql_;
+  std::unique_ptr<ops::Fleet> fleet_;
+  std::unique_ptr<sources::FileSource> files_;
+  std::unique_ptr<sources::SimulatedSource> simulated_;
+  std::mutex lookup_mutex_;
+  std::unique_ptr<sql::Connection> lookup_connection_;
+  base::TaskGroup source_tasks_;
+  base::TaskGroup tasks_;
+};
+
+}  // namespace cli

@@ -1,0 +1,259 @@
+// What the listeners ask of the platform: look-ups, status, runs, audit, dead letters.
+#include <algorithm>
+
+#include "base/logging.h"
+#include "cli/platform.h"
+#include "log/record_batch.h"
+#include "quality/dead_letter.h"
+
+namespace cli {
+namespace {
+
+using nlohmann::json;
+
+json rows_as_json(const sql::Result& result) {
+  json rows = json::array();
+  for (std::size_t row = 0; row < result.rows(); ++row) {
+    json object = json::object();
+    for (std::size_t column = 0; column < result.columns().size(); ++column) {
+      object[result.columns()[column].name] = result.json(column, row);
+    }
+    rows.push_back(std::move(object));
+  }
+  return rows;
+}
+
+json to_json(const stream::PipelineStatus& s, base::TimestampUs now_us) {
+  json j{{"name", s.name},
+         {"mode", "streaming"},
+         {"state", s.state},
+         {"epoch", s.epoch},
+         {"models", s.models},
+         {"lag_records", s.lag_records},
+         {"lag_seconds", s.lag_seconds},
+         {"records_per_second", s.records_per_second}};
+  if (!s.error.empty()) j["error"] = s.error;
+  j["committed_at"] = s.committed_us == 0 ? json() : json(base::format_rfc3339(s.committed_us));
+  j["freshness_seconds"] =
+      s.committed_us == 0 ? json() : json(static_cast<double>(now_us - s.committed_us) / 1e6);
+  return j;
+}
+
+}  // namespace
+
+std::vector<std::string> Platform::lookups() const {
+  std::vector<std::string> names;
+  for (const auto& [name, table] : project_.lookups) names.push_back(name);
+  return names;
+}
+
+base::Result<std::optional<json>> Platform::lookup(const std::string& name, const std::string& id) {
+  const auto it = project_.lookups.find(name);
+  if (it == project_.lookups.end()) {
+    return base::fail_with(base::Code::kNotFound, fmt::format("there is no look-up '{}'", name),
+                           fmt::format("the look-ups are {}", fmt::join(lookups(), ", ")));
+  }
+  for (const auto& pipeline : pipelines_) {
+    for (const auto& op : pipeline->operators()) {
+      if (op->model().table != it->second || op->served().empty()) continue;
+      const std::scoped_lock lock(lookup_mutex_);
+      const auto result = TRY(lookup_connection_->query(
+          fmt::format("SELECT * FROM {} WHERE {} = {} LIMIT 1", sql::quote_name(op->served()),
+                      sql::quote_name(op->model().key.front()), sql::quote_text(id))));
+      if (result->rows() == 0) return std::nullopt;
+      return rows_as_json(*result)[0];
+    }
+  }
+  return std::nullopt;
+}
+
+json Platform::status() {
+  const base::TimestampUs now_us = clock_.now_us();
+  json status{{"version", "0.1.0"},
+              {"project", project_.name},
+              {"started_at", base::format_rfc3339(started_us_)},
+              {"now", base::format_rfc3339(now_us)},
+              {"pipelines", json::array()},
+              {"tables", json::array()}};
+  for (const auto& pipeline : pipelines_)
+    status["pipelines"].push_back(to_json(pipeline->status(), now_us));
+  for (const runs::Model& model : daily_->models()) {
+    json entry{{"name", model.table},
+               {"mode", fmt::format("daily at {:02}:{:02} {}", model.schedule.hour,
+                                    model.schedule.minute, model.schedule.time_zone)},
+               {"state", "idle"},
+               {"epoch", 0},
+               {"models", {model.table}},
+               {"lag_records", 0},
+               {"lag_seconds", 0},
+               {"records_per_second", 0},
+               {"committed_at", nullptr},
+               {"freshness_seconds", nullptr}};
+    if (const auto done = store_->get("daily/" + model.table); done && *done) {
+      const json saved = json::parse(**done);
+      entry["epoch"] = saved.at("number");
+      entry["committed_at"] = base::format_rfc3339(saved.at("ran_us"));
+      entry["freshness_seconds"] =
+          static_cast<double>(now_us - saved.at("ran_us").get<std::int64_t>()) / 1e6;
+    }
+    status["pipelines"].push_back(std::move(entry));
+  }
+  if (const auto names = catalog_->names()) {
+    for (const std::string& name : *names) {
+      const auto table = catalog_->table(name);
+      if (!table) continue;
+      const auto snapshot = (*table)->snapshot(false);
+      if (!snapshot) continue;
+      status["tables"].push_back(
+          {{"name", name},
+           {"version", (*snapshot)->version()},
+           {"rows", (*snapshot)->rows()},
+           {"files", (*snapshot)->files().size()},
+           {"bytes", (*snapshot)->bytes()},
+           {"committed_at", base::format_rfc3339((*snapshot)->timestamp_us())}});
+    }
+  }
+  status["fleet"] = {{"trucks", fleet_ ? fleet_->size() : 0},
+                     {"active", fleet_ ? fleet_->active(now_us) : 0}};
+  return status;
+}
+
+base::Result<json> Platform::runs(std::size_t limit, const std::string& model) {
+  return json(TRY(runs::list_runs(*store_, limit, model)));
+}
+
+// Ledger, offsets and table versions of one moment: no epoch runs while they are read.
+base::Result<runs::AuditInput> Platform::audit_input() {
+  std::vector<std::unique_lock<std::mutex>> holds;
+  for (const auto& pipeline : pipelines_) holds.push_back(pipeline->hold());
+  runs::AuditInput input;
+  for (runs::LedgerLine& line : TRY(runs::ledger(*store_))) input.ledger.push_back(std::move(line));
+  for (const std::string& name : TRY(catalog_->names(true)))
+    input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
+  for (const auto& pipeline : pipelines_) {
+    const std::string topic = pipeline->status().name;
+    input.models.push_back({.table = "bronze." + topic, .source = "", .appends = true, .key = {}});
+    for (const auto& op : pipeline->operators()) {
+      input.models.push_back({.table = op->model().table,
+                              .source = op->plan().source,
+                              .appends = op->model().key.empty(),
+                              .key = op->model().key});
+    }
+    for (const auto& [source, to] : TRY(pipeline->consumed())) input.consumed[source] = to;
+  }
+  return input;
+}
+
+base::Result<json> Platform::audit() {
+  const runs::AuditInput input = TRY(audit_input());
+  const auto connection = TRY(engine_->connect());
+  return runs::to_json(TRY(runs::audit(input, *connection)));
+}
+
+std::string Platform::dead_letter_where(const server::DeadLetterFilter& filter) const {
+  std::vector<std::string> terms{"true"};
+  if (!filter.model.empty()) terms.push_back("model = " + sql::quote_text(filter.model));
+  if (!filter.reason.empty())
+    terms.push_back(
+        fmt::format("contains(lower(reason), lower({}))", sql::quote_text(filter.reason)));
+  if (!filter.ids.empty()) {
+    std::vector<std::string> ids;
+    for (const std::string& id : filter.ids) ids.push_back(sql::quote_text(id));
+    terms.push_back(fmt::format("id IN ({})", fmt::join(ids, ", ")));
+  }
+  return fmt::format("{}", fmt::join(terms, " AND "));
+}
+
+base::Result<json> Platform::dead_letters(const server::DeadLetterFilter& filter) {
+  const auto snapshot = TRY(TRY(catalog_->table("dead_letters"))->snapshot());
+  const auto connection = TRY(engine_->connect());
+  const auto result = TRY(connection->query(
+      fmt::format("SELECT * FROM ({}) WHERE {} ORDER BY time DESC, id LIMIT {}",
+                  snapshot->scan_sql(), dead_letter_where(filter), filter.limit)));
+  return rows_as_json(*result);
+}
+
+// Sends the bytes of dead letters into their topic again, as new records that name where they come
+// from. The dead letters stay: they are history.
+base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
+  const auto snapshot = TRY(TRY(catalog_->table("dead_letters"))->snapshot());
+  const auto connection = TRY(engine_->connect());
+  const auto rows = TRY(connection->query(
+      fmt::format("SELECT id, topic, partition, raw, file, line FROM ({}) WHERE raw IS NOT NULL "
+                  "AND {} LIMIT {}",
+                  snapshot->scan_sql(), dead_letter_where(filter), filter.limit)));
+  std::int64_t sent = 0;
+  for (std::size_t row = 0; row < rows->rows(); ++row) {
+    const std::string id = rows->text(0, row);
+    const std::string raw = rows->text(3, row);
+    const std::string file = rows->text(4, row);
+    const std::string line = rows->text(5, row);
+    std::vector<eventlog::HeaderView> headers{{"redriven", id}};
+    if (!file.empty())
+      headers.insert(headers.end(), {{schema::kFileHeader, file}, {schema::kLineHeader, line}});
+    eventlog::BatchBuilder builder;
+    builder.add(std::nullopt, raw, clock_.now_us() / 1000, headers);
+    TRY(log_->append_and_wait(
+        {rows->text(1, row), static_cast<eventlog::Partition>(rows->int_at(2, row))},
+        builder.finish()));
+    ++sent;
+  }
+  return json{{"redriven", sent}};
+}
+
+base::Result<json> Platform::run_model(const std::string& name) {
+  return runs::to_json(TRY(daily_->run(name)));
+}
+
+json Platform::alerts() {
+  json list = json::array();
+  for (const quality::Alert& alert : alerts_.list()) {
+    json entry{{"id", alert.id},
+               {"severity", alert.severity},
+               {"summary", alert.summary},
+               {"since", base::format_rfc3339(alert.since_us)}};
+    if (alert.resolved_us) entry["resolved_at"] = base::format_rfc3339(*alert.resolved_us);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+namespace {
+
+json yaml_to_json(const YAML::Node& node) {
+  if (node.IsMap()) {
+    json object = json::object();
+    for (const auto& entry : node) object[entry.first.Scalar()] = yaml_to_json(entry.second);
+    return object;
+  }
+  if (node.IsSequence()) {
+    json list = json::array();
+    for (const YAML::Node& item : node) list.push_back(yaml_to_json(item));
+    return list;
+  }
+  if (!node.IsScalar()) return nullptr;
+  std::int64_t integer = 0;
+  double number = 0;
+  bool flag = false;
+  if (node.Tag() != "!" && YAML::convert<std::int64_t>::decode(node, integer)) return integer;
+  if (node.Tag() != "!" && YAML::convert<double>::decode(node, number)) return number;
+  if (node.Tag() != "!" && YAML::convert<bool>::decode(node, flag)) return flag;
+  return node.Scalar();
+}
+
+}  // namespace
+
+base::Result<json> Platform::dashboard(const std::string& name) {
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  const base::Path path = project_.folder / "dashboards" / (name + ".yaml");
+  if (!plain || !std::filesystem::exists(path)) {
+    return base::fail_with(base::Code::kNotFound,
+                           fmt::format("there is no dashboard '{}'", name.substr(0, 64)),
+                           "the dashboards are the files of dashboards/ in the project");
+  }
+  return yaml_to_json(TRY(base::Yaml::load(path)).node());
+}
+
+}  // namespace cli

@@ -1,0 +1,199 @@
+#include "cli/project.h"
+
+#include <algorithm>
+#include <set>
+
+#include "stream/operator.h"
+#include "stream/plan.h"
+
+namespace cli {
+namespace {
+
+base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
+  TRY(yaml.only(
+      {"name", "data", "http", "postgres", "epoch", "memory", "fleet", "lookups", "simulate"}));
+  project.name = TRY(yaml.text("name"));
+  project.data = project.folder / TRY(yaml.text_or("data", "data"));
+  project.http = TRY(yaml.text_or("http", project.http));
+  project.postgres = TRY(yaml.text_or("postgres", project.postgres));
+  project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
+  if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond) {
+    return TRY(yaml.child("epoch"))
+        .fail_here("an epoch lasts from 50 ms to 15 minutes", "write 'epoch: 1 second'");
+  }
+  project.memory = TRY(yaml.text_or("memory", project.memory));
+  if (yaml.has("fleet")) project.fleet = TRY(ops::parse_fleet(TRY(yaml.child("fleet"))));
+  if (yaml.has("lookups")) {
+    for (const auto& [name, table] : TRY(yaml.child("lookups")).entries())
+      project.lookups[name] = TRY(table.scalar());
+  }
+  if (yaml.has("simulate"))
+    project.simulate = TRY(sources::parse_simulate(TRY(yaml.child("simulate"))));
+  return {};
+}
+
+base::Error in_settings(const Project& project, std::string message, std::string mend) {
+  return base::Error{
+      .code = base::Code::kInvalid, .message = std::move(message), .mend = std::move(mend)}
+      .at((project.folder / "waybill.yaml").string(), 0);
+}
+
+}  // namespace
+
+base::Result<Project> load_project(const base::Path& folder) {
+  Project project;
+  project.folder = folder;
+  const base::Path file = folder / "waybill.yaml";
+  auto yaml = base::Yaml::load(file);
+  if (!yaml && yaml.error().code == base::Code::kNotFound) {
+    return base::fail_with(
+        base::Code::kNotFound,
+        fmt::format("{} is no Waybill project: it has no waybill.yaml", folder.string()),
+        "run 'waybill init FOLDER' to make one, or name its folder with --project");
+  }
+  if (!yaml) return std::unexpected(std::move(yaml).error());
+  TRY(read_settings(*yaml, project));
+  project.topics = TRY(schema::load_topic_schemas(folder));
+  project.models = TRY(runs::load_models(folder));
+  project.suites = TRY(quality::load_suites(folder));
+  return project;
+}
+
+base::Result<std::map<std::string, std::vector<runs::Model>>> models_by_topic(
+    const Project& project, sql::Connection& connection) {
+  std::map<std::string, std::string> topic_of;  // table -> topic
+  for (const schema::TopicSchema& topic : project.topics)
+    topic_of["bronze." + topic.topic.name] = topic.topic.name;
+  std::map<std::string, std::vector<runs::Model>> result;
+  std::vector<const runs::Model*> open;
+  for (const runs::Model& model : project.models) {
+    if (model.mode == runs::Mode::kStreaming) open.push_back(&model);
+  }
+  while (!open.empty()) {
+    std::vector<const runs::Model*> rest;
+    base::Error last;
+    for (const runs::Model* model : open) {
+      const stream::Plan plan = TRY(stream::plan_model(connection, *model));
+      const auto it = topic_of.find(plan.source);
+      if (it == topic_of.end()) {
+        last = base::Error{.code = base::Code::kInvalid,
+                           .message = fmt::format(
+                               "{} reads {}, which no source and no streaming model writes",
+                               model->table, plan.source),
+                           .mend = "name a bronze table of sources/, or a streaming model's table"}
+                   .at(model->file, model->sql_line);
+        rest.push_back(model);
+        continue;
+      }
+      topic_of[model->table] = it->second;
+      result[it->second].push_back(*model);
+    }
+    if (rest.size() == open.size()) return std::unexpected(std::move(last));
+    open = std::move(rest);
+  }
+  return result;
+}
+
+namespace {
+
+// Operators of one topic, made only to see that they can be.
+base::Result<> check_pipeline(sql::Connection& connection, const Project& project,
+                              const schema::TopicSchema& topic, std::vector<runs::Model> models,
+                              std::map<std::string, columns::Schema>& tables,
+                              std::vector<base::Error>& errors) {
+  tables["bronze." + topic.topic.name] = schema::bronze_schema(topic);
+  for (bool moved = true; moved && !models.empty();) {
+    moved = false;
+    for (auto it = models.begin(); it != models.end();) {
+      const stream::Plan plan = TRY(stream::plan_model(connection, *it));
+      const auto source = tables.find(plan.source);
+      if (source == tables.end()) {
+        ++it;
+        continue;
+      }
+      const auto suite = project.suites.find(it->quality);
+      auto made = stream::make_operator(connection, *it, source->second,
+                                        suite == project.suites.end() ? nullptr : &suite->second);
+      if (!it->quality.empty() && suite == project.suites.end()) {
+        errors.push_back(base::Error{.code = base::Code::kInvalid,
+                                     .message = fmt::format("there is no quality/{}", it->quality)}
+                             .at(it->file, 1));
+      }
+      if (!made) {
+        errors.push_back(std::move(made).error());
+      } else {
+        tables[it->table] = (*made)->schema();
+        for (const auto& [name, schema] : (*made)->side_tables()) tables[name] = schema;
+        if (suite != project.suites.end()) {
+          if (auto fits = suite->second.check_columns((*made)->schema()); !fits)
+            errors.push_back(std::move(fits).error());
+        }
+      }
+      it = models.erase(it);
+      moved = true;
+    }
+  }
+  return {};
+}
+
+base::Result<> check_daily(sql::Connection& connection, const Project& project,
+                           std::map<std::string, columns::Schema>& tables,
+                           std::vector<base::Error>& errors) {
+  for (const auto& [name, schema] : tables) {
+    TRY(connection.execute(fmt::format("CREATE SCHEMA IF NOT EXISTS {}",
+                                       sql::quote_name(name.substr(0, name.find('.'))))));
+    std::string create = stream::empty_table("x", schema);
+    create.replace(create.find("TEMP TABLE \"x\""), 14, "TABLE " + sql::quote_table(name));
+    TRY(connection.execute(create));
+  }
+  for (const runs::Model& model : project.models) {
+    if (model.mode != runs::Mode::kDaily) continue;
+    if (!model.quality.empty()) {
+      errors.push_back(base::Error{.code = base::Code::kUnsupported,
+                                   .message = "a daily model cannot have 'quality' yet",
+                                   .mend = "put the suite on the silver model that it reads"}
+                           .at(model.file, 1));
+    }
+    auto schema = stream::describe(connection, model, model.sql);
+    if (!schema) errors.push_back(std::move(schema).error());
+    if (schema) tables[model.table] = *schema;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<base::Error> check_project(const Project& project) {
+  std::vector<base::Error> errors;
+  const auto all = [&]() -> base::Result<> {
+    const auto database = TRY(sql::Database::open({.memory_limit = "512MB", .threads = 1}));
+    const auto connection = TRY(database->connect());
+    const auto by_topic = TRY(models_by_topic(project, *connection));
+    std::map<std::string, columns::Schema> tables;
+    for (const schema::TopicSchema& topic : project.topics) {
+      const auto it = by_topic.find(topic.topic.name);
+      TRY(check_pipeline(*connection, project, topic,
+                         it == by_topic.end() ? std::vector<runs::Model>{} : it->second, tables,
+                         errors));
+    }
+    TRY(check_daily(*connection, project, tables, errors));
+    for (const auto& [name, table] : project.lookups) {
+      if (!tables.contains(table))
+        errors.push_back(in_settings(
+            project, fmt::format("look-up '{}' names {}, which no model writes", name, table),
+            "name a latest-by-key model's table"));
+    }
+    return {};
+  }();
+  if (!all) errors.push_back(all.error());
+  if (project.fleet &&
+      std::none_of(project.topics.begin(), project.topics.end(),
+                   [&](const auto& t) { return t.topic.name == project.fleet->topic; })) {
+    errors.push_back(in_settings(project,
+                                 fmt::format("fleet: there is no topic '{}'", project.fleet->topic),
+                                 "name a topic of sources/"));
+  }
+  return errors;
+}
+
+}  // namespace cli

@@ -1,0 +1,50 @@
+// A project folder, read and checked: waybill.yaml, sources, models, suites.
+//
+// Threads: values.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/yaml.h"
+#include "ops/fleet.h"
+#include "quality/suite.h"
+#include "runs/model.h"
+#include "schema/topic_schema.h"
+#include "sql/database.h"
+#include "sources/simulated_source.h"
+
+namespace cli {
+
+struct Project {
+  base::Path folder;
+  std::string name;
+  base::Path data;  // log/, lake/, state/ and what sources remember
+  std::string http = "127.0.0.1:8080";
+  std::string postgres = "127.0.0.1:5433";
+  std::int64_t epoch_us = base::kUsPerSecond;
+  std::string memory = "2GB";
+  std::optional<ops::FleetSpec> fleet;
+  std::map<std::string, std::string> lookups;  // name -> table
+  std::optional<sources::SimulateOptions> simulate;
+  std::vector<schema::TopicSchema> topics;
+  std::vector<runs::Model> models;
+  std::map<std::string, quality::Suite> suites;
+};
+
+// kInvalid with file, line and mend for the first thing that is wrong; kNotFound when the folder
+// has no waybill.yaml.
+base::Result<Project> load_project(const base::Path& folder);
+
+// Everything that can be known without running: models bind against their sources' columns,
+// streaming models can stream, look-ups and suites name what exists. All problems, not only the
+// first.
+std::vector<base::Error> check_project(const Project& project);
+
+// The models of one topic's pipeline: those that read its bronze table, directly or through others.
+base::Result<std::map<std::string, std::vector<runs::Model>>> models_by_topic(
+    const Project& project, sql::Connection& connection);
+
+}  // namespace cli

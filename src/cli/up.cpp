@@ -1,0 +1,111 @@
+// `waybill up`: the whole platform in one process.
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+
+#include "base/logging.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+
+namespace cli {
+
+base::Result<base::Path> shipped_web();
+
+namespace {
+
+base::Result<server::PostgresListener::Options> postgres_options(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon + 1 < address.size() &&
+      address.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
+    port = std::stoi(address.substr(colon + 1));
+  }
+  if (port < 0 || port > 65535) {
+    return base::fail_with(base::Code::kInvalid, fmt::format("'{}' is no address", address),
+                           "write 'postgres: 127.0.0.1:5433'");
+  }
+  server::PostgresListener::Options options;
+  options.address = address.substr(0, colon);
+  options.port = static_cast<std::uint16_t>(port);
+  return options;
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  }
+}
+
+// Signals are taken by sigwait only, so that they must be blocked before any thread starts.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+}  // namespace
+
+base::Result<> up(const UpOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  const sigset_t signals = block_signals();
+  raise_file_limit();
+  mallopt(M_ARENA_MAX, 4);
+
+  Project project = TRY(load_project(options.project));
+  if (options.simulate == 0) project.simulate.reset();
+  if (options.simulate > 0) {
+    if (!project.simulate) project.simulate.emplace();
+    project.simulate->trucks = static_cast<std::uint32_t>(options.simulate);
+  }
+  const std::string http = options.http.empty() ? project.http : options.http;
+  const std::string postgres = options.postgres.empty() ? project.postgres : options.postgres;
+  const base::Path data = project.data;
+
+  const auto platform = TRY(Platform::open(std::move(project)));
+  server::HttpOptions http_options{.address = http};
+  if (!options.web.empty()) {
+    http_options.web_root = options.web;
+  } else if (const auto web = shipped_web()) {
+    http_options.web_root = *web;
+  }
+  const base::SystemClock clock;
+  const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
+  const auto sql = TRY(server::PostgresListener::start(TRY(postgres_options(postgres)),
+                                                       [&] { return platform->open_sql(); }));
+  TRY(platform->start());
+
+  const std::string http_url =
+      fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());
+  const std::string psql =
+      fmt::format("{}:{}", postgres.substr(0, postgres.rfind(':')), sql->port());
+  TRY(write_run_file(data, {.pid = ::getpid(), .http = http_url, .postgres = psql}));
+  const auto ready = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - started);
+  std::cout << fmt::format(
+                   "waybill is ready in {} ms\n  page  {}\n  SQL   psql -h {} -p {} waybill\n",
+                   ready.count(), http_url, psql.substr(0, psql.rfind(':')), sql->port())
+            << std::flush;
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  std::cout << "stopping …\n" << std::flush;
+  page->stop();
+  sql->stop();
+  platform->stop();
+  remove_run_file(data);
+  std::cout << "stopped\n" << std::flush;
+  return {};
+}
+
+}  // namespace cli
