@@ -122,20 +122,26 @@ std::vector<std::vector<std::byte>> log_batches(const std::vector<std::string>& 
   return batches;
 }
 
-void log_to_bronze(benchmark::State& state) {
+void run_bronze(benchmark::State& state, bool recycle) {
   const auto records = json_records();
   const auto batches = log_batches(records);
   const schema::TopicSchema topic = positions("json");
   schema::BronzeDecoder decoder(topic);
   for (auto _ : state) {
     for (const auto& batch : batches) CHECK(decoder.add(0, batch, 0, INT64_MAX).has_value());
-    const columns::Batch rows = decoder.take();
+    columns::Batch rows = decoder.take();
     CHECK(rows.rows() == kRecords);
     benchmark::DoNotOptimize(rows.columns.data());
+    if (recycle) decoder.recycle(std::move(rows));
   }
   count(state, records);
 }
+
+void log_to_bronze(benchmark::State& state) { run_bronze(state, false); }
 BENCHMARK(log_to_bronze);
+
+void log_to_bronze_recycled(benchmark::State& state) { run_bronze(state, true); }
+BENCHMARK(log_to_bronze_recycled);
 
 void bronze_into_duckdb(benchmark::State& state) {
   const auto records = json_records();

@@ -74,6 +74,10 @@ void Column::reserve(std::size_t rows) {
   }
 }
 
+void Column::reserve_text(std::size_t bytes) {
+  if (is_text()) reserve_doubling(bytes_, bytes);
+}
+
 void Column::append_null() {
   if (is_text()) {
     offsets_.push_back(offsets_.back());

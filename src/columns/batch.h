@@ -63,6 +63,7 @@ class Column {
   bool is_text() const { return type_ == Type::kString || type_ == Type::kBytes; }
   std::size_t size() const { return valid_.size(); }
   void reserve(std::size_t rows);
+  void reserve_text(std::size_t bytes);
 
   void append_null();
   void append_int(std::int64_t value) {  // boolean, int32, int64, date, timestamp

@@ -1,7 +1,8 @@
 #include "schema/bronze.h"
 
-#include <simdjson.h>
+#include <algorithm>
 
+#include "base/check.h"
 #include "schema/bronze_text.h"
 
 namespace schema {
@@ -26,7 +27,7 @@ BronzeDecoder::BronzeDecoder(const TopicSchema& topic)
     : topic_(topic),
       bronze_(bronze_schema(topic)),
       schema_id_(topic.id()),
-      own_reader_{topic.decoder(), ""},
+      own_reader_{topic.decoder(), "", topic.format == Format::kJson},
       topics_(Type::kString),
       partitions_(Type::kInt32),
       offsets_(Type::kInt64),
@@ -43,6 +44,11 @@ base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::b
   const eventlog::BatchHeader batch_header = TRY(eventlog::read_header(batch));
   if ((batch_header.attributes & kControlBatch) != 0) return {};
   const std::size_t before = rows();
+  // A record takes seven bytes at least, whatever the header says.
+  const auto count = static_cast<std::size_t>(std::max(batch_header.record_count, 0));
+  const std::size_t most = before + std::min(count, batch.size() / 7);
+  for (Column* column : front()) column->reserve(most);
+  raws_.reserve_text(raws_.text_bytes() + batch.size());
   auto read = eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) {
     if (record.offset >= from && record.offset < to) append_record(partition, record);
   });
@@ -75,7 +81,6 @@ void BronzeDecoder::append_record(std::int32_t partition, const eventlog::Record
     append_headers_json(record.headers, scratch_);
     headers_.append_text(scratch_);
   }
-  append_text_or_base64(record.value, raws_, scratch_);
 }
 
 BronzeDecoder::Reader& BronzeDecoder::reader_for(const eventlog::RecordView& record) {
@@ -97,23 +102,24 @@ BronzeDecoder::Reader& BronzeDecoder::reader_for(const eventlog::RecordView& rec
 
 BronzeDecoder::Reader BronzeDecoder::make_reader(std::string_view format,
                                                  std::string_view columns) const {
-  if (format == "json") return {columns::json_decoder(topic_.fields), ""};
+  if (format == "json") return {columns::json_decoder(topic_.fields), "", true};
   if (!format.empty() && format != "csv")
-    return {nullptr, fmt::format("unknown format '{}' in the headers", format)};
+    return {nullptr, fmt::format("unknown format '{}' in the headers", format), false};
   const char separator = topic_.files ? topic_.files->separator : ',';
   if (columns.empty()) {
     std::vector<std::string> names;
     for (const columns::Field& field : topic_.fields.fields) names.push_back(field.name);
-    return {columns::csv_decoder(topic_.fields, std::move(names), separator), ""};
+    return {columns::csv_decoder(topic_.fields, std::move(names), separator), "", false};
   }
   auto names = columns::csv_fields(columns, separator);
-  if (!names) return {nullptr, fmt::format("the file's column line: {}", names.error().message)};
+  if (!names)
+    return {nullptr, fmt::format("the file's column line: {}", names.error().message), false};
   for (std::string& name : *names) {
     if (!topic_.files || topic_.fields.find(name)) continue;
     const auto renamed = topic_.files->column_fields.find(name);
     if (renamed != topic_.files->column_fields.end()) name = renamed->second;
   }
-  return {columns::csv_decoder(topic_.fields, std::move(*names), separator), ""};
+  return {columns::csv_decoder(topic_.fields, std::move(*names), separator), "", false};
 }
 
 void BronzeDecoder::decode_pending() {
@@ -128,8 +134,23 @@ void BronzeDecoder::decode_pending() {
       for (Column& column : fields_.columns) column.append_null();
     }
   }
-  pending_.clear();
+  append_raw(first_row);
   append_errors(first_row);
+  pending_.clear();
+}
+
+void BronzeDecoder::append_raw(std::size_t first_row) {
+  auto error = row_errors_.begin();
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    while (error != row_errors_.end() && error->row < first_row + i) ++error;
+    const bool whole_record_bad =
+        error != row_errors_.end() && error->row == first_row + i && error->field.empty();
+    if (pending_reader_->checks_utf8 && !whole_record_bad) {
+      raws_.append_text(pending_[i]);
+    } else {
+      append_text_or_base64(pending_[i], raws_, scratch_);
+    }
+  }
 }
 
 void BronzeDecoder::append_errors(std::size_t first_row) {
@@ -149,11 +170,13 @@ void BronzeDecoder::append_errors(std::size_t first_row) {
   }
 }
 
+std::array<Column*, 9> BronzeDecoder::front() {
+  return {&topics_,  &partitions_, &offsets_, &times_, &keys_,
+          &schemas_, &headers_,    &raws_,    &errors_};
+}
+
 void BronzeDecoder::truncate(std::size_t rows) {
-  for (Column* column : {&topics_, &partitions_, &offsets_, &times_, &keys_, &schemas_, &headers_,
-                         &raws_, &errors_}) {
-    column->truncate(rows);
-  }
+  for (Column* column : front()) column->truncate(rows);
   for (Column& column : fields_.columns) column.truncate(rows);
 }
 
@@ -169,13 +192,19 @@ columns::Batch BronzeDecoder::take() {
   columns::Batch batch;
   batch.schema = bronze_;
   batch.columns.reserve(bronze_.fields.size());
-  for (Column* column : {&topics_, &partitions_, &offsets_, &times_, &keys_, &schemas_, &headers_,
-                         &raws_, &errors_}) {
+  for (Column* column : front())
     batch.columns.push_back(std::exchange(*column, Column(column->type())));
-  }
   for (Column& column : fields_.columns) batch.columns.push_back(std::move(column));
   fields_ = columns::Batch(topic_.fields);
   return batch;
+}
+
+void BronzeDecoder::recycle(columns::Batch batch) {
+  CHECK(rows() == 0 && batch.schema == bronze_, "a batch that is not this decoder's");
+  for (Column& column : batch.columns) column.truncate(0);
+  std::size_t index = 0;
+  for (Column* column : front()) *column = std::move(batch.columns[index++]);
+  for (Column& column : fields_.columns) column = std::move(batch.columns[index++]);
 }
 
 }  // namespace schema

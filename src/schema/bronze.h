@@ -5,6 +5,7 @@
 // its schema has `_error` set ("field: reason; field: reason") and null where a field is bad.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -32,12 +33,16 @@ class BronzeDecoder {
   std::size_t bytes() const;
   // The rows so far, in the order in which they came; the decoder is empty again.
   columns::Batch take();
+  // Gives back a batch of take() that nobody needs any more, so that its memory is used again:
+  // fresh memory costs as much as the decoding. Only while there are no rows.
+  void recycle(columns::Batch batch);
 
  private:
   // How a run of records is to be read: by the topic's own format, or as its headers say.
   struct Reader {
     std::unique_ptr<columns::Decoder> decoder;
-    std::string error;  // why no decoder can be made
+    std::string error;         // why no decoder can be made
+    bool checks_utf8 = false;  // a record without an error of the whole is UTF-8
   };
 
   void append_record(std::int32_t partition, const eventlog::RecordView& record);
@@ -45,6 +50,8 @@ class BronzeDecoder {
   Reader make_reader(std::string_view format, std::string_view columns) const;
   void decode_pending();
   void append_errors(std::size_t first_row);
+  void append_raw(std::size_t first_row);
+  std::array<columns::Column*, 9> front();
   void truncate(std::size_t rows);
 
   TopicSchema topic_;

@@ -204,6 +204,18 @@ TEST(Bronze, ManyDifferentFilesInOneBatchAreAllRead) {
   }
 }
 
+TEST(Bronze, ARecycledBatchLeavesNothingBehind) {
+  BronzeDecoder decoder(json_topic());
+  const auto batch = batch_of({{"k", R"({"id":"a","n":5})", {{"h", "v"}}}, {{}, "bad"}});
+  ASSERT_TRUE(decoder.add(0, batch, 0, 10));
+  columns::Batch first = decoder.take();
+  const std::string bytes = columns::encode(first);
+  decoder.recycle(std::move(first));
+  EXPECT_EQ(decoder.rows(), 0U);
+  ASSERT_TRUE(decoder.add(0, batch, 0, 10));
+  EXPECT_EQ(columns::encode(decoder.take()), bytes);
+}
+
 TEST(Bronze, ABrokenBatchIsRefusedAndLeavesNothingBehind) {
   BronzeDecoder decoder(json_topic());
   ASSERT_TRUE(decoder.add(0, batch_of({{{}, R"({"id":"x"})"}}), 0, 10));
