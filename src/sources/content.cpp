@@ -1,9 +1,9 @@
 #include "sources/content.h"
 
-#include <vector>
-
 #include <zlib.h>
 #include <zstd.h>
+
+#include <vector>
 
 namespace sources {
 namespace {
@@ -33,7 +33,8 @@ std::unexpected<base::Error> broken(std::string_view what) {
 // gzip: one or more members, one after the other (RFC 1952).
 class GzipContent final : public Content {
  public:
-  explicit GzipContent(std::unique_ptr<base::File> file) : packed_(std::move(file)), buffer_(kPackedChunk) {
+  explicit GzipContent(std::unique_ptr<base::File> file)
+      : packed_(std::move(file)), buffer_(kPackedChunk) {
     ok_ = inflateInit2(&stream_, 16 + MAX_WBITS) == Z_OK;
   }
   GzipContent(const GzipContent&) = delete;
@@ -47,7 +48,8 @@ class GzipContent final : public Content {
     while (stream_.avail_out == into.size()) {
       if (stream_.avail_in == 0) {
         const std::size_t n = TRY(packed_.read(buffer_));
-        if (n == 0) return in_member_ ? broken("the gzip data ends too early") : base::Result<std::size_t>(0);
+        if (n == 0)
+          return in_member_ ? broken("the gzip data ends too early") : base::Result<std::size_t>(0);
         stream_.next_in = reinterpret_cast<Bytef*>(buffer_.data());
         stream_.avail_in = static_cast<uInt>(n);
       }
@@ -74,14 +76,17 @@ class GzipContent final : public Content {
 class ZstdContent final : public Content {
  public:
   explicit ZstdContent(std::unique_ptr<base::File> file)
-      : packed_(std::move(file)), buffer_(kPackedChunk), stream_(ZSTD_createDStream(), &ZSTD_freeDStream) {}
+      : packed_(std::move(file)),
+        buffer_(kPackedChunk),
+        stream_(ZSTD_createDStream(), &ZSTD_freeDStream) {}
 
   base::Result<std::size_t> read(std::span<char> into) override {
     ZSTD_outBuffer out = {.dst = into.data(), .size = into.size(), .pos = 0};
     while (out.pos == 0) {
       if (in_.pos == in_.size) {
         const std::size_t n = TRY(packed_.read(buffer_));
-        if (n == 0) return in_frame_ ? broken("the zstd data ends too early") : base::Result<std::size_t>(0);
+        if (n == 0)
+          return in_frame_ ? broken("the zstd data ends too early") : base::Result<std::size_t>(0);
         in_ = {.src = buffer_.data(), .size = n, .pos = 0};
       }
       const std::size_t left = ZSTD_decompressStream(stream_.get(), &out, &in_);
@@ -101,7 +106,8 @@ class ZstdContent final : public Content {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Content>> open_content(base::FileSystem& disk, const base::Path& path) {
+base::Result<std::unique_ptr<Content>> open_content(base::FileSystem& disk,
+                                                    const base::Path& path) {
   auto file = TRY(disk.open(path, false));
   const std::string ending = path.extension().string();
   if (ending == ".gz") return std::make_unique<GzipContent>(std::move(file));

@@ -13,14 +13,14 @@ namespace {
 
 constexpr double kEarthRadiusM = 6'371'008.8;
 constexpr double kRadians = std::numbers::pi / 180.0;
-constexpr int kFine = 2'000;      // points that a corridor's length is measured on
-constexpr int kPlaces = 129;      // points that are kept
+constexpr int kFine = 2'000;  // points that a corridor's length is measured on
+constexpr int kPlaces = 129;  // points that are kept
 
 using Vector = std::array<double, 3>;
 
 Vector unit_vector(double lat, double lon) {
-  return {std::cos(lat * kRadians) * std::cos(lon * kRadians), std::cos(lat * kRadians) * std::sin(lon * kRadians),
-          std::sin(lat * kRadians)};
+  return {std::cos(lat * kRadians) * std::cos(lon * kRadians),
+          std::cos(lat * kRadians) * std::sin(lon * kRadians), std::sin(lat * kRadians)};
 }
 
 double dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
@@ -63,13 +63,16 @@ std::vector<Place> fine_way(const Hub& a, const Hub& b, std::size_t corridor) {
   for (int i = 0; i <= kFine; ++i) {
     const double f = static_cast<double>(i) / kFine;
     const double wave = std::numbers::pi * f;
-    const double off = angle * (0.030 * bends[0] * std::sin(wave) + 0.015 * bends[1] * std::sin(3 * wave) +
-                                0.006 * bends[2] * std::sin(7 * wave));
+    const double off =
+        angle * (0.030 * bends[0] * std::sin(wave) + 0.015 * bends[1] * std::sin(3 * wave) +
+                 0.006 * bends[2] * std::sin(7 * wave));
     const double wa = std::sin((1 - f) * angle) / std::sin(angle);
     const double wb = std::sin(f * angle) / std::sin(angle);
     Vector p{};
-    for (std::size_t k = 0; k < 3; ++k) p[k] = (wa * from[k] + wb * to[k]) * std::cos(off) + normal[k] * std::sin(off);
-    way[static_cast<std::size_t>(i)] = {.lat = std::asin(p[2]) / kRadians, .lon = std::atan2(p[1], p[0]) / kRadians};
+    for (std::size_t k = 0; k < 3; ++k)
+      p[k] = (wa * from[k] + wb * to[k]) * std::cos(off) + normal[k] * std::sin(off);
+    way[static_cast<std::size_t>(i)] = {.lat = std::asin(p[2]) / kRadians,
+                                        .lon = std::atan2(p[1], p[0]) / kRadians};
   }
   return way;
 }
@@ -133,7 +136,8 @@ void Network::find_shortest_ways() {  // Floyd and Warshall
   next_.assign(n * n, 0);
   for (std::size_t i = 0; i < n; ++i) distance_[i * n + i] = 0;
   for (std::size_t c = 0; c < corridors_.size(); ++c) {
-    for (const auto& [a, b] : {std::pair{corridors_[c].a, corridors_[c].b}, {corridors_[c].b, corridors_[c].a}}) {
+    for (const auto& [a, b] :
+         {std::pair{corridors_[c].a, corridors_[c].b}, {corridors_[c].b, corridors_[c].a}}) {
       distance_[a * n + b] = corridors_[c].length_m;
       next_[a * n + b] = static_cast<std::uint8_t>(c);
     }
@@ -149,7 +153,8 @@ void Network::find_shortest_ways() {  // Floyd and Warshall
     }
   }
   for (std::size_t i = 0; i < n; ++i) {
-    CHECK(distance_[i] < std::numeric_limits<double>::infinity(), "no way leads to {}", hubs_[i].city);
+    CHECK(distance_[i] < std::numeric_limits<double>::infinity(), "no way leads to {}",
+          hubs_[i].city);
   }
 }
 
@@ -161,7 +166,9 @@ Place Network::place(std::size_t corridor, double metres) const {
   const double f = at - static_cast<double>(i);
   const Place& from = way.places[i];
   const Place& to = way.places[i + 1];
-  return {.lat = from.lat + f * (to.lat - from.lat), .lon = from.lon + f * (to.lon - from.lon), .heading = from.heading};
+  return {.lat = from.lat + f * (to.lat - from.lat),
+          .lon = from.lon + f * (to.lon - from.lon),
+          .heading = from.heading};
 }
 
 }  // namespace sources

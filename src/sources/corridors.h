@@ -1,7 +1,7 @@
 // The road network of the simulated fleet: hubs at real cities and the corridors between them.
 //
-// A corridor follows the great circle with a slight, fixed bend, so that it looks like a road; it is
-// schematic and no map. Threads: immutable after it is built, any.
+// A corridor follows the great circle with a slight, fixed bend, so that it looks like a road; it
+// is schematic and no map. Threads: immutable after it is built, any.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,9 @@ class Network {
   std::uint8_t next_corridor(std::uint8_t from, std::uint8_t to) const {
     return next_[from * hubs_.size() + to];
   }
-  double distance_m(std::uint8_t from, std::uint8_t to) const { return distance_[from * hubs_.size() + to]; }
+  double distance_m(std::uint8_t from, std::uint8_t to) const {
+    return distance_[from * hubs_.size() + to];
+  }
 
  private:
   Network();

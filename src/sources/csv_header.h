@@ -17,8 +17,9 @@ struct CsvHeader {
   bool schema_order = false;        // the columns are exactly the schema's fields in their order
 };
 
-// Columns are found by the topic's `columns:`, else by equal name (spaces around it and case aside).
-// kInvalid when a field that is not nullable has no column; it names the field and the nearest column.
+// Columns are found by the topic's `columns:`, else by equal name (spaces around it and case
+// aside). kInvalid when a field that is not nullable has no column; it names the field and the
+// nearest column.
 base::Result<CsvHeader> read_csv_header(std::string_view line, const schema::TopicSchema& topic);
 
 // One CSV line of the fields' names, for the header `columns` of records.

@@ -10,14 +10,16 @@ namespace sources {
 namespace {
 
 constexpr std::array<std::string_view, kCarriers> kCarrierNames = {
-    "Nordkap Logistik", "Alpina Cargo",   "Transbalt",      "Iberia Ruta",   "Rhein-Spedition", "Adria Freight",
-    "Carpathia Trans",  "Seine Express",  "Vistula Lines",  "Tulip Haulage", "Danubia Cargo",   "Aurora Road"};
+    "Nordkap Logistik", "Alpina Cargo",  "Transbalt",       "Iberia Ruta",
+    "Rhein-Spedition",  "Adria Freight", "Carpathia Trans", "Seine Express",
+    "Vistula Lines",    "Tulip Haulage", "Danubia Cargo",   "Aurora Road"};
 
 constexpr std::array<std::string_view, kCustomers> kCustomerNames = {
-    "Birkenhof",      "Lumen Works",   "Verde Foods",   "Kobalt Tools",  "Solaris Home",  "Pinewood",
-    "Atelier Nord",   "Granit Bau",    "Meridian Med",  "Orchard & Co",  "Polar Outdoor", "Quarz Optik",
-    "Riva Ceramics",  "Sable Fashion", "Tessera Tiles", "Umbra Lights",  "Volta Drives",  "Wicker House",
-    "Xenon Displays", "Ysop Pharma",   "Zephyr Air",    "Amber Paper",   "Brook Textile", "Cedar Toys"};
+    "Birkenhof",     "Lumen Works",  "Verde Foods",   "Kobalt Tools",   "Solaris Home",
+    "Pinewood",      "Atelier Nord", "Granit Bau",    "Meridian Med",   "Orchard & Co",
+    "Polar Outdoor", "Quarz Optik",  "Riva Ceramics", "Sable Fashion",  "Tessera Tiles",
+    "Umbra Lights",  "Volta Drives", "Wicker House",  "Xenon Displays", "Ysop Pharma",
+    "Zephyr Air",    "Amber Paper",  "Brook Textile", "Cedar Toys"};
 
 void append_number(std::uint64_t value, std::string& out) {
   std::array<char, 20> text;
@@ -27,7 +29,8 @@ void append_number(std::uint64_t value, std::string& out) {
 
 // `value` with exactly `digits` digits behind the point.
 void append_decimal(double value, int digits, std::string& out) {
-  static constexpr std::array<std::int64_t, 7> kPowers = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000};
+  static constexpr std::array<std::int64_t, 7> kPowers = {1,      10,      100,      1'000,
+                                                          10'000, 100'000, 1'000'000};
   const std::int64_t power = kPowers[static_cast<std::size_t>(digits)];
   std::int64_t scaled = std::llround(value * static_cast<double>(power));
   if (scaled < 0) {
@@ -45,7 +48,8 @@ void append_decimal(double value, int digits, std::string& out) {
 
 void append_padded(std::int64_t value, int width, std::string& out) {
   std::array<char, 8> text;
-  for (int i = width; i-- > 0; value /= 10) text[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
+  for (int i = width; i-- > 0; value /= 10)
+    text[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
   out.append(text.data(), static_cast<std::size_t>(width));
 }
 
@@ -54,18 +58,20 @@ std::string_view hub_id(std::uint8_t hub) { return Network::europe().hubs()[hub]
 }  // namespace
 
 std::string_view status_name(TruckStatus status) {
-  static constexpr std::array<std::string_view, 4> kNames = {"moving", "stopped", "jammed", "broken_down"};
+  static constexpr std::array<std::string_view, 4> kNames = {"moving", "stopped", "jammed",
+                                                             "broken_down"};
   return kNames[static_cast<std::size_t>(status)];
 }
 
 std::string_view scan_type_name(ScanType type) {
-  static constexpr std::array<std::string_view, 5> kNames = {"pickup", "arrival", "departure", "out_for_delivery",
-                                                             "delivered"};
+  static constexpr std::array<std::string_view, 5> kNames = {"pickup", "arrival", "departure",
+                                                             "out_for_delivery", "delivered"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
 std::string_view condition_name(Condition condition) {
-  static constexpr std::array<std::string_view, 6> kNames = {"clear", "cloudy", "rain", "snow", "fog", "storm"};
+  static constexpr std::array<std::string_view, 6> kNames = {"clear", "cloudy", "rain",
+                                                             "snow",  "fog",    "storm"};
   return kNames[static_cast<std::size_t>(condition)];
 }
 
@@ -170,7 +176,8 @@ void EventWriter::append(const Weather& event, std::string& out) {
 
 std::string epoch_name(base::TimestampUs start_us) {
   std::array<char, 16> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), start_us / base::kUsPerSecond, 36).ptr;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), start_us / base::kUsPerSecond, 36).ptr;
   return {text.data(), end};
 }
 

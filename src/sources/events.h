@@ -1,5 +1,5 @@
-// What the simulated fleet says: positions, scans, orders and weather, by number, and as the JSON that
-// the project's topics take.
+// What the simulated fleet says: positions, scans, orders and weather, by number, and as the JSON
+// that the project's topics take.
 //
 // Threads: values; an EventWriter by one thread at a time.
 #pragma once
@@ -23,8 +23,8 @@ std::string_view condition_name(Condition condition);
 inline constexpr int kCarriers = 12;
 inline constexpr int kCustomers = 24;
 
-// Trucks count from 0 (T-000001), shipments and scans from 1 within the simulation's epoch; hubs are
-// indices into Network::hubs(). Times are whole milliseconds.
+// Trucks count from 0 (T-000001), shipments and scans from 1 within the simulation's epoch; hubs
+// are indices into Network::hubs(). Times are whole milliseconds.
 struct Position {
   base::TimestampUs time_us = 0;
   std::uint32_t truck = 0;
@@ -91,10 +91,10 @@ class EventWriter {
   void append(const Order& event, std::string& out);
   void append(const Weather& event, std::string& out);
 
-  static void append_truck_id(std::uint32_t truck, std::string& out);           // T-000001
-  void append_shipment_id(std::uint32_t shipment, std::string& out) const;      // S-<epoch>-1
-  void append_event_id(std::uint32_t scan, std::string& out) const;             // E-<epoch>-1
-  void append_time(base::TimestampUs time_us, std::string& out);                // RFC 3339, milliseconds
+  static void append_truck_id(std::uint32_t truck, std::string& out);       // T-000001
+  void append_shipment_id(std::uint32_t shipment, std::string& out) const;  // S-<epoch>-1
+  void append_event_id(std::uint32_t scan, std::string& out) const;         // E-<epoch>-1
+  void append_time(base::TimestampUs time_us, std::string& out);  // RFC 3339, milliseconds
   const std::string& epoch() const { return epoch_; }
 
  private:

@@ -1,10 +1,10 @@
 #include "sources/file_reader.h"
 
-#include <memory>
-#include <vector>
-
 #include <openssl/evp.h>
 #include <simdjson.h>
+
+#include <memory>
+#include <vector>
 
 #include "sources/content.h"
 #include "sources/csv_header.h"
@@ -42,9 +42,12 @@ void latin1_to_utf8(std::string_view text, std::string& out) {
 class TextReader final : public FileReader {
  public:
   TextReader(std::unique_ptr<Content> content, FileKind kind, const schema::TopicSchema& topic)
-      : content_(std::move(content)), kind_(kind), topic_(topic),
-        splitter_(kind == FileKind::kCsv ? RecordSplitter::Kind::kCsv : RecordSplitter::Kind::kLines,
-                  topic.files->separator),
+      : content_(std::move(content)),
+        kind_(kind),
+        topic_(topic),
+        splitter_(
+            kind == FileKind::kCsv ? RecordSplitter::Kind::kCsv : RecordSplitter::Kind::kLines,
+            topic.files->separator),
         chunk_(kChunk) {
     is_json_ = kind == FileKind::kJsonLines && topic.format == schema::Format::kCsv;
   }
@@ -79,7 +82,8 @@ class TextReader final : public FileReader {
  private:
   base::Result<CsvHeader> read_header(const FileRecord& first) {
     auto header = read_csv_header(first.text, topic_);
-    if (!header) return std::unexpected(std::move(header).error().at("", static_cast<int>(first.line)));
+    if (!header)
+      return std::unexpected(std::move(header).error().at("", static_cast<int>(first.line)));
     return header;
   }
 
@@ -87,9 +91,10 @@ class TextReader final : public FileReader {
     RecordSplitter::Record found;
     while (!splitter_.next(found)) {
       if (splitter_.too_long()) {
-        base::Error error{.code = base::Code::kLimit,
-                          .message = fmt::format("the line is longer than {} bytes", kRecordBytesMax),
-                          .mend = "end every record with a line break"};
+        base::Error error{
+            .code = base::Code::kLimit,
+            .message = fmt::format("the line is longer than {} bytes", kRecordBytesMax),
+            .mend = "end every record with a line break"};
         return std::unexpected(std::move(error).at("", static_cast<int>(splitter_.line())));
       }
       if (ended_) return false;
@@ -120,7 +125,8 @@ class TextReader final : public FileReader {
 
 class ParquetReader final : public FileReader {
  public:
-  ParquetReader(std::unique_ptr<sql::Connection> connection, base::Path path, const schema::TopicSchema& topic)
+  ParquetReader(std::unique_ptr<sql::Connection> connection, base::Path path,
+                const schema::TopicSchema& topic)
       : connection_(std::move(connection)), path_(std::move(path)) {
     is_json_ = topic.format == schema::Format::kCsv;
   }
@@ -137,15 +143,16 @@ class ParquetReader final : public FileReader {
     const CsvHeader header = TRY(read_csv_header(line, topic));
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (header.fields[i].empty()) continue;
-      object_ += fmt::format("{}{}, {}", object_.empty() ? "" : ", ", sql::quote_text(header.fields[i]),
-                             sql::quote_name(names[i]));
+      object_ += fmt::format("{}{}, {}", object_.empty() ? "" : ", ",
+                             sql::quote_text(header.fields[i]), sql::quote_name(names[i]));
     }
     return {};
   }
 
   base::Result<bool> next(FileRecord& record) override {
     if (rows_ == nullptr || row_ == rows_->rows()) {
-      if (rows_ != nullptr && rows_->rows() < static_cast<std::size_t>(kParquetRowsAtOnce)) return false;
+      if (rows_ != nullptr && rows_->rows() < static_cast<std::size_t>(kParquetRowsAtOnce))
+        return false;
       rows_ = TRY(connection_->query(fmt::format(
           "SELECT json_object({}) FROM read_parquet({}, file_row_number = true) "
           "WHERE file_row_number >= {} AND file_row_number < {} ORDER BY file_row_number",
@@ -164,7 +171,9 @@ class ParquetReader final : public FileReader {
     for (const char c : name) out.append(c == quote ? 2 : 1, c);
     return out + quote;
   }
-  std::string table() const { return fmt::format("read_parquet({})", sql::quote_text(path_.string())); }
+  std::string table() const {
+    return fmt::format("read_parquet({})", sql::quote_text(path_.string()));
+  }
 
   std::unique_ptr<sql::Connection> connection_;
   base::Path path_;
@@ -177,8 +186,10 @@ class ParquetReader final : public FileReader {
 
 }  // namespace
 
-base::Result<std::unique_ptr<FileReader>> open_file_reader(base::FileSystem& disk, sql::Database& database,
-                                                           const base::Path& path, const schema::TopicSchema& topic) {
+base::Result<std::unique_ptr<FileReader>> open_file_reader(base::FileSystem& disk,
+                                                           sql::Database& database,
+                                                           const base::Path& path,
+                                                           const schema::TopicSchema& topic) {
   const FileKind kind = kind_of(path.filename(), topic);
   if (kind == FileKind::kParquet) {
     auto reader = std::make_unique<ParquetReader>(TRY(database.connect()), path, topic);
@@ -190,9 +201,11 @@ base::Result<std::unique_ptr<FileReader>> open_file_reader(base::FileSystem& dis
   return reader;
 }
 
-base::Result<std::string> content_id(base::FileSystem& disk, const base::Path& path, const std::string& topic) {
+base::Result<std::string> content_id(base::FileSystem& disk, const base::Path& path,
+                                     const std::string& topic) {
   const auto content = TRY(open_content(disk, path));
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(),
+                                                                     &EVP_MD_CTX_free);
   EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
   EVP_DigestUpdate(hash.get(), topic.c_str(), topic.size() + 1);
   std::vector<char> chunk(kChunk);

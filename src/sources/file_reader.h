@@ -37,10 +37,13 @@ class FileReader {
 
 // By the file's name: .parquet; .jsonl, .ndjson and .json are lines of JSON; the rest is of the
 // topic's format. .gz and .zst on top of the text formats. `database` reads Parquet.
-base::Result<std::unique_ptr<FileReader>> open_file_reader(base::FileSystem& disk, sql::Database& database,
-                                                           const base::Path& path, const schema::TopicSchema& topic);
+base::Result<std::unique_ptr<FileReader>> open_file_reader(base::FileSystem& disk,
+                                                           sql::Database& database,
+                                                           const base::Path& path,
+                                                           const schema::TopicSchema& topic);
 
 // SHA-256 over the topic and the file's content (unpacked): 64 hex digits.
-base::Result<std::string> content_id(base::FileSystem& disk, const base::Path& path, const std::string& topic);
+base::Result<std::string> content_id(base::FileSystem& disk, const base::Path& path,
+                                     const std::string& topic);
 
 }  // namespace sources

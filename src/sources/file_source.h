@@ -49,8 +49,9 @@ struct FileSourceOptions {
 
 class FileSource {
  public:
-  FileSource(eventlog::EventLog& log, sql::Database& database, base::FileSystem& disk, const base::Clock& clock,
-             const std::vector<schema::TopicSchema>& topics, FileSourceOptions options);
+  FileSource(eventlog::EventLog& log, sql::Database& database, base::FileSystem& disk,
+             const base::Clock& clock, const std::vector<schema::TopicSchema>& topics,
+             FileSourceOptions options);
   ~FileSource() { stop(); }
 
   // Reads files.json and makes the folders; kCorrupt when it is not what Waybill wrote.
@@ -67,17 +68,18 @@ class FileSource {
  private:
   struct Seen {
     std::uintmax_t size = 0;
-    std::int64_t changed = 0;          // modification time, ns
-    base::TimestampUs since_us = 0;    // unchanged since
-    bool done = false;                 // landed, or hopeless until it changes
+    std::int64_t changed = 0;        // modification time, ns
+    base::TimestampUs since_us = 0;  // unchanged since
+    bool done = false;               // landed, or hopeless until it changes
   };
 
   bool is_ready(const base::Path& path, Seen& seen) const;
-  base::Result<bool> take(const schema::TopicSchema& topic, const base::Path& path, std::stop_token stop);
-  base::Result<std::int64_t> land(const schema::TopicSchema& topic, const base::Path& path, std::int64_t producer,
-                                  std::stop_token stop);
-  base::Result<> append(const eventlog::TopicPartition& partition, const std::vector<std::byte>& batch,
-                        std::stop_token stop);
+  base::Result<bool> take(const schema::TopicSchema& topic, const base::Path& path,
+                          std::stop_token stop);
+  base::Result<std::int64_t> land(const schema::TopicSchema& topic, const base::Path& path,
+                                  std::int64_t producer, std::stop_token stop);
+  base::Result<> append(const eventlog::TopicPartition& partition,
+                        const std::vector<std::byte>& batch, std::stop_token stop);
   base::Result<> remember(LandedFile file);
   void report(const schema::TopicSchema& topic, const base::Path& path, base::Error error);
 
@@ -89,8 +91,8 @@ class FileSource {
   FileSourceOptions options_;
   std::map<base::Path, Seen> seen_;
   mutable std::mutex mutex_;
-  std::vector<LandedFile> landed_;               // under mutex_
-  std::map<base::Path, FileProblem> problems_;   // under mutex_
+  std::vector<LandedFile> landed_;              // under mutex_
+  std::map<base::Path, FileProblem> problems_;  // under mutex_
   base::TaskGroup tasks_;
 };
 

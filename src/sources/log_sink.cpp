@@ -12,22 +12,30 @@ constexpr auto kRetryAfter = std::chrono::milliseconds(50);
 
 }  // namespace
 
-LogSink::LogSink(eventlog::EventLog& log, const base::Clock& clock, const std::vector<schema::TopicSchema>& topics,
-                 EventWriter writer, std::int64_t producer_id, const base::Path& truth_file)
-    : log_(log), clock_(clock), writer_(std::move(writer)), producer_id_(producer_id),
-      positions_(stream_of(topics, "positions")), scans_(stream_of(topics, "scans")),
-      orders_(stream_of(topics, "orders")), weather_(stream_of(topics, "weather")) {
+LogSink::LogSink(eventlog::EventLog& log, const base::Clock& clock,
+                 const std::vector<schema::TopicSchema>& topics, EventWriter writer,
+                 std::int64_t producer_id, const base::Path& truth_file)
+    : log_(log),
+      clock_(clock),
+      writer_(std::move(writer)),
+      producer_id_(producer_id),
+      positions_(stream_of(topics, "positions")),
+      scans_(stream_of(topics, "scans")),
+      orders_(stream_of(topics, "orders")),
+      weather_(stream_of(topics, "weather")) {
   if (!truth_file.empty()) truth_.open(truth_file, std::ios::trunc);
 }
 
-LogSink::Stream LogSink::stream_of(const std::vector<schema::TopicSchema>& topics, std::string_view name) const {
+LogSink::Stream LogSink::stream_of(const std::vector<schema::TopicSchema>& topics,
+                                   std::string_view name) const {
   Stream stream;
   for (const schema::TopicSchema& topic : topics) {
     if (topic.simulate != name) continue;
     stream.key = topic.key;
     for (int i = 0; i < topic.topic.partitions; ++i) {
       Lane lane{.partition = {topic.topic.name, i}, .builder = {}, .batches = {}};
-      if (const auto last = log_.last_sequence(lane.partition, producer_id_)) lane.known = *last + 1;
+      if (const auto last = log_.last_sequence(lane.partition, producer_id_))
+        lane.known = *last + 1;
       stream.lanes.push_back(std::move(lane));
     }
   }
@@ -36,13 +44,17 @@ LogSink::Stream LogSink::stream_of(const std::vector<schema::TopicSchema>& topic
 
 void LogSink::add(Stream& stream, std::string_view key) {
   const auto lanes = static_cast<int>(stream.lanes.size());
-  Lane& lane = stream.lanes[static_cast<std::size_t>(lanes == 1 ? 0 : eventlog::partition_of_key(key, lanes))];
+  Lane& lane =
+      stream
+          .lanes[static_cast<std::size_t>(lanes == 1 ? 0 : eventlog::partition_of_key(key, lanes))];
   if (lane.next_sequence++ < lane.known) return;
-  if (lane.builder.records() == 0) lane.builder.set_producer(producer_id_, 0, lane.next_sequence - 1);
+  if (lane.builder.records() == 0)
+    lane.builder.set_producer(producer_id_, 0, lane.next_sequence - 1);
   lane.builder.add(key, value_, clock_.now_us() / base::kUsPerMs);
   gathered_bytes_ += value_.size() + key.size();
   records_.fetch_add(1, std::memory_order_relaxed);
-  if (lane.builder.records() >= kBatchRecordsMax || lane.builder.bytes() >= kBatchBytesMax) close_batch(lane);
+  if (lane.builder.records() >= kBatchRecordsMax || lane.builder.bytes() >= kBatchBytesMax)
+    close_batch(lane);
 }
 
 void LogSink::close_batch(Lane& lane) {
@@ -94,9 +106,11 @@ base::Result<> LogSink::append(Lane& lane, std::stop_token stop) {
       auto done = log_.append_and_wait(lane.partition, batch);
       if (done) break;
       if (done.error().code != base::Code::kUnavailable) {
-        return std::unexpected(std::move(done).error().in("the simulated fleet could not append to " + lane.partition.topic));
+        return std::unexpected(std::move(done).error().in(
+            "the simulated fleet could not append to " + lane.partition.topic));
       }
-      if (stop.stop_requested()) return base::fail(base::Code::kCancelled, "the simulated fleet was stopped");
+      if (stop.stop_requested())
+        return base::fail(base::Code::kCancelled, "the simulated fleet was stopped");
       std::this_thread::sleep_for(kRetryAfter);
     }
   }

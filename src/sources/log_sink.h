@@ -22,8 +22,9 @@ class LogSink final : public EventSink {
  public:
   // Which topic takes which stream is the topic's `simulate:`; a stream without a topic is dropped.
   // The truth file is written anew: a simulation that runs again tells all of it again.
-  LogSink(eventlog::EventLog& log, const base::Clock& clock, const std::vector<schema::TopicSchema>& topics,
-          EventWriter writer, std::int64_t producer_id, const base::Path& truth_file);
+  LogSink(eventlog::EventLog& log, const base::Clock& clock,
+          const std::vector<schema::TopicSchema>& topics, EventWriter writer,
+          std::int64_t producer_id, const base::Path& truth_file);
 
   void position(const Position& event) override;
   void scan(const Scan& event) override;
@@ -31,8 +32,8 @@ class LogSink final : public EventSink {
   void weather(const Weather& event) override;
   void truth(std::string_view json) override;
 
-  // Appends what has gathered and waits until it is durable. A busy log is asked again until `stop`;
-  // kCancelled then.
+  // Appends what has gathered and waits until it is durable. A busy log is asked again until
+  // `stop`; kCancelled then.
   base::Result<> flush(std::stop_token stop);
   std::size_t gathered_bytes() const { return gathered_bytes_; }
   std::int64_t records() const { return records_.load(); }  // sent; from any thread

@@ -1,7 +1,7 @@
 // A file's text in chunks to records: CSV records by RFC 4180, or lines of JSON.
 //
-// The records are those of columns::split_csv over the whole text, whatever the chunks. A byte order
-// mark and blank lines are left out. Pure; threads: one at a time.
+// The records are those of columns::split_csv over the whole text, whatever the chunks. A byte
+// order mark and blank lines are left out. Pure; threads: one at a time.
 #pragma once
 
 #include <cstdint>
@@ -40,9 +40,9 @@ class RecordSplitter {
   Kind kind_;
   char separator_;
   std::string buffer_;
-  std::size_t start_ = 0;   // of the record at hand
-  std::size_t at_ = 0;      // looked at up to here
-  std::size_t quote_ = 0;   // where the open quote stands
+  std::size_t start_ = 0;  // of the record at hand
+  std::size_t at_ = 0;     // looked at up to here
+  std::size_t quote_ = 0;  // where the open quote stands
   bool in_quote_ = false;
   bool field_start_ = true;
   bool finished_ = false;

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
-
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/logging.h"
 #include "base/metrics.h"
@@ -17,7 +16,8 @@ constexpr std::int64_t kStepUs = base::kUsPerSecond / 5;
 constexpr std::int64_t kCatchUpStepUs = 30 * base::kUsPerSecond;
 constexpr std::size_t kGatheredBytesMax = 8UL << 20;
 constexpr std::int64_t kSaveEveryUs = 10 * base::kUsPerSecond;
-// A pause that is made up for, and the length of a run (in positions) that is repeated at a restart.
+// A pause that is made up for, and the length of a run (in positions) that is repeated at a
+// restart.
 constexpr std::int64_t kPauseMaxUs = 3600 * base::kUsPerSecond;
 constexpr std::int64_t kRepeatPositionsMax = 60'000'000;
 // Raised when the same options give other events: a run of another version is not carried on.
@@ -32,7 +32,8 @@ base::Result<SimulateOptions> parse_simulate(const base::Yaml& yaml) {
   SimulateOptions options;
   const std::int64_t trucks = TRY(yaml.integer_or("trucks", options.trucks));
   if (trucks < 1 || trucks > 10'000'000) {
-    return yaml.fail_here("the simulated fleet cannot have this many trucks", "write 1 to 10000000 for 'trucks'");
+    return yaml.fail_here("the simulated fleet cannot have this many trucks",
+                          "write 1 to 10000000 for 'trucks'");
   }
   options.trucks = static_cast<std::uint32_t>(trucks);
   options.seed = static_cast<std::uint64_t>(TRY(yaml.integer_or("seed", 7)));
@@ -42,16 +43,23 @@ base::Result<SimulateOptions> parse_simulate(const base::Yaml& yaml) {
   return options;
 }
 
-SimulatedSource::SimulatedSource(eventlog::EventLog& log, const std::vector<schema::TopicSchema>& topics,
+SimulatedSource::SimulatedSource(eventlog::EventLog& log,
+                                 const std::vector<schema::TopicSchema>& topics,
                                  const base::Clock& clock, base::FileSystem& disk, base::Path data,
                                  SimulateOptions options)
-    : log_(log), topics_(topics), clock_(clock), disk_(disk), data_(std::move(data)), options_(options) {}
+    : log_(log),
+      topics_(topics),
+      clock_(clock),
+      disk_(disk),
+      data_(std::move(data)),
+      options_(options) {}
 
 base::Result<> SimulatedSource::start() {
   const auto fed = [](const schema::TopicSchema& topic) { return !topic.simulate.empty(); };
   if (std::ranges::none_of(topics_, fed)) {
-    return base::fail_with(base::Code::kInvalid, "the simulated fleet feeds no topic",
-                           "write 'simulate: positions' in a file of sources/, or drop 'simulate:' from waybill.yaml");
+    return base::fail_with(
+        base::Code::kInvalid, "the simulated fleet feeds no topic",
+        "write 'simulate: positions' in a file of sources/, or drop 'simulate:' from waybill.yaml");
   }
   Epoch epoch = TRY(load_or_begin());
   TRY(save(epoch));
@@ -84,9 +92,10 @@ base::Result<SimulatedSource::Epoch> SimulatedSource::load_or_begin() const {
              .position_interval_us = json.value("position_interval_us", std::int64_t{0})};
   const std::int64_t repeated =
       (now_us - kept.start_us) / std::max<std::int64_t>(kept.position_interval_us, 1) * kept.trucks;
-  const bool carries_on = json.value("simulation", 0) == kSimulationVersion && kept.trucks == options_.trucks && kept.seed == options_.seed &&
-                          kept.position_interval_us == options_.position_interval_us &&
-                          now_us - kept.sent_to_us <= kPauseMaxUs && repeated <= kRepeatPositionsMax;
+  const bool carries_on =
+      json.value("simulation", 0) == kSimulationVersion && kept.trucks == options_.trucks &&
+      kept.seed == options_.seed && kept.position_interval_us == options_.position_interval_us &&
+      now_us - kept.sent_to_us <= kPauseMaxUs && repeated <= kRepeatPositionsMax;
   if (carries_on) return kept;
   // What was before was told by the epoch before; nothing of the new one lies under it.
   fresh.history_from_us = std::min(kept.sent_to_us, fresh.start_us);
@@ -119,16 +128,20 @@ base::Result<> SimulatedSource::follow_clock(std::stop_token stop, Epoch& epoch)
                        .position_interval_us = epoch.position_interval_us,
                        .warm_up_us = options_.history_us,
                        .history_from_us = epoch.history_from_us});
-  const auto producer = static_cast<std::int64_t>(mix(static_cast<std::uint64_t>(epoch.start_us) ^ epoch.seed) >> 1);
-  LogSink sink(log_, clock_, topics_, simulator.writer(), producer,
-               options_.truth ? data_ / ("truth-" + simulator.options().epoch + ".jsonl") : base::Path());
-  auto& sent = base::counter("waybill_simulated_events_total", "Events of the simulated fleet that were appended.");
+  const auto producer =
+      static_cast<std::int64_t>(mix(static_cast<std::uint64_t>(epoch.start_us) ^ epoch.seed) >> 1);
+  LogSink sink(
+      log_, clock_, topics_, simulator.writer(), producer,
+      options_.truth ? data_ / ("truth-" + simulator.options().epoch + ".jsonl") : base::Path());
+  auto& sent = base::counter("waybill_simulated_events_total",
+                             "Events of the simulated fleet that were appended.");
   base::TimestampUs at_us = epoch.start_us - options_.history_us;
   base::TimestampUs saved_us = at_us;
   while (!stop.stop_requested()) {
     const base::TimestampUs now_us = clock_.now_us();
     if (at_us + kStepUs > now_us) {
-      std::this_thread::sleep_for(std::chrono::microseconds(std::min(kStepUs, at_us + kStepUs - now_us)));
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(std::min(kStepUs, at_us + kStepUs - now_us)));
       continue;
     }
     at_us = std::min(at_us + kCatchUpStepUs, now_us);

@@ -1,9 +1,10 @@
-// The simulated fleet as a source of `waybill up`: it follows the clock and appends to the event log.
+// The simulated fleet as a source of `waybill up`: it follows the clock and appends to the event
+// log.
 //
-// A restart carries on where it stopped: the simulation is run again from its start, silently as far
-// as the log holds its records. After a long pause a new epoch of the simulation begins instead,
-// whose shipments have ids of their own. State: DATA/simulation.json.
-// Threads: start and stop from one thread, records() from any.
+// A restart carries on where it stopped: the simulation is run again from its start, silently as
+// far as the log holds its records. After a long pause a new epoch of the simulation begins
+// instead, whose shipments have ids of their own. State: DATA/simulation.json. Threads: start and
+// stop from one thread, records() from any.
 #pragma once
 
 #include <memory>
@@ -20,15 +21,17 @@ struct SimulateOptions {  // `simulate:` of waybill.yaml
   std::uint32_t trucks = 2000;
   std::uint64_t seed = 7;
   std::int64_t position_interval_us = 10 * base::kUsPerSecond;
-  std::int64_t history_us = 6 * 3600 * base::kUsPerSecond;  // scans and orders before the first start
-  bool truth = true;  // the injected faults go to DATA/truth-EPOCH.jsonl
+  std::int64_t history_us =
+      6 * 3600 * base::kUsPerSecond;  // scans and orders before the first start
+  bool truth = true;                  // the injected faults go to DATA/truth-EPOCH.jsonl
 };
 base::Result<SimulateOptions> parse_simulate(const base::Yaml& yaml);
 
 class SimulatedSource {
  public:
-  SimulatedSource(eventlog::EventLog& log, const std::vector<schema::TopicSchema>& topics, const base::Clock& clock,
-                  base::FileSystem& disk, base::Path data, SimulateOptions options);
+  SimulatedSource(eventlog::EventLog& log, const std::vector<schema::TopicSchema>& topics,
+                  const base::Clock& clock, base::FileSystem& disk, base::Path data,
+                  SimulateOptions options);
   ~SimulatedSource() { stop(); }
 
   // Begins in the background; kInvalid when no topic takes a simulated stream.

@@ -23,13 +23,18 @@ base::TimestampUs whole_ms(base::TimestampUs us) { return us / base::kUsPerMs * 
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)
-    : options_(std::move(options)), network_(Network::europe()), slots_(kSlots, kNone), writer_("") {
+    : options_(std::move(options)),
+      network_(Network::europe()),
+      slots_(kSlots, kNone),
+      writer_("") {
   CHECK(options_.trucks > 0, "a fleet has at least one truck");
-  options_.start_us = options_.start_us / kMinuteUs * kMinuteUs;
+  options_.start_us = options_.start_us / kSlotUs * kSlotUs;
   options_.warm_up_us = options_.warm_up_us / kMinuteUs * kMinuteUs;
-  options_.position_interval_us = std::clamp(options_.position_interval_us, kIntervalMinUs, kIntervalMaxUs);
+  options_.position_interval_us =
+      std::clamp(options_.position_interval_us, kIntervalMinUs, kIntervalMaxUs);
   if (options_.epoch.empty()) {
-    options_.epoch = epoch_name(options_.start_us + static_cast<std::int64_t>(options_.seed % 60) * base::kUsPerSecond);
+    options_.epoch = epoch_name(options_.start_us +
+                                static_cast<std::int64_t>(options_.seed % 60) * base::kUsPerSecond);
   }
   writer_ = writer();
   now_us_ = options_.start_us - options_.warm_up_us;
@@ -46,11 +51,14 @@ Simulator::Simulator(SimulatorOptions options)
     Truck& truck = trucks_[i];
     truck.random = mix(options_.seed ^ mix(i + 1ULL));
     truck.at_us = now_us_;
-    truck.until_us = whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, 120) * kMinuteUs));
-    truck.next_us = whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, kWarmUpStepUs)));
+    truck.until_us =
+        whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, 120) * kMinuteUs));
+    truck.next_us =
+        whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, kWarmUpStepUs)));
     if (options_.warm_up_us == 0) {
       const double spread = static_cast<double>(options_.position_interval_us);
-      truck.next_us = whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, spread)));
+      truck.next_us =
+          whole_ms(now_us_ + static_cast<std::int64_t>(uniform(truck.random, 0, spread)));
     }
     truck.cruise_kmh = static_cast<float>(uniform(truck.random, 68, 82));
     truck.hub = static_cast<std::uint8_t>(below(truck.random, network_.hubs().size()));
@@ -91,9 +99,12 @@ void Simulator::run_slot(base::TimestampUs slot_us, EventSink& sink) {
     }
     const double wait = static_cast<double>(interval) * uniform(truck.random, 0.9, 1.1);
     base::TimestampUs next = whole_ms(truck.next_us + static_cast<std::int64_t>(wait));
-    if (!positions_flow(truck.next_us) && positions_flow(next)) {  // the fleet starts to speak one by one
-      const double first = uniform(truck.random, 0, static_cast<double>(options_.position_interval_us));
-      next = std::max(truck.next_us + kSlotUs, whole_ms(options_.start_us + static_cast<std::int64_t>(first)));
+    if (!positions_flow(truck.next_us) &&
+        positions_flow(next)) {  // the fleet starts to speak one by one
+      const double first =
+          uniform(truck.random, 0, static_cast<double>(options_.position_interval_us));
+      next = std::max(truck.next_us + kSlotUs,
+                      whole_ms(options_.start_us + static_cast<std::int64_t>(first)));
     }
     truck.next_us = next;
     put_in_slot(index);
@@ -116,7 +127,8 @@ void Simulator::start_jams(base::TimestampUs now_us, EventSink& sink) {
     const Corridor& corridor = network_.corridors()[i];
     const double length = corridor.length_m * uniform(random_, 0.1, 0.3);
     const double from = uniform(random_, 0, corridor.length_m - length);
-    jams_[i] = {.until_us = whole_ms(now_us + static_cast<std::int64_t>(uniform(random_, 20, 90) * kMinuteUs)),
+    jams_[i] = {.until_us = whole_ms(
+                    now_us + static_cast<std::int64_t>(uniform(random_, 20, 90) * kMinuteUs)),
                 .from_m = static_cast<float>(from),
                 .to_m = static_cast<float>(from + length),
                 .factor = static_cast<float>(uniform(random_, 0.1, 0.35))};
@@ -127,15 +139,18 @@ void Simulator::start_jams(base::TimestampUs now_us, EventSink& sink) {
 void Simulator::change_weather(std::uint8_t hub, base::TimestampUs now_us, EventSink& sink) {
   HubWeather& weather = weather_[hub];
   const auto drift = [&](float& value, double low, double high, double step) {
-    value = static_cast<float>(std::clamp(static_cast<double>(value) + uniform(random_, -step, step), low, high));
+    value = static_cast<float>(
+        std::clamp(static_cast<double>(value) + uniform(random_, -step, step), low, high));
   };
   drift(weather.warmth, -6, 6, 0.4);
   drift(weather.wetness, 0, 1, 0.06);
   drift(weather.wind, 0, 1, 0.05);
   constexpr double kTwoPi = 6.283185307179586;
   const Hub& at = network_.hubs()[hub];
-  const double day = static_cast<double>(now_us % (365 * base::kUsPerDay)) / static_cast<double>(base::kUsPerDay);
-  const double hour = static_cast<double>(now_us % base::kUsPerDay) / (3600.0 * base::kUsPerSecond) + at.lon / 15;
+  const double day =
+      static_cast<double>(now_us % (365 * base::kUsPerDay)) / static_cast<double>(base::kUsPerDay);
+  const double hour =
+      static_cast<double>(now_us % base::kUsPerDay) / (3600.0 * base::kUsPerSecond) + at.lon / 15;
   const double season = -std::cos((day - 20) / 365 * kTwoPi);
   Weather event{.time_us = now_us, .hub = hub};
   const double celsius = 34 - 0.5 * at.lat + season * 9.5 - 4 * std::cos((hour - 3) / 24 * kTwoPi) +
@@ -144,7 +159,9 @@ void Simulator::change_weather(std::uint8_t hub, base::TimestampUs now_us, Event
   event.wind_kmh = 4 + 70 * weather.wind * weather.wind;
   event.precipitation_mm = weather.wetness > 0.7F ? (weather.wetness - 0.7F) * 20 : 0;
   if (event.precipitation_mm > 0) {
-    event.condition = celsius < 1 ? Condition::kSnow : event.wind_kmh > 55 ? Condition::kStorm : Condition::kRain;
+    event.condition = celsius < 1           ? Condition::kSnow
+                      : event.wind_kmh > 55 ? Condition::kStorm
+                                            : Condition::kRain;
   } else if (weather.wetness > 0.62F && weather.wind < 0.25F) {
     event.condition = Condition::kFog;
   } else {
@@ -174,7 +191,8 @@ float Simulator::speed_of(Truck& truck) {
   truck.status = TruckStatus::kMoving;
   const double free = static_cast<double>(truck.cruise_kmh * weather_[truck.hub].speed_factor);
   double speed = std::clamp(free * uniform(truck.random, 0.95, 1.05), 60.0, 85.0);
-  const float at = truck.backwards ? static_cast<float>(corridor.length_m) - truck.travelled_m : truck.travelled_m;
+  const float at = truck.backwards ? static_cast<float>(corridor.length_m) - truck.travelled_m
+                                   : truck.travelled_m;
   if (jam.until_us > truck.at_us && at >= jam.from_m && at <= jam.to_m) {
     speed *= static_cast<double>(jam.factor);
     truck.status = TruckStatus::kJammed;
@@ -188,7 +206,8 @@ void Simulator::drive(Truck& truck, base::TimestampUs to_us, EventSink& sink) {
   if (stop_on_the_way(truck, seconds, sink)) return;
   truck.speed_kmh = speed_of(truck);
   const double metres_per_s = static_cast<double>(truck.speed_kmh) / 3.6;
-  const double left_m = network_.corridors()[truck.corridor].length_m - static_cast<double>(truck.travelled_m);
+  const double left_m =
+      network_.corridors()[truck.corridor].length_m - static_cast<double>(truck.travelled_m);
   if (metres_per_s * seconds < left_m) {
     truck.travelled_m += static_cast<float>(metres_per_s * seconds);
     truck.driven_s += static_cast<float>(seconds);
@@ -197,7 +216,8 @@ void Simulator::drive(Truck& truck, base::TimestampUs to_us, EventSink& sink) {
   }
   const double needed = std::max(left_m, 0.0) / metres_per_s;
   truck.driven_s += static_cast<float>(needed);
-  truck.at_us = std::min(to_us, whole_ms(truck.at_us + static_cast<std::int64_t>(needed * base::kUsPerSecond) + 999));
+  truck.at_us = std::min(
+      to_us, whole_ms(truck.at_us + static_cast<std::int64_t>(needed * base::kUsPerSecond) + 999));
   arrive(truck, sink);
 }
 
@@ -235,14 +255,16 @@ void Simulator::arrive(Truck& truck, EventSink& sink) {
   truck.status = TruckStatus::kStopped;
   emit_scan(truck, ScanType::kArrival, sink);
   truck.phase = truck.hub == truck.dest ? Phase::kUnloading : Phase::kAtHub;
-  truck.until_us = whole_ms(truck.at_us + static_cast<std::int64_t>(uniform(truck.random, 15, 50) * kMinuteUs));
+  truck.until_us =
+      whole_ms(truck.at_us + static_cast<std::int64_t>(uniform(truck.random, 15, 50) * kMinuteUs));
 }
 
 void Simulator::end_wait(Truck& truck, EventSink& sink) {
   const auto wait = [&](Phase phase, double from_minutes, double to_minutes) {
     truck.phase = phase;
     truck.until_us =
-        whole_ms(truck.at_us + static_cast<std::int64_t>(uniform(truck.random, from_minutes, to_minutes) * kMinuteUs));
+        whole_ms(truck.at_us + static_cast<std::int64_t>(
+                                   uniform(truck.random, from_minutes, to_minutes) * kMinuteUs));
   };
   switch (truck.phase) {
     case Phase::kIdle:
@@ -258,9 +280,14 @@ void Simulator::end_wait(Truck& truck, EventSink& sink) {
     case Phase::kUnloading: {
       emit_scan(truck, ScanType::kOutForDelivery, sink);
       // The last mile is another vehicle's; its scan is on its way already.
-      Scan scan{.number = ++scans_, .shipment = truck.shipment, .truck = index_of(truck), .hub = truck.hub,
-                .type = ScanType::kDelivered, .carrier = truck.carrier};
-      scan.time_us = whole_ms(truck.at_us + static_cast<std::int64_t>(uniform(truck.random, 30, 180) * kMinuteUs));
+      Scan scan{.number = ++scans_,
+                .shipment = truck.shipment,
+                .truck = index_of(truck),
+                .hub = truck.hub,
+                .type = ScanType::kDelivered,
+                .carrier = truck.carrier};
+      scan.time_us = whole_ms(
+          truck.at_us + static_cast<std::int64_t>(uniform(truck.random, 30, 180) * kMinuteUs));
       delay({.send_us = scan.time_us, .kind = Delay::kDelivery, .scan = scan});
       truck.shipment = 0;
       return wait(Phase::kIdle, 5, 60);
@@ -281,12 +308,16 @@ void Simulator::take_order(Truck& truck, EventSink& sink) {
   } while (truck.dest == truck.hub || (network_.distance_m(truck.hub, truck.dest) > kReachM &&
                                        uniform(truck.random, 0, 1) < 0.9));
   truck.shipment = ++shipments_;
-  Order order{.time_us = truck.at_us, .shipment = truck.shipment, .carrier = truck.carrier, .origin = truck.hub,
+  Order order{.time_us = truck.at_us,
+              .shipment = truck.shipment,
+              .carrier = truck.carrier,
+              .origin = truck.hub,
               .dest = truck.dest};
   order.customer = static_cast<std::uint8_t>(below(truck.random, kCustomers));
   order.weight_kg = static_cast<float>(200 + 23'000 * std::pow(uniform(truck.random, 0, 1), 2));
   const double hours = network_.distance_m(truck.hub, truck.dest) / 1000 / 65 * 1.35 + 5;
-  order.promised_us = (truck.at_us + static_cast<std::int64_t>(hours * 60) * kMinuteUs) / kMinuteUs * kMinuteUs;
+  order.promised_us =
+      (truck.at_us + static_cast<std::int64_t>(hours * 60) * kMinuteUs) / kMinuteUs * kMinuteUs;
   if (events_flow(truck.at_us)) sink.order(order);
 }
 
@@ -298,8 +329,8 @@ void Simulator::depart(Truck& truck) {
 }
 
 Place Simulator::place_of(const Truck& truck) const {
-  const bool on_the_way =
-      truck.phase == Phase::kDriving || truck.phase == Phase::kBroken || truck.phase == Phase::kResting;
+  const bool on_the_way = truck.phase == Phase::kDriving || truck.phase == Phase::kBroken ||
+                          truck.phase == Phase::kResting;
   if (!on_the_way) {
     const Hub& hub = network_.hubs()[truck.hub];
     return {.lat = hub.lat, .lon = hub.lon};
@@ -307,7 +338,8 @@ Place Simulator::place_of(const Truck& truck) const {
   const double travelled = static_cast<double>(truck.travelled_m);
   const double length = network_.corridors()[truck.corridor].length_m;
   Place place = network_.place(truck.corridor, truck.backwards ? length - travelled : travelled);
-  if (truck.backwards) place.heading = place.heading < 180 ? place.heading + 180 : place.heading - 180;
+  if (truck.backwards)
+    place.heading = place.heading < 180 ? place.heading + 180 : place.heading - 180;
   return place;
 }
 

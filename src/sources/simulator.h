@@ -1,6 +1,6 @@
-// The simulated fleet: trucks that carry shipments between hubs, from a seed, so that two runs are the
-// same. Jams, breakdowns, missed, doubled, late and disordered events are injected at known rates and
-// told to the sink as the truth.
+// The simulated fleet: trucks that carry shipments between hubs, from a seed, so that two runs are
+// the same. Jams, breakdowns, missed, doubled, late and disordered events are injected at known
+// rates and told to the sink as the truth.
 //
 // Threads: one at a time. Invariants: no wall clock inside; what comes out depends on the options
 // alone, however the time is cut into steps. About 80 bytes a truck.
@@ -32,11 +32,12 @@ struct SimulatorOptions {
   std::uint32_t trucks = 1000;
   std::uint64_t seed = 7;
   base::TimestampUs start_us = 0;  // of the positions
-  std::int64_t position_interval_us = 10 * base::kUsPerSecond;  // on average, per truck; 40 ms to 15 minutes
-  std::int64_t warm_up_us = 6 * 3600 * base::kUsPerSecond;      // the fleet drives before the start
+  std::int64_t position_interval_us =
+      10 * base::kUsPerSecond;  // on average, per truck; 40 ms to 15 minutes
+  std::int64_t warm_up_us = 6 * 3600 * base::kUsPerSecond;  // the fleet drives before the start
   // Scans, orders and weather of the warm-up are sent from here on; positions only from the start.
   base::TimestampUs history_from_us = 0;
-  std::string epoch = {};    // in the ids of shipments and scans; empty: of the start and the seed
+  std::string epoch = {};  // in the ids of shipments and scans; empty: of the start and the seed
   FaultRates faults = {};
 };
 
@@ -52,7 +53,16 @@ class Simulator {
   EventWriter writer() const { return EventWriter(options_.epoch); }
 
  private:
-  enum class Phase : std::uint8_t { kIdle, kLoading, kStaging, kDriving, kAtHub, kUnloading, kBroken, kResting };
+  enum class Phase : std::uint8_t {
+    kIdle,
+    kLoading,
+    kStaging,
+    kDriving,
+    kAtHub,
+    kUnloading,
+    kBroken,
+    kResting
+  };
   struct Truck {
     base::TimestampUs at_us = 0;     // the state is of this time
     base::TimestampUs next_us = 0;   // of its next position
@@ -71,8 +81,15 @@ class Simulator {
     Phase phase = Phase::kIdle;
     TruckStatus status = TruckStatus::kStopped;
     std::uint8_t carrier = 0;
+    std::uint8_t orderly = 0;  // this many positions are sent in order before one may be held back
   };
-  enum class Delay : std::uint8_t { kDelivery, kDuplicateScan, kLateScan, kDuplicatePosition, kDisordered };
+  enum class Delay : std::uint8_t {
+    kDelivery,
+    kDuplicateScan,
+    kLateScan,
+    kDuplicatePosition,
+    kDisordered
+  };
   struct Delayed {  // sent later than now
     base::TimestampUs send_us = 0;
     std::uint64_t order = 0;  // among equal times
@@ -114,13 +131,18 @@ class Simulator {
   void emit_scan(Truck& truck, ScanType type, EventSink& sink);
   void send_scan(const Scan& scan, std::uint64_t draw, EventSink& sink);
   void delay(Delayed item);
-  void tell_scan(std::string_view fault, const Scan& scan, base::TimestampUs sent_us, EventSink& sink);
-  void tell_position(std::string_view fault, const Position& position, base::TimestampUs sent_us, EventSink& sink);
-  void tell_jam(const Corridor& corridor, const Jam& jam, base::TimestampUs now_us, EventSink& sink);
+  void tell_scan(std::string_view fault, const Scan& scan, base::TimestampUs sent_us,
+                 EventSink& sink);
+  void tell_position(std::string_view fault, const Position& position, base::TimestampUs sent_us,
+                     EventSink& sink);
+  void tell_jam(const Corridor& corridor, const Jam& jam, base::TimestampUs now_us,
+                EventSink& sink);
 
   bool positions_flow(base::TimestampUs time_us) const { return time_us >= options_.start_us; }
   bool events_flow(base::TimestampUs time_us) const { return time_us >= options_.history_from_us; }
-  std::uint32_t index_of(const Truck& truck) const { return static_cast<std::uint32_t>(&truck - trucks_.data()); }
+  std::uint32_t index_of(const Truck& truck) const {
+    return static_cast<std::uint32_t>(&truck - trucks_.data());
+  }
 
   SimulatorOptions options_;
   const Network& network_;

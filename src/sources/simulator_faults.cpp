@@ -23,14 +23,21 @@ void Simulator::emit_position(Truck& truck, EventSink& sink) {
   const double draw = uniform(truck.random, 0, 1);
   const FaultRates& faults = options_.faults;
   const auto interval = static_cast<double>(options_.position_interval_us);
-  if (draw < faults.disordered_position) {
+  if (truck.orderly > 0) --truck.orderly;
+  if (draw < faults.disordered_position && truck.orderly == 0) {
+    truck.orderly = 4;  // so that its successor is there before it
     const double wait = interval * uniform(truck.random, 1.3, 3);
-    return delay({.send_us = truck.at_us + static_cast<std::int64_t>(wait), .kind = Delay::kDisordered, .position = position});
+    return delay({.send_us = truck.at_us + static_cast<std::int64_t>(wait),
+                  .kind = Delay::kDisordered,
+                  .position = position});
   }
   sink.position(position);
-  if (draw < faults.disordered_position + faults.duplicate_position) {
+  if (draw >= faults.disordered_position &&
+      draw < faults.disordered_position + faults.duplicate_position) {
     const double wait = interval * uniform(truck.random, 0, 2);
-    delay({.send_us = truck.at_us + static_cast<std::int64_t>(wait), .kind = Delay::kDuplicatePosition, .position = position});
+    delay({.send_us = truck.at_us + static_cast<std::int64_t>(wait),
+           .kind = Delay::kDuplicatePosition,
+           .position = position});
   }
 }
 
@@ -53,12 +60,16 @@ void Simulator::send_scan(const Scan& scan, std::uint64_t draw, EventSink& sink)
   if (kind < faults.missed_scan) return tell_scan("missed_scan", scan, 0, sink);
   if (kind < faults.missed_scan + faults.late_scan) {
     const double seconds = uniform(state, 180, 1200);
-    return delay({.send_us = scan.time_us + static_cast<std::int64_t>(seconds * base::kUsPerSecond), .kind = Delay::kLateScan, .scan = scan});
+    return delay({.send_us = scan.time_us + static_cast<std::int64_t>(seconds * base::kUsPerSecond),
+                  .kind = Delay::kLateScan,
+                  .scan = scan});
   }
   sink.scan(scan);
   if (kind < faults.missed_scan + faults.late_scan + faults.duplicate_scan) {
     const double seconds = uniform(state, 0, 60);
-    delay({.send_us = scan.time_us + static_cast<std::int64_t>(seconds * base::kUsPerSecond), .kind = Delay::kDuplicateScan, .scan = scan});
+    delay({.send_us = scan.time_us + static_cast<std::int64_t>(seconds * base::kUsPerSecond),
+           .kind = Delay::kDuplicateScan,
+           .scan = scan});
   }
 }
 
@@ -103,7 +114,8 @@ void Simulator::send_delayed(base::TimestampUs until_us, EventSink& sink) {
   }
 }
 
-void Simulator::tell_scan(std::string_view fault, const Scan& scan, base::TimestampUs sent_us, EventSink& sink) {
+void Simulator::tell_scan(std::string_view fault, const Scan& scan, base::TimestampUs sent_us,
+                          EventSink& sink) {
   std::string event;
   writer_.append(scan, event);
   std::string text = fmt::format(R"({{"fault":"{}",)", fault);
@@ -112,18 +124,20 @@ void Simulator::tell_scan(std::string_view fault, const Scan& scan, base::Timest
 }
 
 // `until_us`: when it was sent, or when the breakdown ends.
-void Simulator::tell_position(std::string_view fault, const Position& position, base::TimestampUs until_us,
-                              EventSink& sink) {
+void Simulator::tell_position(std::string_view fault, const Position& position,
+                              base::TimestampUs until_us, EventSink& sink) {
   std::string text = fmt::format(R"({{"fault":"{}","truck_id":")", fault);
   EventWriter::append_truck_id(position.truck, text);
   text += R"(","event_time":")";
   writer_.append_time(position.time_us, text);
-  text += fmt::format(R"(","{}":"{}","lat":{:.6f},"lon":{:.6f}}})", fault == "breakdown" ? "until" : "sent_at",
-                      base::format_rfc3339(until_us), position.lat, position.lon);
+  text += fmt::format(R"(","{}":"{}","lat":{:.6f},"lon":{:.6f}}})",
+                      fault == "breakdown" ? "until" : "sent_at", base::format_rfc3339(until_us),
+                      position.lat, position.lon);
   sink.truth(text);
 }
 
-void Simulator::tell_jam(const Corridor& corridor, const Jam& jam, base::TimestampUs now_us, EventSink& sink) {
+void Simulator::tell_jam(const Corridor& corridor, const Jam& jam, base::TimestampUs now_us,
+                         EventSink& sink) {
   sink.truth(fmt::format(
       R"({{"fault":"jam","corridor":"{}-{}","event_time":"{}","until":"{}","from_km":{:.1f},"to_km":{:.1f},"speed_factor":{:.2f}}})",
       network_.hubs()[corridor.a].id, network_.hubs()[corridor.b].id, base::format_rfc3339(now_us),
