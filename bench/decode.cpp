@@ -156,6 +156,24 @@ void bronze_into_duckdb(benchmark::State& state) {
 }
 BENCHMARK(bronze_into_duckdb);
 
+// The same rows without a copy, and one column of each read.
+void bronze_shared_with_duckdb(benchmark::State& state) {
+  const auto records = json_records();
+  schema::BronzeDecoder decoder(positions("json"));
+  for (const auto& batch : log_batches(records)) {
+    CHECK(decoder.add(0, batch, 0, INT64_MAX).has_value());
+  }
+  const auto rows = std::make_shared<columns::Batch>(decoder.take());
+  const auto database = std::move(*sql::Database::open({.memory_limit = "1GB", .threads = 1}));
+  const auto connection = std::move(*database->connect());
+  for (auto _ : state) {
+    CHECK(connection->share("input", rows).has_value());
+    CHECK(connection->query("SELECT max(_raw) FROM input").has_value());
+  }
+  count(state, records);
+}
+BENCHMARK(bronze_shared_with_duckdb);
+
 void duckdb_into_batch(benchmark::State& state) {
   const auto records = json_records();
   schema::BronzeDecoder decoder(positions("json"));

@@ -9,28 +9,6 @@
 namespace sql {
 namespace {
 
-duckdb_type duckdb_type_of(columns::Type type) {
-  switch (type) {
-    case columns::Type::kBoolean:
-      return DUCKDB_TYPE_BOOLEAN;
-    case columns::Type::kInt32:
-      return DUCKDB_TYPE_INTEGER;
-    case columns::Type::kInt64:
-      return DUCKDB_TYPE_BIGINT;
-    case columns::Type::kFloat64:
-      return DUCKDB_TYPE_DOUBLE;
-    case columns::Type::kString:
-      return DUCKDB_TYPE_VARCHAR;
-    case columns::Type::kBytes:
-      return DUCKDB_TYPE_BLOB;
-    case columns::Type::kDate:
-      return DUCKDB_TYPE_DATE;
-    case columns::Type::kTimestamp:
-      return DUCKDB_TYPE_TIMESTAMP_TZ;
-  }
-  return DUCKDB_TYPE_INVALID;
-}
-
 // The texts lie end to end: all are UTF-8 when their sum is and none starts inside a character.
 bool is_utf8(const columns::Column& column) {
   if (column.size() == 0) return true;
@@ -48,7 +26,6 @@ void fill_narrow(const columns::Column& column, std::size_t from, std::size_t ro
   for (std::size_t i = 0; i < rows; ++i) out[i] = static_cast<T>(column.fixed()[from + i]);
 }
 
-// The strings point into the batch: the appender copies them before it returns.
 void fill_text(const columns::Column& column, std::size_t from, std::size_t rows, void* data) {
   auto* out = static_cast<duckdb_string_t*>(data);
   for (std::size_t i = 0; i < rows; ++i) {
@@ -76,6 +53,47 @@ void fill_validity(const columns::Column& column, std::size_t from, std::size_t 
   }
 }
 
+base::Result<> appended(duckdb_state state, duckdb_appender appender) {
+  if (state == DuckDBSuccess) return {};
+  const char* message = duckdb_appender_error(appender);
+  return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
+}
+
+}  // namespace
+
+duckdb_type duckdb_type_of(columns::Type type) {
+  switch (type) {
+    case columns::Type::kBoolean:
+      return DUCKDB_TYPE_BOOLEAN;
+    case columns::Type::kInt32:
+      return DUCKDB_TYPE_INTEGER;
+    case columns::Type::kInt64:
+      return DUCKDB_TYPE_BIGINT;
+    case columns::Type::kFloat64:
+      return DUCKDB_TYPE_DOUBLE;
+    case columns::Type::kString:
+      return DUCKDB_TYPE_VARCHAR;
+    case columns::Type::kBytes:
+      return DUCKDB_TYPE_BLOB;
+    case columns::Type::kDate:
+      return DUCKDB_TYPE_DATE;
+    case columns::Type::kTimestamp:
+      return DUCKDB_TYPE_TIMESTAMP_TZ;
+  }
+  return DUCKDB_TYPE_INVALID;
+}
+
+base::Result<> check_texts(const columns::Batch& batch) {
+  for (std::size_t i = 0; i < batch.columns.size(); ++i) {
+    if (batch.columns[i].type() != columns::Type::kString || is_utf8(batch.columns[i])) continue;
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("column '{}' holds text that is not UTF-8", batch.schema.fields[i].name),
+        "declare it as bytes");
+  }
+  return {};
+}
+
 void fill_vector(const columns::Column& column, std::size_t from, std::size_t rows,
                  duckdb_vector vector) {
   void* data = duckdb_vector_get_data(vector);
@@ -100,23 +118,9 @@ void fill_vector(const columns::Column& column, std::size_t from, std::size_t ro
   fill_validity(column, from, rows, vector);
 }
 
-base::Result<> appended(duckdb_state state, duckdb_appender appender) {
-  if (state == DuckDBSuccess) return {};
-  const char* message = duckdb_appender_error(appender);
-  return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
-}
-
-}  // namespace
-
 base::Result<> append_batch(duckdb_connection connection, const char* catalog, const char* schema,
                             const char* table, const columns::Batch& batch) {
-  for (std::size_t i = 0; i < batch.columns.size(); ++i) {
-    if (batch.columns[i].type() != columns::Type::kString || is_utf8(batch.columns[i])) continue;
-    return base::fail_with(
-        base::Code::kInvalid,
-        fmt::format("column '{}' holds text that is not UTF-8", batch.schema.fields[i].name),
-        "declare it as bytes");
-  }
+  TRY(check_texts(batch));
   AppenderHandle appender;
   TRY(appended(duckdb_appender_create_ext(connection, catalog, schema, table, appender.out()),
                appender.get()));

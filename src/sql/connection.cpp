@@ -13,9 +13,14 @@ namespace {
 
 class DuckConnection final : public Connection {
  public:
-  DuckConnection(std::shared_ptr<DatabaseHandle> database, ConnectionHandle handle)
+  DuckConnection(std::shared_ptr<DatabaseHandle> database, std::shared_ptr<SharedBatches> batches,
+                 ConnectionHandle handle)
       : database_(std::move(database)),
+        batches_(std::move(batches)),
         handle_(std::make_shared<ConnectionHandle>(std::move(handle))) {}
+  ~DuckConnection() override {
+    for (const auto& [name, id] : shared_) batches_->remove(id);
+  }
 
   base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
     if (sql.find(';') != std::string::npos) return query_each(sql);
@@ -46,6 +51,7 @@ class DuckConnection final : public Connection {
   }
 
   base::Result<> put(const std::string& table, const columns::Batch& batch) override {
+    TRY(unshare(table));
     std::string sql = "CREATE OR REPLACE TEMPORARY TABLE " + quote_name(table) + " (";
     for (std::size_t i = 0; i < batch.schema.fields.size(); ++i) {
       const columns::Field& field = batch.schema.fields[i];
@@ -54,6 +60,22 @@ class DuckConnection final : public Connection {
     }
     TRY(execute(sql + ")"));
     return append_batch(handle_->get(), "temp", "main", table.c_str(), batch);
+  }
+
+  base::Result<> share(const std::string& table,
+                       std::shared_ptr<const columns::Batch> batch) override {
+    TRY(check_texts(*batch));
+    TRY(unshare(table));
+    TRY(execute("DROP TABLE IF EXISTS temp.main." + quote_name(table)));
+    const std::int64_t id = batches_->add(std::move(batch));
+    auto made = execute(fmt::format("CREATE TEMPORARY VIEW {} AS SELECT * FROM waybill_batch({})",
+                                    quote_name(table), id));
+    if (made) {
+      shared_[table] = id;
+    } else {
+      batches_->remove(id);
+    }
+    return made;
   }
 
   base::Result<> append(const std::string& table, const columns::Batch& batch) override {
@@ -87,6 +109,16 @@ class DuckConnection final : public Connection {
   void interrupt() override { duckdb_interrupt(handle_->get()); }
 
  private:
+  // Drops the view of that name, if share() made one.
+  base::Result<> unshare(const std::string& table) {
+    const auto it = shared_.find(table);
+    if (it == shared_.end()) return {};
+    TRY(execute("DROP VIEW IF EXISTS temp.main." + quote_name(table)));
+    batches_->remove(it->second);
+    shared_.erase(it);
+    return {};
+  }
+
   static StatementKind words_kind(std::string_view text) {
     const StatementKind kind = kind_by_words(text);
     if (kind != StatementKind::kExplain) return kind;
@@ -130,14 +162,18 @@ class DuckConnection final : public Connection {
   }
 
   std::shared_ptr<DatabaseHandle> database_;
+  std::shared_ptr<SharedBatches> batches_;
   std::shared_ptr<ConnectionHandle> handle_;
+  std::map<std::string, std::int64_t> shared_;  // views that share() made, and their batches
 };
 
 }  // namespace
 
 std::unique_ptr<Connection> make_connection(std::shared_ptr<DatabaseHandle> database,
+                                            std::shared_ptr<SharedBatches> batches,
                                             ConnectionHandle handle) {
-  return std::make_unique<DuckConnection>(std::move(database), std::move(handle));
+  return std::make_unique<DuckConnection>(std::move(database), std::move(batches),
+                                          std::move(handle));
 }
 
 base::Result<> Connection::execute(const std::string& sql) {

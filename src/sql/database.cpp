@@ -12,16 +12,25 @@ class DuckDatabase final : public Database {
   explicit DuckDatabase(DatabaseHandle handle)
       : handle_(std::make_shared<DatabaseHandle>(std::move(handle))) {}
 
+  base::Result<> register_functions() {
+    ConnectionHandle connection;
+    if (duckdb_connect(handle_->get(), connection.out()) != DuckDBSuccess) {
+      return base::fail(base::Code::kUnavailable, "DuckDB takes no connection");
+    }
+    return register_batch_function(connection.get(), batches_);
+  }
+
   base::Result<std::unique_ptr<Connection>> connect() override {
     ConnectionHandle connection;
     if (duckdb_connect(handle_->get(), connection.out()) != DuckDBSuccess) {
       return base::fail(base::Code::kUnavailable, "DuckDB takes no connection");
     }
-    return make_connection(handle_, std::move(connection));
+    return make_connection(handle_, batches_, std::move(connection));
   }
 
  private:
   std::shared_ptr<DatabaseHandle> handle_;
+  std::shared_ptr<SharedBatches> batches_ = std::make_shared<SharedBatches>();
 };
 
 base::Result<> set(const ConfigHandle& config, const char* name, const std::string& value) {
@@ -57,7 +66,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   TRY(set(config, "autoinstall_known_extensions", "false"));
   TRY(set(config, "autoload_known_extensions", "false"));
   TRY(set(config, "allow_community_extensions", "false"));
-  // Names in messages and files as people wrote them; rows in the order in which they came.
+  // Rows in the order in which they came.
   TRY(set(config, "preserve_insertion_order", "true"));
   DatabaseHandle handle;
   char* message = nullptr;
@@ -67,6 +76,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const Options& options) {
     return error;
   }
   auto database = std::make_unique<DuckDatabase>(std::move(handle));
+  TRY(database->register_functions());
   const auto connection = TRY(database->connect());
   TRY(settle(*connection, options));
   return database;

@@ -135,6 +135,10 @@ class Connection {
 
   // Makes the batch a temporary table of this connection (replaces one of the same name).
   virtual base::Result<> put(const std::string& table, const columns::Batch& batch) = 0;
+  // The same without a copy: the name is a view of the batch, which the connection keeps until the
+  // name is given to another one. Scanned by one thread, in order; only to be read.
+  virtual base::Result<> share(const std::string& table,
+                               std::shared_ptr<const columns::Batch> batch) = 0;
   // Appends to a table that exists, columns in the table's order.
   virtual base::Result<> append(const std::string& table, const columns::Batch& batch) = 0;
 

@@ -206,6 +206,42 @@ TEST_F(Sql, PutReplacesATableOfTheSameName) {
   EXPECT_EQ(text("SELECT x FROM t"), "7");
 }
 
+TEST_F(Sql, ASharedBatchIsReadWhereItStands) {
+  const auto batch = std::make_shared<Batch>(every_type());
+  ASSERT_TRUE(connection_->share("in view", batch));
+  const auto back = query("SELECT * FROM \"in view\"")->batch();
+  ASSERT_TRUE(back);
+  EXPECT_EQ(columns::encode(*back), columns::encode(*batch));
+  EXPECT_EQ(text("SELECT count(*) FROM \"in view\""), "5000");
+  EXPECT_EQ(text("SELECT count(s) || '/' || max(i) FROM \"in view\" WHERE b"), "2143/2499");
+  EXPECT_EQ(text("SELECT count(*) FROM \"in view\" a JOIN \"in view\" b USING (l)"), "4286");
+  query("CREATE TEMP TABLE kept AS SELECT s FROM \"in view\"");
+  ASSERT_TRUE(
+      connection_->share("in view", std::make_shared<Batch>(Batch({{{"x", Type::kInt32, true}}}))));
+  EXPECT_EQ(batch.use_count(), 1);
+  EXPECT_EQ(text("SELECT count(*) FROM \"in view\""), "0");
+  EXPECT_EQ(text("SELECT count(s) FROM kept"), "4286");
+}
+
+TEST_F(Sql, ANameMayBePutAndSharedInTurn) {
+  const auto batch = std::make_shared<Batch>(every_type());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(connection_->put("t", *batch));
+    EXPECT_EQ(batch.use_count(), 1);
+    ASSERT_TRUE(connection_->share("t", batch));
+    EXPECT_EQ(text("SELECT count(*) FROM t"), "5000");
+  }
+  connection_.reset();
+  EXPECT_EQ(batch.use_count(), 1);
+}
+
+TEST_F(Sql, ASharedBatchMustBeUtf8AsWell) {
+  Batch batch({{{"s", Type::kString, true}}});
+  batch.columns[0].append_text("\xFF");
+  EXPECT_FALSE(connection_->share("t", std::make_shared<Batch>(std::move(batch))));
+  EXPECT_FALSE(connection_->query("SELECT * FROM waybill_batch(99)"));
+}
+
 TEST_F(Sql, ATableOfOneConnectionIsNotSeenByAnother) {
   ASSERT_TRUE(connection_->put("mine", every_type()));
   const auto other = std::move(*database_->connect());
