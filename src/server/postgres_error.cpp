@@ -132,7 +132,8 @@ int position_of(std::string_view message, const std::string& sql) {
     if (found == std::string::npos) return 0;
     start = found;
   }
-  return start + column <= sql.size() ? characters(sql, start + column) + 1 : 0;
+  // The column counts characters, not bytes.
+  return characters(sql, start) + static_cast<int>(column) + 1;
 }
 
 }  // namespace
