@@ -107,7 +107,7 @@ asio::awaitable<Connection::Next> Connection::take_request() {
   stream_.expires_after(server_.options.header_timeout);
   const auto [error, bytes] = co_await http::async_read_header(stream_, buffer_, parser, kAwait);
   if (error) {
-    const Next next = co_await refuse_header(parser, error);
+    const Next next = co_await refuse_header(error);
     co_return next;
   }
   Request request;
@@ -206,10 +206,6 @@ asio::awaitable<std::optional<Response>> Connection::read_body(Parser& parser,
   while (!parser.is_done()) {
     const auto [error, bytes] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
     if (error == http::error::body_limit) co_return too_large();
-    if (error == beast::error::timeout) {
-      co_return problem(408, "the body did not come in time",
-                        "send it faster, or in smaller requests");
-    }
     if (error)
       co_return problem(400, fmt::format("the body cannot be read: {}", error.message()),
                         "send it again");
@@ -219,8 +215,7 @@ asio::awaitable<std::optional<Response>> Connection::read_body(Parser& parser,
   co_return std::nullopt;
 }
 
-asio::awaitable<Connection::Next> Connection::refuse_header(const Parser& parser,
-                                                            const beast::error_code& error) {
+asio::awaitable<Connection::Next> Connection::refuse_header(const beast::error_code& error) {
   Response response;
   if (error == http::error::header_limit) {
     response = problem(431, fmt::format("the headers are larger than {} bytes", kHeaderBytesMax),
@@ -228,8 +223,6 @@ asio::awaitable<Connection::Next> Connection::refuse_header(const Parser& parser
   } else if (error == http::error::body_limit) {
     response = problem(413, fmt::format("the body is larger than {} bytes", kBodyBytesMax),
                        "send it in several requests");
-  } else if (error == beast::error::timeout && parser.got_some()) {
-    response = problem(408, "the headers did not come in time", "send the request at once");
   } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
              error != http::error::end_of_stream && error != http::error::partial_message) {
     response = problem(400, fmt::format("this is not HTTP/1.1: {}", error.message()),

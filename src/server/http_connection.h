@@ -34,7 +34,7 @@ class Connection {
   asio::awaitable<Next> answer_request(Parser& parser, Request& request, const Match& found);
   asio::awaitable<std::optional<Response>> read_body(Parser& parser, std::size_t bytes_max,
                                                      BodyBudget::Lease& lease);
-  asio::awaitable<Next> refuse_header(const Parser& parser, const beast::error_code& error);
+  asio::awaitable<Next> refuse_header(const beast::error_code& error);
   asio::awaitable<bool> send(const Response& response, bool keep, bool head_only);
   asio::awaitable<void> linger();
   std::optional<Response> check(const Request& request, const Match& found) const;

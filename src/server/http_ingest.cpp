@@ -219,6 +219,7 @@ void Ingest::append_new(const Request& request, TopicReader& topic, const Number
   ProducerNote note{.first = progress.known ? progress.first : number.sequence,
                     .start = number.sequence,
                     .count = count,
+                    .complete_to = progress.known ? progress.complete_to : number.sequence,
                     .partitions = {}};
   std::vector<bool> touched(static_cast<std::size_t>(topic.partitions()));
   for (std::size_t i = 0; i < records.values.size(); ++i) {
@@ -261,14 +262,13 @@ void Ingest::append_new(const Request& request, TopicReader& topic, const Number
       all = all && batch.result.has_value();
       if (!batch.result) continue;
       const auto p = static_cast<std::size_t>(batch.partition);
-      progress.high[p] = note.start + note.count - 1;
+      progress.high[p] = note.end() - 1;
       progress.last_sequence[p] = next_sequence(progress.last_sequence[p], batch.records);
-      if (!progress.known) progress.complete_to = note.start;
+      progress.complete_to = note.complete_to;
       progress.known = true;
       progress.first = note.first;
     }
-    if (all && progress.known)
-      progress.complete_to = std::max(progress.complete_to, note.start + note.count);
+    if (all && progress.known) progress.complete_to = std::max(progress.complete_to, note.end());
     Response answer = landed.answer();
     producers_.release(key);
     done(std::move(answer));

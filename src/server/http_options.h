@@ -11,13 +11,14 @@ namespace server {
 
 struct HttpOptions {
   std::string address = "127.0.0.1:8080";  // "host:port"; port 0 takes a free one
-  base::Path web_root;                     // the built page; may be missing
-  std::set<std::string> hosts;             // further names by which browsers call this server
+  base::Path web_root = {};                // the built page; may be missing
+  std::set<std::string> hosts = {};        // further names by which browsers call this server
   int io_threads = 1;
   int workers = 2;  // for look-ups and reads; as many again for SQL and runs
   std::size_t queue_max = 256;
   std::size_t connections_max = 4096;
-  std::size_t bodies_bytes_max = 512UL << 20;       // of all requests together
+  std::size_t bodies_bytes_max = 512UL << 20;  // of all requests together
+  // A connection that exceeds one of these is closed.
   std::chrono::milliseconds idle_timeout{120'000};  // of a kept connection between requests
   std::chrono::milliseconds header_timeout{
       30'000};                                     // from a request's first byte to its last header

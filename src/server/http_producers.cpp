@@ -74,14 +74,15 @@ base::Result<std::optional<ProducerNote>> last_note(const eventlog::EventLog& lo
 }  // namespace
 
 std::string ProducerNote::text() const {
-  return fmt::format("{} {} {} {}", first, start, count, fmt::join(partitions, ","));
+  return fmt::format("{} {} {} {} {}", first, start, count, complete_to,
+                     fmt::join(partitions, ","));
 }
 
 base::Result<ProducerNote> ProducerNote::parse(std::string_view text) {
   ProducerNote note;
   const std::string whole(text);
   bool good = take_number(text, ' ', note.first) && take_number(text, ' ', note.start) &&
-              take_number(text, ' ', note.count);
+              take_number(text, ' ', note.count) && take_number(text, ' ', note.complete_to);
   while (good) {
     std::int64_t partition = 0;
     good = take_number(text, '\0', partition) && partition <= INT32_MAX;
@@ -111,23 +112,20 @@ base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
     progress.last_sequence[p] = *sequence;
     auto note = TRY(last_note(log, at, info.start_offsets[p], info.end_offsets[p], producer));
     if (!note) continue;  // retention took it
-    progress.high[p] = note->start + note->count - 1;
+    progress.high[p] = note->end() - 1;
     notes.emplace(at.partition, std::move(*note));
   }
-  if (notes.empty()) return progress;
-  const ProducerNote& last =
-      std::max_element(notes.begin(), notes.end(), [](const auto& a, const auto& b) {
-        return a.second.start + a.second.count < b.second.start + b.second.count;
-      })->second;
-  const bool complete =
-      std::all_of(last.partitions.begin(), last.partitions.end(), [&](Partition p) {
-        const auto at = notes.find(p);
-        return at != notes.end() && at->second.start == last.start &&
-               at->second.count == last.count;
-      });
-  progress.known = true;
-  progress.first = last.first;
-  progress.complete_to = complete ? last.start + last.count : last.start;
+  for (const auto& [partition, note] : notes) {
+    const bool complete =
+        std::all_of(note.partitions.begin(), note.partitions.end(), [&](Partition p) {
+          const auto at = static_cast<std::size_t>(p);
+          return at < count && progress.high[at] >= note.end() - 1;
+        });
+    progress.known = true;
+    progress.first = note.first;
+    progress.complete_to =
+        std::max({progress.complete_to, note.complete_to, complete ? note.end() : 0});
+  }
   return progress;
 }
 

@@ -54,7 +54,10 @@ struct ProducerNote {
   std::int64_t first = 0;
   std::int64_t start = 0;
   std::int64_t count = 0;
+  std::int64_t complete_to = 0;  // before the request
   std::vector<eventlog::Partition> partitions;
+
+  std::int64_t end() const { return start + count; }
 
   std::string text() const;
   static base::Result<ProducerNote> parse(std::string_view text);

@@ -24,9 +24,13 @@ std::optional<Response> unpack(const Request& request, Records& records) {
   }
   auto unpacked = base::decompress(encoding, request.body, kUnpackedBytesMax);
   if (!unpacked) {
-    const int status =
-        unpacked.error().code == base::Code::kUnsupported ? 415 : status_of(unpacked.error().code);
-    return problem(status, std::move(unpacked.error()).in("the request's body"));
+    base::Error error = std::move(unpacked.error()).in("the request's body");
+    const int status = error.code == base::Code::kUnsupported ? 415 : status_of(error.code);
+    if (error.mend.empty()) {
+      error.mend = status == 413 ? "send fewer records in a request"
+                                 : "pack the body again, or send it unpacked";
+    }
+    return problem(status, error);
   }
   records.unpacked = std::move(*unpacked);
   records.body = records.unpacked;

@@ -15,12 +15,13 @@ std::string_view trim(std::string_view text) {
 }
 
 std::unexpected<base::Error> too_many() {
-  return base::fail_with(base::Code::kLimit, fmt::format("more than {} records in one request", kRecordsMax),
+  return base::fail_with(base::Code::kLimit,
+                         fmt::format("more than {} records in one request", kRecordsMax),
                          "send them in several requests");
 }
 
-// Where the JSON value that starts at `at` ends: behind its closing bracket, or at the comma, bracket
-// or end that follows a scalar. npos when it is cut short.
+// Where the JSON value that starts at `at` ends: behind its closing bracket, or at the comma,
+// bracket or end that follows a scalar. npos when it is cut short.
 std::size_t end_of_value(std::string_view text, std::size_t at) {
   int depth = 0;
   for (std::size_t i = at; i < text.size(); ++i) {
@@ -32,7 +33,9 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
         if (i >= text.size()) return std::string_view::npos;
         break;
       case '{':
-      case '[': ++depth; break;
+      case '[':
+        ++depth;
+        break;
       case '}':
       case ']':
         if (depth == 0) return i;
@@ -41,7 +44,8 @@ std::size_t end_of_value(std::string_view text, std::size_t at) {
       case ',':
         if (depth == 0) return i;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return depth == 0 ? text.size() : std::string_view::npos;
@@ -70,7 +74,8 @@ class ArrayReader {
     }
   }
 
-  base::Result<std::vector<std::string_view>> finish(std::size_t at, std::vector<std::string_view> found) {
+  base::Result<std::vector<std::string_view>> finish(std::size_t at,
+                                                     std::vector<std::string_view> found) {
     at = skip_space(at);
     if (at < body_.size()) return malformed(at, "there is text behind the end");
     return found;
@@ -78,6 +83,7 @@ class ArrayReader {
 
   std::unexpected<base::Error> malformed(std::size_t at, std::string_view what) const {
     base::Error error{.code = base::Code::kInvalid, .message = fmt::format("not JSON: {}", what)};
+    error.mend = "send one JSON object, or an array of objects";
     error.line = line_of(body_, body_.substr(at));
     return std::unexpected(std::move(error));
   }
@@ -98,7 +104,8 @@ base::Result<std::vector<std::string_view>> split_ndjson(std::string_view body) 
   records.reserve(std::min<std::size_t>(body.size() / 64 + 1, 4096));
   while (!body.empty()) {
     const auto* const end = static_cast<const char*>(std::memchr(body.data(), '\n', body.size()));
-    const std::size_t length = end == nullptr ? body.size() : static_cast<std::size_t>(end - body.data());
+    const std::size_t length =
+        end == nullptr ? body.size() : static_cast<std::size_t>(end - body.data());
     const std::string_view line = trim(body.substr(0, length));
     body.remove_prefix(std::min(length + 1, body.size()));
     if (line.empty()) continue;
@@ -115,7 +122,8 @@ base::Result<std::vector<std::string_view>> split_json(std::string_view body) {
   if (body[at] == '[') return reader.read(at);
   if (body[at] != '{') return reader.malformed(at, "an object or an array of objects is expected");
   const std::size_t end = end_of_value(body, at);
-  if (end == std::string_view::npos) return reader.malformed(body.size(), "the object is cut short");
+  if (end == std::string_view::npos)
+    return reader.malformed(body.size(), "the object is cut short");
   return reader.finish(end, {body.substr(at, end - at)});
 }
 

@@ -108,7 +108,8 @@ HostPort parse_host(std::string_view value) {
   if (value.starts_with('[')) {
     const std::size_t end = value.find(']');
     out.host = lower(value.substr(1, end == std::string_view::npos ? end : end - 1));
-    if (end != std::string_view::npos && value.substr(end + 1).starts_with(':')) out.port = value.substr(end + 2);
+    if (end != std::string_view::npos && value.substr(end + 1).starts_with(':'))
+      out.port = value.substr(end + 2);
     return out;
   }
   const std::size_t colon = value.rfind(':');
