@@ -1,5 +1,7 @@
 #include "sql/type.h"
 
+#include <array>
+
 #include "base/check.h"
 
 namespace sql {
@@ -11,71 +13,51 @@ std::string take_string(char* text) {
   return result;
 }
 
-std::string_view scalar_name(Kind kind) {
-  switch (kind) {
-    case Kind::kBoolean:
-      return "BOOLEAN";
-    case Kind::kTinyInt:
-      return "TINYINT";
-    case Kind::kSmallInt:
-      return "SMALLINT";
-    case Kind::kInteger:
-      return "INTEGER";
-    case Kind::kBigInt:
-      return "BIGINT";
-    case Kind::kHugeInt:
-      return "HUGEINT";
-    case Kind::kUTinyInt:
-      return "UTINYINT";
-    case Kind::kUSmallInt:
-      return "USMALLINT";
-    case Kind::kUInteger:
-      return "UINTEGER";
-    case Kind::kUBigInt:
-      return "UBIGINT";
-    case Kind::kUHugeInt:
-      return "UHUGEINT";
-    case Kind::kFloat:
-      return "FLOAT";
-    case Kind::kDouble:
-      return "DOUBLE";
-    case Kind::kVarchar:
-      return "VARCHAR";
-    case Kind::kBlob:
-      return "BLOB";
-    case Kind::kDate:
-      return "DATE";
-    case Kind::kTime:
-      return "TIME";
-    case Kind::kTimeTz:
-      return "TIMETZ";
-    case Kind::kTimestamp:
-      return "TIMESTAMP";
-    case Kind::kTimestampS:
-      return "TIMESTAMP_S";
-    case Kind::kTimestampMs:
-      return "TIMESTAMP_MS";
-    case Kind::kTimestampNs:
-      return "TIMESTAMP_NS";
-    case Kind::kTimestampTz:
-      return "TIMESTAMPTZ";
-    case Kind::kInterval:
-      return "INTERVAL";
-    case Kind::kUuid:
-      return "UUID";
-    case Kind::kBit:
-      return "BIT";
-    case Kind::kNull:
-      return "\"NULL\"";
-    case Kind::kDecimal:
-    case Kind::kEnum:
-    case Kind::kList:
-    case Kind::kStruct:
-    case Kind::kMap:
-    case Kind::kArray:
-    case Kind::kUnion:
-    case Kind::kOther:
-      return "UNKNOWN";
+struct KindRow {
+  duckdb_type type;
+  Kind kind;
+  std::string_view name;  // as SQL; those with parts spell them out themselves
+};
+
+constexpr std::array<KindRow, 34> kKinds{
+    {{DUCKDB_TYPE_BOOLEAN, Kind::kBoolean, "BOOLEAN"},
+     {DUCKDB_TYPE_TINYINT, Kind::kTinyInt, "TINYINT"},
+     {DUCKDB_TYPE_SMALLINT, Kind::kSmallInt, "SMALLINT"},
+     {DUCKDB_TYPE_INTEGER, Kind::kInteger, "INTEGER"},
+     {DUCKDB_TYPE_BIGINT, Kind::kBigInt, "BIGINT"},
+     {DUCKDB_TYPE_HUGEINT, Kind::kHugeInt, "HUGEINT"},
+     {DUCKDB_TYPE_UTINYINT, Kind::kUTinyInt, "UTINYINT"},
+     {DUCKDB_TYPE_USMALLINT, Kind::kUSmallInt, "USMALLINT"},
+     {DUCKDB_TYPE_UINTEGER, Kind::kUInteger, "UINTEGER"},
+     {DUCKDB_TYPE_UBIGINT, Kind::kUBigInt, "UBIGINT"},
+     {DUCKDB_TYPE_UHUGEINT, Kind::kUHugeInt, "UHUGEINT"},
+     {DUCKDB_TYPE_FLOAT, Kind::kFloat, "FLOAT"},
+     {DUCKDB_TYPE_DOUBLE, Kind::kDouble, "DOUBLE"},
+     {DUCKDB_TYPE_VARCHAR, Kind::kVarchar, "VARCHAR"},
+     {DUCKDB_TYPE_BLOB, Kind::kBlob, "BLOB"},
+     {DUCKDB_TYPE_DATE, Kind::kDate, "DATE"},
+     {DUCKDB_TYPE_TIME, Kind::kTime, "TIME"},
+     {DUCKDB_TYPE_TIME_TZ, Kind::kTimeTz, "TIMETZ"},
+     {DUCKDB_TYPE_TIMESTAMP, Kind::kTimestamp, "TIMESTAMP"},
+     {DUCKDB_TYPE_TIMESTAMP_S, Kind::kTimestampS, "TIMESTAMP_S"},
+     {DUCKDB_TYPE_TIMESTAMP_MS, Kind::kTimestampMs, "TIMESTAMP_MS"},
+     {DUCKDB_TYPE_TIMESTAMP_NS, Kind::kTimestampNs, "TIMESTAMP_NS"},
+     {DUCKDB_TYPE_TIMESTAMP_TZ, Kind::kTimestampTz, "TIMESTAMPTZ"},
+     {DUCKDB_TYPE_INTERVAL, Kind::kInterval, "INTERVAL"},
+     {DUCKDB_TYPE_UUID, Kind::kUuid, "UUID"},
+     {DUCKDB_TYPE_BIT, Kind::kBit, "BIT"},
+     {DUCKDB_TYPE_SQLNULL, Kind::kNull, "\"NULL\""},
+     {DUCKDB_TYPE_DECIMAL, Kind::kDecimal, "DECIMAL"},
+     {DUCKDB_TYPE_ENUM, Kind::kEnum, "ENUM"},
+     {DUCKDB_TYPE_LIST, Kind::kList, "LIST"},
+     {DUCKDB_TYPE_STRUCT, Kind::kStruct, "STRUCT"},
+     {DUCKDB_TYPE_MAP, Kind::kMap, "MAP"},
+     {DUCKDB_TYPE_ARRAY, Kind::kArray, "ARRAY"},
+     {DUCKDB_TYPE_UNION, Kind::kUnion, "UNION"}}};
+
+std::string_view name_of(Kind kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.kind == kind) return row.name;
   }
   return "UNKNOWN";
 }
@@ -145,78 +127,10 @@ void read_nested(duckdb_logical_type type, TypeTree& tree) {
 }  // namespace
 
 Kind kind_of(duckdb_type type) {
-  switch (type) {
-    case DUCKDB_TYPE_BOOLEAN:
-      return Kind::kBoolean;
-    case DUCKDB_TYPE_TINYINT:
-      return Kind::kTinyInt;
-    case DUCKDB_TYPE_SMALLINT:
-      return Kind::kSmallInt;
-    case DUCKDB_TYPE_INTEGER:
-      return Kind::kInteger;
-    case DUCKDB_TYPE_BIGINT:
-      return Kind::kBigInt;
-    case DUCKDB_TYPE_UTINYINT:
-      return Kind::kUTinyInt;
-    case DUCKDB_TYPE_USMALLINT:
-      return Kind::kUSmallInt;
-    case DUCKDB_TYPE_UINTEGER:
-      return Kind::kUInteger;
-    case DUCKDB_TYPE_UBIGINT:
-      return Kind::kUBigInt;
-    case DUCKDB_TYPE_FLOAT:
-      return Kind::kFloat;
-    case DUCKDB_TYPE_DOUBLE:
-      return Kind::kDouble;
-    case DUCKDB_TYPE_TIMESTAMP:
-      return Kind::kTimestamp;
-    case DUCKDB_TYPE_DATE:
-      return Kind::kDate;
-    case DUCKDB_TYPE_TIME:
-      return Kind::kTime;
-    case DUCKDB_TYPE_INTERVAL:
-      return Kind::kInterval;
-    case DUCKDB_TYPE_HUGEINT:
-      return Kind::kHugeInt;
-    case DUCKDB_TYPE_UHUGEINT:
-      return Kind::kUHugeInt;
-    case DUCKDB_TYPE_VARCHAR:
-      return Kind::kVarchar;
-    case DUCKDB_TYPE_BLOB:
-      return Kind::kBlob;
-    case DUCKDB_TYPE_DECIMAL:
-      return Kind::kDecimal;
-    case DUCKDB_TYPE_TIMESTAMP_S:
-      return Kind::kTimestampS;
-    case DUCKDB_TYPE_TIMESTAMP_MS:
-      return Kind::kTimestampMs;
-    case DUCKDB_TYPE_TIMESTAMP_NS:
-      return Kind::kTimestampNs;
-    case DUCKDB_TYPE_ENUM:
-      return Kind::kEnum;
-    case DUCKDB_TYPE_LIST:
-      return Kind::kList;
-    case DUCKDB_TYPE_STRUCT:
-      return Kind::kStruct;
-    case DUCKDB_TYPE_MAP:
-      return Kind::kMap;
-    case DUCKDB_TYPE_ARRAY:
-      return Kind::kArray;
-    case DUCKDB_TYPE_UUID:
-      return Kind::kUuid;
-    case DUCKDB_TYPE_UNION:
-      return Kind::kUnion;
-    case DUCKDB_TYPE_BIT:
-      return Kind::kBit;
-    case DUCKDB_TYPE_TIME_TZ:
-      return Kind::kTimeTz;
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-      return Kind::kTimestampTz;
-    case DUCKDB_TYPE_SQLNULL:
-      return Kind::kNull;
-    default:
-      return Kind::kOther;
+  for (const KindRow& row : kKinds) {
+    if (row.type == type) return row.kind;
   }
+  return Kind::kOther;
 }
 
 TypeTree type_tree(duckdb_logical_type type) {
@@ -224,7 +138,7 @@ TypeTree type_tree(duckdb_logical_type type) {
   const duckdb_type id = duckdb_get_type_id(type);
   tree.kind = kind_of(id);
   tree.storage = id;
-  tree.sql = scalar_name(tree.kind);
+  tree.sql = name_of(tree.kind);
   if (tree.kind == Kind::kDecimal) {
     tree.width = duckdb_decimal_width(type);
     tree.scale = duckdb_decimal_scale(type);
