@@ -100,7 +100,7 @@ class Auditor {
       std::vector<std::string> key;
       for (const std::string& column : model.key) key.push_back(sql::quote_name(column));
       const auto result = TRY(
-          ask(model.table, fmt::format("count(*), count(DISTINCT ({},))", fmt::join(key, ", "))));
+          ask(model.table, fmt::format("count(*), count(DISTINCT row({}))", fmt::join(key, ", "))));
       check(fmt::format("{}: one row per key", model.table),
             result->int_at(0, 0) == result->int_at(1, 0),
             fmt::format("{} rows, {} keys", result->int_at(0, 0), result->int_at(1, 0)));

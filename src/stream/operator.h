@@ -41,7 +41,8 @@ struct Epoch {
   std::int64_t number = 0;
   std::string run_id(const std::string& model) const;
   base::TimestampUs now_us = 0;
-  std::string topic;  // root of the pipeline
+  std::string topic;   // root of the pipeline
+  int partitions = 1;  // of the topic
 };
 
 struct Outcome {

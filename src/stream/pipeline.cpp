@@ -212,8 +212,11 @@ base::Result<bool> Pipeline::run_epoch() {
 // Everything behind the plan: also run for an epoch that is replayed.
 base::Result<> Pipeline::execute(const EpochInput& input) {
   const std::int64_t started_us = steady_us();
-  Epoch epoch{
-      .connection = *connection_, .number = epoch_ + 1, .now_us = input.now_us, .topic = name_};
+  Epoch epoch{.connection = *connection_,
+              .number = epoch_ + 1,
+              .now_us = input.now_us,
+              .topic = name_,
+              .partitions = topic_.topic.partitions};
   std::vector<TableChange> changes;
   std::vector<runs::Run> runs = TRY(transform(epoch, input, changes));
   for (const TableChange& change : changes) {
@@ -368,7 +371,8 @@ base::Result<> Pipeline::catch_up_rewrites() {
     Epoch epoch{.connection = *connection_,
                 .number = epoch_,
                 .now_us = services_.clock.now_us(),
-                .topic = name_};
+                .topic = name_,
+                .partitions = topic_.topic.partitions};
     const TableChange change{.kind = TableChange::Kind::kReplace,
                              .table = op->model().table,
                              .writer = op->model().table,

@@ -31,7 +31,7 @@ class WindowOperator final : public Operator {
         kept_("open windows of " + model_.table),
         arrived_("arrived for " + model_.table),
         late_("late for " + model_.table),
-        changed_("changed of " + model_.table) {}
+        changed_("changed " + model_.table.substr(model_.table.find('.') + 1)) {}
 
   base::Result<> prepare(sql::Connection& connection) {
     TRY(create_state(connection));
@@ -197,6 +197,10 @@ class WindowOperator final : public Operator {
   // lateness that the model allows. It never goes back.
   base::Result<> advance(Epoch& epoch) {
     next_seen_ = seen_;
+    // A partition that has not spoken yet holds the watermark until it counts as idle.
+    for (eventlog::Partition p = 0; p < epoch.partitions; ++p) {
+      next_seen_.try_emplace(p, Seen{kNoWatermark, epoch.now_us});
+    }
     const auto newest = TRY(epoch.connection.query(
         fmt::format("SELECT _partition, max(epoch_us({})) FROM {} GROUP BY 1", plan_.bucket_time,
                     sql::quote_name(input_table_))));
