@@ -20,6 +20,8 @@ const kFlags = [
   '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
 ];
 const kPatienceMs = 30_000;
+// Loading the page and the base map may take long where many things run on few cores.
+const kLoadPatienceMs = 120_000;
 const kDesktop = { width: 1440, height: 900 };
 const kPhone = { width: 390, height: 844 };
 
@@ -83,6 +85,7 @@ const complaints = [];
 
 async function open(path, { theme = 'dark', viewport = kDesktop } = {}) {
   const context = await browser.newContext({ viewport, colorScheme: theme });
+  context.setDefaultTimeout(kLoadPatienceMs);
   await context.addInitScript({ content: axeSource });
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`));
@@ -108,7 +111,7 @@ const seen = (page, place) => until(`${truck} at ${place.lat}, ${place.lon}`, as
   return found?.name === truck && found;
 });
 
-const baseMap = (page) => until('the base map', () => page.evaluate(() => window.__waybill?.baseMapDrawn()));
+const baseMap = (page) => until('the base map', () => page.evaluate(() => window.__waybill?.baseMapDrawn()), kLoadPatienceMs);
 
 async function colourNear(page, place) {
   const { x, y } = await page.evaluate(({ lon, lat }) => window.__waybill.project(lon, lat), place);
@@ -134,7 +137,8 @@ async function accessible(page, where) {
   );
 }
 
-const settled = (page) => until('the loading marks to go', () => page.evaluate(() => !document.querySelector('.skeleton')));
+const settled = (page) => until(
+  'the loading marks to go', () => page.evaluate(() => !document.querySelector('.skeleton')), kLoadPatienceMs);
 const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
 
 mkdirSync(shots, { recursive: true });

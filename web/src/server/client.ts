@@ -101,5 +101,5 @@ export function asRows(result: SqlResult): Row[] {
 
 /** A table that has no commit yet is not an error to a reader: there is nothing in it. */
 export function isMissingTable(error: unknown): boolean {
-  return error instanceof ServerError && error.status === 400 && /does not exist|not found/i.test(error.message);
+  return error instanceof ServerError && error.status !== 0 && /does not exist/i.test(error.message);
 }

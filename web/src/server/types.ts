@@ -45,7 +45,7 @@ export interface Run {
   model: string;
   model_version: number;
   mode: string;
-  interval: unknown;
+  interval: { source: string; partition: number; from: number; to: number }[] | Record<string, unknown>;
   in: number;
   out: number;
   late: number;

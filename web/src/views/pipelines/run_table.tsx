@@ -13,13 +13,16 @@ import { filteredText } from './filtered';
 const kRuns = 100;
 const kTones: Record<string, Tone> = { committed: 'ok', done: 'ok', failed: 'bad', planned: 'idle', running: 'idle' };
 
-const interval = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+function intervalText(interval: Run['interval']): string {
+  if (!Array.isArray(interval)) return JSON.stringify(interval);
+  return interval.map(({ source, partition, from, to }) => `${source}/${partition} ${from} to ${to}`).join(', ');
+}
 
 const kColumns: Column<Run>[] = [
   { title: 'Started', cell: (row) => <Ago time={row.started_at} /> },
   {
     title: 'Model',
-    cell: (row) => <span title={`run ${row.run}, ${interval(row.interval)}`}>
+    cell: (row) => <span title={`run ${row.run}: ${intervalText(row.interval)}`}>
       <strong>{row.model}</strong> <span className="muted">v{row.model_version}</span>
     </span>,
   },
