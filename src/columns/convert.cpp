@@ -76,7 +76,7 @@ bool TimestampReader::read(std::string_view text, std::int64_t& us) {
     }
   }
   const auto parsed = base::parse_timestamp(text);
-  if (!parsed) return false;
+  if (!parsed || *parsed < kTimestampMinUs || *parsed > kTimestampMaxUs) return false;
   us = *parsed;
   const auto days = base::parse_date(text.substr(0, 10));
   if (days) {
@@ -87,10 +87,14 @@ bool TimestampReader::read(std::string_view text, std::int64_t& us) {
   return true;
 }
 
-std::int64_t timestamp_from_integer(std::int64_t value) {
-  if (value > -kSecondsBelow && value < kSecondsBelow) return value * base::kUsPerSecond;
-  if (value > -kMillisecondsBelow && value < kMillisecondsBelow) return value * base::kUsPerMs;
-  return value;
+bool timestamp_from_integer(std::int64_t value, std::int64_t& us) {
+  us = value;
+  if (value > -kSecondsBelow && value < kSecondsBelow) {
+    us = value * base::kUsPerSecond;
+  } else if (value > -kMillisecondsBelow && value < kMillisecondsBelow) {
+    us = value * base::kUsPerMs;
+  }
+  return us >= kTimestampMinUs && us <= kTimestampMaxUs;
 }
 
 bool timestamp_from_number(double value, std::int64_t& us) {
@@ -102,7 +106,7 @@ bool timestamp_from_number(double value, std::int64_t& us) {
     scale = static_cast<double>(base::kUsPerMs);
   }
   us = std::llround(value * scale);
-  return true;
+  return us >= kTimestampMinUs && us <= kTimestampMaxUs;
 }
 
 NumberError integer_from_double(double number, Type type, std::int64_t& value) {

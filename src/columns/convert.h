@@ -23,11 +23,15 @@ class TimestampReader {
   bool date_known_ = false;
 };
 
+// The times that every table format can hold: years 1 to 9999.
+inline constexpr std::int64_t kTimestampMinUs = -62'135'596'800'000'000;
+inline constexpr std::int64_t kTimestampMaxUs = 253'402'300'799'999'999;
+
 // A number of seconds, milliseconds or microseconds since the epoch as microseconds. Told apart by
-// size: below 10^11 in seconds (year 5138), below 10^14 in milliseconds. False for anything that
-// does not fit, NaN and infinities.
+// size: below 10^11 in seconds (year 5138), below 10^14 in milliseconds. False for a time outside
+// of the years above, and for NaN.
 bool timestamp_from_number(double value, std::int64_t& us);
-std::int64_t timestamp_from_integer(std::int64_t value);
+bool timestamp_from_integer(std::int64_t value, std::int64_t& us);
 
 // A whole number that is written as one, or as a decimal with nothing behind the point (5.0, 1e3),
 // within the range of `type` (kInt32 or kInt64).

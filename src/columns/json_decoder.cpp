@@ -291,17 +291,18 @@ class JsonDecoder final : public Decoder {
       return simdjson::SUCCESS;
     }
     if (type != ondemand::json_type::number) return wrong_type(index, type, value);
-    if (!value.get_int64().get(us)) {
-      column.append_int(timestamp_from_integer(us));
-      return simdjson::SUCCESS;
-    }
     const std::string_view token = trim_end(value.raw_json_token());
+    std::int64_t whole;
     double number;
-    if (value.get_double().get(number)) {
-      if (!is_json_number(token)) return simdjson::NUMBER_ERROR;
-      return bad_number(index, token, "is out of range");
+    bool good = false;
+    if (!value.get_int64().get(whole)) {
+      good = timestamp_from_integer(whole, us);
+    } else if (!value.get_double().get(number)) {
+      good = timestamp_from_number(number, us);
+    } else if (!is_json_number(token)) {
+      return simdjson::NUMBER_ERROR;
     }
-    if (!timestamp_from_number(number, us)) return bad_number(index, token, "is out of range");
+    if (!good) return bad_number(index, token, "is out of range");
     column.append_int(us);
     return simdjson::SUCCESS;
   }

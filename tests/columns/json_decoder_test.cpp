@@ -111,6 +111,10 @@ const FieldCase kFields[] = {
      "a timestamp (RFC 3339) expected, found 'soon'"},
     {"timestamp_of_true", Type::kTimestamp, "true", "null",
      "a timestamp (RFC 3339) expected, found true"},
+    {"timestamp_of_the_last_year", Type::kTimestamp, "253402300799999999", "253402300799999999",
+     ""},
+    {"timestamp_past_the_last_year", Type::kTimestamp, "253402300800000000", "null",
+     "a timestamp (RFC 3339) expected: 253402300800000000 is out of range"},
     {"timestamp_over", Type::kTimestamp, "1e300", "null",
      "a timestamp (RFC 3339) expected: 1e300 is out of range"},
 };
