@@ -74,14 +74,16 @@ class EventLog {
   virtual base::Result<TopicInfo> topic(const std::string& topic) const = 0;  // kNotFound
   virtual std::vector<TopicInfo> topics() const = 0;
 
-  // Takes one batch (record_batch.h); its base offset is patched in place in the log's own copy, its
-  // CRC is checked first (kCorrupt). Idempotent when it carries a producer id: the last five batches
-  // of each producer are remembered over restarts and answered as duplicates; a gap in the sequence
-  // is kInvalid. kUnavailable when more than the bounded queue waits (backpressure): try later.
-  // A full disk is kUnavailable with that mend; nothing of the batch is kept.
-  virtual void append(const TopicPartition& partition, std::vector<std::byte> batch, AppendDone done) = 0;
+  // Takes one batch (record_batch.h); its base offset is patched in place in the log's own copy,
+  // its CRC is checked first (kCorrupt). Idempotent when it carries a producer id: the last five
+  // batches of each producer are remembered over restarts and answered as duplicates; a gap in the
+  // sequence is kInvalid. kUnavailable when more than the bounded queue waits (backpressure): try
+  // later. A full disk is kUnavailable with that mend; nothing of the batch is kept.
+  virtual void append(const TopicPartition& partition, std::vector<std::byte> batch,
+                      AppendDone done) = 0;
   // The same, waiting.
-  base::Result<AppendResult> append_and_wait(const TopicPartition& partition, std::vector<std::byte> batch);
+  base::Result<AppendResult> append_and_wait(const TopicPartition& partition,
+                                             std::vector<std::byte> batch);
 
   // At most about `bytes_max` (at least one batch). Empty at the end. kNotFound for an unknown
   // partition, kInvalid with the kept range for an offset outside of it, kCorrupt for a batch whose
@@ -98,7 +100,8 @@ class EventLog {
   // Offsets by consumer group, durable when it returns.
   virtual base::Result<> commit_offsets(const std::string& group,
                                         const std::map<TopicPartition, Offset>& offsets) = 0;
-  virtual base::Result<std::map<TopicPartition, Offset>> committed_offsets(const std::string& group) const = 0;
+  virtual base::Result<std::map<TopicPartition, Offset>> committed_offsets(
+      const std::string& group) const = 0;
   // The last sequence a producer wrote to a partition; nullopt when it never did.
   virtual std::optional<std::int32_t> last_sequence(const TopicPartition& partition,
                                                     std::int64_t producer_id) const = 0;
@@ -114,7 +117,8 @@ struct EmbeddedLogOptions {
 
 // Opens (recovering: a torn tail is cut, everything acknowledged is kept; a bad batch that is
 // followed by good ones is corruption and refused by place) or creates the log in the folder.
-base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk, const base::Clock& clock,
+base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk,
+                                                          const base::Clock& clock,
                                                           const EmbeddedLogOptions& options);
 
 }  // namespace eventlog
