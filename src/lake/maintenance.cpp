@@ -17,6 +17,8 @@ using Files = std::vector<std::shared_ptr<const AddFile>>;
 
 constexpr std::int64_t kCompactedBytes = 128 << 20;  // of input for one new file
 constexpr std::int64_t kOrphanAgeMinUs = 3600 * base::kUsPerSecond;
+// Looking through the whole folder for files that the log does not know.
+constexpr std::int64_t kListIntervalUs = 600 * base::kUsPerSecond;
 constexpr std::size_t kCheckpointsKept = 3;
 constexpr Version kVersionsPerOldCheckpoint = 1000;
 
@@ -124,29 +126,52 @@ Result<int> StoreTable::vacuum(std::int64_t keep_us, base::TimestampUs now_us) {
                     base::format_duration(keep_us), path_, base::format_duration(known_us)),
         "keep less, or set delta.deletedFileRetentionDuration to more");
   }
-  std::unordered_set<std::string> needed;
-  std::unordered_set<std::string> removed;
-  const std::string own_folder = folder_ + "/";
-  const auto relative = [&](const std::string& path) {
-    return path.starts_with(own_folder) ? path.substr(own_folder.size()) : path;
-  };
-  state.files.each([&](const auto& file) { needed.insert(relative(file->path)); });
-  const std::int64_t needed_from_ms = (now_us - keep_us) / base::kUsPerMs;
-  state.tombstones.each([&](const auto& file) {
-    (file->deletion_time_ms >= needed_from_ms ? needed : removed).insert(relative(file->path));
-  });
-
-  int deleted = 0;
-  const base::TimestampUs orphan_before_us = now_us - std::max(keep_us, kOrphanAgeMinUs);
-  for (const auto& object : TRY(store_.list(path_ + "/"))) {
-    const std::string path = object.key.substr(path_.size() + 1);
-    if (!is_data_file(path) || needed.contains(path)) continue;
-    if (!removed.contains(path) && object.modified_us >= orphan_before_us) continue;
-    TRY(store_.remove(object.key));
-    ++deleted;
-  }
+  const std::scoped_lock lock(vacuum_mutex_);
+  const base::TimestampUs needed_from_us = now_us - keep_us;
+  int deleted = TRY(delete_removed(state, needed_from_us));
+  if (now_us - vacuum_listed_us_ < kListIntervalUs) return deleted;
+  deleted += TRY(delete_orphans(state, now_us - std::max(keep_us, kOrphanAgeMinUs)));
   for (const auto& key : superfluous_checkpoints(TRY(list_log(store_, path_)), now_us)) {
     TRY(store_.remove(key));
+  }
+  vacuum_listed_us_ = now_us;
+  return deleted;
+}
+
+// A path in the log as the store knows it; "" for a file that is not in this table's folder.
+std::string StoreTable::own_path(const std::string& path) const {
+  if (path.starts_with(folder_ + "/")) return path.substr(folder_.size() + 1);
+  return path.starts_with('/') || path.find("://") != std::string::npos ? "" : path;
+}
+
+Result<int> StoreTable::delete_removed(const State& state, base::TimestampUs needed_from_us) {
+  std::vector<std::shared_ptr<const RemoveFile>> removed;
+  state.tombstones.each([&](const auto& file) {
+    if (file->deletion_time_ms < needed_from_us / base::kUsPerMs) removed.push_back(file);
+  });
+  int deleted = 0;
+  std::unordered_set<std::string_view> gone;
+  for (const auto& file : removed) {
+    gone.insert(file->path);
+    const std::string path = own_path(file->path);
+    if (!is_data_file(path) || !store_.head(path_ + "/" + path)) continue;
+    TRY(store_.remove(path_ + "/" + path));
+    ++deleted;
+  }
+  if (!gone.empty()) forget_tombstones(gone);
+  return deleted;
+}
+
+Result<int> StoreTable::delete_orphans(const State& state, base::TimestampUs before_us) {
+  std::unordered_set<std::string> needed;
+  state.files.each([&](const auto& file) { needed.insert(own_path(file->path)); });
+  state.tombstones.each([&](const auto& file) { needed.insert(own_path(file->path)); });
+  int deleted = 0;
+  for (const auto& object : TRY(store_.list(path_ + "/"))) {
+    const std::string path = object.key.substr(path_.size() + 1);
+    if (!is_data_file(path) || needed.contains(path) || object.modified_us >= before_us) continue;
+    TRY(store_.remove(object.key));
+    ++deleted;
   }
   return deleted;
 }

@@ -68,12 +68,14 @@ class Stager {
     const auto& names = state_.metadata->partition_columns;
     table_ = sql::quote_name("stage_" + base::new_uuid());
     TRY(connection_.execute("CREATE TEMP TABLE " + table_ + " AS " + typed(select)));
+    std::string columns;
     std::string texts;
     for (const std::string& name : names) {
+      columns += (columns.empty() ? "" : ", ") + sql::quote_name(name);
       texts += (texts.empty() ? "" : ", ") + partition_value_sql(name, field(name).type);
     }
-    const auto groups =
-        TRY(connection_.query("SELECT DISTINCT " + texts + " FROM " + table_ + " ORDER BY ALL"));
+    const auto groups = TRY(connection_.query(fmt::format(
+        "SELECT {} FROM (SELECT DISTINCT {} FROM {}) ORDER BY ALL", texts, columns, table_)));
     if (groups->rows() >= kSortPartitionsMin) TRY(sort());
     for (std::size_t row = 0; row < groups->rows(); ++row) {
       PartitionValues values;

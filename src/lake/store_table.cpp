@@ -148,6 +148,15 @@ Result<std::vector<AddFile>> StoreTable::stage(sql::Connection& connection,
   return stage_rows(store_, connection, path_, newest()->state(), select);
 }
 
+void StoreTable::forget_tombstones(const std::unordered_set<std::string_view>& paths) {
+  const std::scoped_lock lock(refresh_mutex_);
+  State state = newest()->state();
+  state.tombstones.erase(paths, [](const RemoveFile&) {});
+  auto next = std::make_shared<const StateSnapshot>(std::move(state), folder_);
+  const std::scoped_lock state_lock(state_mutex_);
+  newest_ = std::move(next);
+}
+
 Version StoreTable::checkpoint_interval(const State& state) const {
   Version interval = kCheckpointInterval;
   const auto& configuration = state.metadata->configuration;

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 #include "lake/conflict.h"
 #include "lake/log_reader.h"
@@ -43,11 +45,16 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   // Writes a checkpoint when enough has been committed since the last one. Failures are logged:
   // the log is whole without it.
   void checkpoint_if_due();
+  // Drops the tombstones of files that are gone from the disk: nobody can need them.
+  void forget_tombstones(const std::unordered_set<std::string_view>& paths);
 
  private:
   base::Result<> take(Version version, base::TimestampUs time_us,
                       std::shared_ptr<const Commit> commit);
   base::Result<> refresh_locked();
+  std::string own_path(const std::string& path) const;
+  base::Result<int> delete_removed(const State& state, base::TimestampUs needed_from_us);
+  base::Result<int> delete_orphans(const State& state, base::TimestampUs before_us);
   Version checkpoint_interval(const State& state) const;
 
   storage::ObjectStore& store_;
@@ -57,12 +64,14 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
 
   std::mutex commit_mutex_;
   std::mutex checkpoint_mutex_;
+  std::mutex vacuum_mutex_;
   std::mutex refresh_mutex_;  // one thread at a time reads the log's end
   mutable std::mutex state_mutex_;
   std::shared_ptr<const StateSnapshot> newest_;
   std::deque<std::shared_ptr<const StateSnapshot>> recent_;                // newest last
   std::deque<std::pair<Version, std::shared_ptr<const Commit>>> commits_;  // newest last
   Version checkpoint_version_;
+  base::TimestampUs vacuum_listed_us_ = 0;
 };
 
 std::unique_ptr<Transaction> make_transaction(std::shared_ptr<StoreTable> table,
