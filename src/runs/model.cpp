@@ -11,7 +11,6 @@
 namespace runs {
 namespace {
 
-
 struct Parts {
   std::string header;
   std::string sql;

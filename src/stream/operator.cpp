@@ -61,6 +61,17 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
                                                       const columns::Schema& source,
                                                       const quality::Suite* suite) {
   Plan plan = TRY(plan_model(connection, model));
+  const bool row_by_row = plan.shape == Shape::kRowByRow || plan.shape == Shape::kDeduplicated;
+  if (!row_by_row && plan.source.starts_with("bronze.")) {
+    return at_model(model,
+                    fmt::format("a {} model cannot read {}: rows that do not fit their schema would be lost in it",
+                                shape_name(plan.shape), plan.source),
+                    "read a row-by-row model's table, which sends such rows to the dead letters");
+  }
+  if (!row_by_row && suite != nullptr) {
+    return at_model(model, fmt::format("a {} model cannot have 'quality'", shape_name(plan.shape)),
+                    "put the suite on the row-by-row model that it reads");
+  }
   const std::string input = rows_table(plan.source);
   TRY(connection.execute(empty_table(input, source)));
   const std::string select = TRY(select_from(connection, plan, input, true, {}));

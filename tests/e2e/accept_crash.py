@@ -49,16 +49,16 @@ def main() -> int:
         w.settle()
         time.sleep(1.5)
         counts, ids = acknowledged(acks)
-        for topic, key in (("positions", "concat(truck_id, '@', strftime(event_time, '%Y-%m-%dT%H:%M:%S'))"), ("scans", "event_id")):
-            checks.equal(f"bronze.{topic} holds each acknowledged record once", w.sql(f"SELECT count(*) FROM bronze.{topic}")[0][0], counts[topic])
-            where = "event_id" if topic == "scans" else "concat(truck_id, '@', _raw)"
-            kept = {row[0] for row in w.sql(f"SELECT DISTINCT {where} FROM bronze.{topic}")} if topic == "scans" else None
-            if kept is not None:
-                checks.equal(f"no acknowledged id of {topic} is missing", len(ids[topic] - kept), 0)
-            distinct = w.sql(f"SELECT count(DISTINCT {key}) , count(*) FROM silver.{topic}")[0] if topic == "scans" else \
-                w.sql("SELECT count(DISTINCT (truck_id, event_time)), count(*) FROM silver.positions")[0]
-            checks.equal(f"silver.{topic} has no duplicate", distinct[0], distinct[1])
-            checks.equal(f"silver.{topic} has every acknowledged id", distinct[0], len(ids[topic]))
+        key_of = {"positions": "(truck_id, event_time)", "scans": "event_id", "orders": "order_id"}
+        for topic, key in key_of.items():
+            checks.equal(f"bronze.{topic} holds each acknowledged record once",
+                         w.sql(f"SELECT count(*) FROM bronze.{topic}")[0][0], counts[topic])
+        for topic in ("positions", "scans"):
+            distinct, rows = w.sql(f"SELECT count(DISTINCT {key_of[topic]}), count(*) FROM silver.{topic}")[0]
+            checks.equal(f"silver.{topic} holds each acknowledged id", distinct, len(ids[topic]))
+            checks.equal(f"silver.{topic} holds no id twice", rows, distinct)
+        kept = {row[0] for row in w.sql("SELECT DISTINCT event_id FROM silver.scans")}
+        checks.equal("no acknowledged scan is missing", len(ids["scans"] - kept), 0)
         audit = w.run("audit", check=False)
         if not checks.check("waybill audit balances", audit.returncode == 0, audit.stdout.strip().splitlines()[-1]):
             print(audit.stdout)
