@@ -59,7 +59,7 @@ class TextReader final : public FileReader {
     if (!any) return {};
     if (kind_ == FileKind::kCsv) {
       const CsvHeader header = TRY(read_header(first));
-      if (!header.schema_order) columns_ = csv_line(header.fields, ',');
+      if (!header.schema_order) columns_ = csv_line(header.fields, topic_.files->separator);
       return {};
     }
     if (first.text.starts_with('[')) {

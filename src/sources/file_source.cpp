@@ -107,6 +107,7 @@ bool FileSource::is_ready(const base::Path& path, Seen& seen) const {
 
 base::Result<int> FileSource::poll(std::stop_token stop) {
   int count = 0;
+  forget_gone();
   for (const schema::TopicSchema& topic : topics_) {
     const base::Path folder = options_.project / topic.files->folder;
     for (const std::string& name : TRY(disk_.list(folder))) {
@@ -130,6 +131,16 @@ base::Result<int> FileSource::poll(std::stop_token stop) {
     }
   }
   return count;
+}
+
+void FileSource::forget_gone() {
+  const auto is_gone = [](const auto& entry) {
+    std::error_code error;
+    return !std::filesystem::exists(entry.first, error);
+  };
+  std::erase_if(seen_, is_gone);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(problems_, is_gone);
 }
 
 void FileSource::report(const schema::TopicSchema& topic, const base::Path& path,

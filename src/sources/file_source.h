@@ -73,6 +73,7 @@ class FileSource {
     bool done = false;               // landed, or hopeless until it changes
   };
 
+  void forget_gone();
   bool is_ready(const base::Path& path, Seen& seen) const;
   base::Result<bool> take(const schema::TopicSchema& topic, const base::Path& path,
                           std::stop_token stop);

@@ -271,13 +271,14 @@ TEST_F(FileSourceTest, ReadsUglyCsv) {
   EXPECT_EQ(landed[2].headers["line"], "6");
 }
 
-TEST_F(FileSourceTest, ReadsLatin1WhereItIsDeclared) {
+TEST_F(FileSourceTest, ReadsLatin1AndAnotherSeparatorWhereTheyAreDeclared) {
   topic_.files->encoding = "latin-1";
   topic_.files->separator = ';';
   open_source();
-  drop("a.csv", "id;city;weight\n1;C\xC3\xB4te;2\n");
+  drop("a.csv", "city;id;weight\nC\xC3\xB4te;1;2\n");
   EXPECT_EQ(look(), 1);
-  EXPECT_EQ(values(), std::vector<std::string>{"1;C\xC3\x83\xC2\xB4te;2"});
+  EXPECT_EQ(values(), std::vector<std::string>{"C\xC3\x83\xC2\xB4te;1;2"});
+  EXPECT_EQ(records().front().headers["columns"], "city;id;weight");
 }
 
 TEST_F(FileSourceTest, LandsLinesOfJsonInACsvTopicAsJson) {
@@ -324,6 +325,16 @@ TEST_F(FileSourceTest, NamesTheMissingColumnAndTheNearestAndTriesAgainWhenTheFil
   EXPECT_EQ(look(), 0);
   drop("a.csv", "Parcel #,city,weight\n1,Berlin,2\n");
   EXPECT_EQ(look(), 1);
+  EXPECT_EQ(problem(), "");
+}
+
+TEST_F(FileSourceTest, ForgetsTheProblemOfAFileThatWasTakenAway) {
+  open_source();
+  drop("a.csv", "Parcel,city,weight\n1,Berlin,2\n");
+  EXPECT_EQ(look(), 0);
+  EXPECT_NE(problem(), "");
+  std::filesystem::remove(root_ / "inbox/parcels/a.csv");
+  EXPECT_EQ(look(), 0);
   EXPECT_EQ(problem(), "");
 }
 

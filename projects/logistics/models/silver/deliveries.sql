@@ -2,9 +2,8 @@
 table: silver.deliveries
 version: 1
 mode: streaming
-key: [id]
 quality: deliveries.json
-description: Partner deliveries, typed; words in place of a date, weight or cost move to a note. A corrected line replaces the older one.
+description: Lines of partner deliveries as they came, typed; words in place of a date, weight or cost move to a note. A corrected line is a row of its own, with a later landed_at.
 ---
 SELECT id,
        project_code,
@@ -55,4 +54,3 @@ SELECT id,
        line_item_insurance_usd AS insurance_usd,
        _time AS landed_at
 FROM bronze.deliveries
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY _time DESC, _offset DESC) = 1
