@@ -55,7 +55,8 @@ CREATE MACRO duckdb_type_oid(t) AS CASE
   WHEN t LIKE 'DECIMAL%' THEN 1700
   WHEN t = 'BOOLEAN' THEN 16 WHEN t IN ('TINYINT', 'UTINYINT', 'SMALLINT') THEN 21
   WHEN t IN ('USMALLINT', 'INTEGER') THEN 23 WHEN t IN ('UINTEGER', 'BIGINT') THEN 20
-  WHEN t IN ('UBIGINT', 'HUGEINT', 'UHUGEINT') THEN 1700 WHEN t = 'FLOAT' THEN 700 WHEN t = 'DOUBLE' THEN 701
+  WHEN t IN ('UBIGINT', 'HUGEINT', 'UHUGEINT') THEN 1700 WHEN t = 'FLOAT' THEN 700 WHEN t =
+  'DOUBLE' THEN 701
   WHEN t = 'BLOB' THEN 17 WHEN t = 'DATE' THEN 1082 WHEN t = 'TIME' THEN 1083
   WHEN t = 'TIME WITH TIME ZONE' THEN 1266 WHEN t = 'TIMESTAMP WITH TIME ZONE' THEN 1184
   WHEN t LIKE 'TIMESTAMP%' THEN 1114 WHEN t = 'INTERVAL' THEN 1186 WHEN t = 'UUID' THEN 2950
@@ -64,6 +65,8 @@ CREATE MACRO duckdb_type_oid(t) AS CASE
 constexpr auto kMacros = std::to_array<std::string_view>({
     "CREATE MACRO current_setting(n) AS getvariable('pg_settings')[lower(n)],"
     " (n, missing_ok) AS getvariable('pg_settings')[lower(n)]",
+    // Alone in its statement it is a command of the session and changes the setting.
+    "CREATE MACRO set_config(n, v, is_local) AS v",
     "CREATE MACRO pg_backend_pid() AS CAST(getvariable('pg_settings')['waybill.pid'] AS INTEGER)",
     "CREATE MACRO current_user() AS getvariable('pg_settings')['session_authorization']",
     "CREATE MACRO session_user() AS getvariable('pg_settings')['session_authorization']",
@@ -96,6 +99,10 @@ constexpr auto kMacros = std::to_array<std::string_view>({
     "CREATE MACRO pg_get_function_result(id) AS CAST(NULL AS VARCHAR)",
     "CREATE MACRO pg_get_function_arguments(id) AS CAST(NULL AS VARCHAR)",
     "CREATE MACRO pg_get_partkeydef(id) AS CAST(NULL AS VARCHAR)",
+    "CREATE MACRO pg_get_serial_sequence(relation, attribute) AS CAST(NULL AS VARCHAR)",
+    "CREATE MACRO pg_collation_is_visible(id) AS true",
+    "CREATE MACRO pg_advisory_unlock_all() AS CAST(NULL AS VARCHAR)",
+    "CREATE MACRO pg_my_temp_schema() AS CAST(0 AS BIGINT)",
     "CREATE MACRO pg_table_size(id) AS CAST(NULL AS BIGINT)",
     "CREATE MACRO pg_relation_size(id) AS CAST(NULL AS BIGINT)",
     "CREATE MACRO pg_total_relation_size(id) AS CAST(NULL AS BIGINT)",
@@ -114,22 +121,31 @@ constexpr auto kMacros = std::to_array<std::string_view>({
 
 constexpr std::string_view kNamespace = R"(
 CREATE VIEW pg_namespace AS
-SELECT CAST(oid AS BIGINT) AS oid, schema_name AS nspname, CAST(10 AS BIGINT) AS nspowner, CAST(NULL AS VARCHAR[]) AS nspacl
-FROM duckdb_schemas() WHERE database_name = 'waybill' AND schema_name NOT IN ('main', 'pg_catalog', 'information_schema')
+SELECT CAST(oid AS BIGINT) AS oid, schema_name AS nspname, CAST(10 AS BIGINT) AS nspowner,
+  CAST(NULL AS VARCHAR[]) AS nspacl
+FROM duckdb_schemas() WHERE database_name = 'waybill' AND schema_name NOT IN ('main',
+  'pg_catalog', 'information_schema')
 UNION ALL VALUES (11, 'pg_catalog', 10, NULL), (99, 'information_schema', 10, NULL))";
 
 // A lake table is a view to DuckDB and a table to clients.
 constexpr std::string_view kClass = R"(
 CREATE VIEW pg_class AS
-SELECT CAST(view_oid AS BIGINT) AS oid, view_name AS relname, CAST(schema_oid AS BIGINT) AS relnamespace,
+SELECT CAST(view_oid AS BIGINT) AS oid, view_name AS relname, CAST(schema_oid AS BIGINT) AS
+  relnamespace,
   CAST(0 AS BIGINT) AS reltype, CAST(0 AS BIGINT) AS reloftype, CAST(10 AS BIGINT) AS relowner,
-  CAST(2 AS BIGINT) AS relam, CAST(view_oid AS BIGINT) AS relfilenode, CAST(0 AS BIGINT) AS reltablespace,
-  0 AS relpages, CAST(-1 AS FLOAT) AS reltuples, 0 AS relallvisible, CAST(0 AS BIGINT) AS reltoastrelid,
+  CAST(2 AS BIGINT) AS relam, CAST(view_oid AS BIGINT) AS relfilenode, CAST(0 AS BIGINT) AS
+  reltablespace,
+  0 AS relpages, CAST(-1 AS FLOAT) AS reltuples, 0 AS relallvisible, CAST(0 AS BIGINT) AS
+  reltoastrelid,
   false AS relhasindex, false AS relisshared, 'p' AS relpersistence, 'r' AS relkind,
-  CAST(column_count AS SMALLINT) AS relnatts, CAST(0 AS SMALLINT) AS relchecks, false AS relhasrules,
-  false AS relhastriggers, false AS relhassubclass, false AS relrowsecurity, false AS relforcerowsecurity,
-  true AS relispopulated, 'd' AS relreplident, false AS relispartition, CAST(0 AS BIGINT) AS relrewrite,
-  CAST(0 AS BIGINT) AS relfrozenxid, CAST(0 AS BIGINT) AS relminmxid, CAST(NULL AS VARCHAR[]) AS relacl,
+  CAST(column_count AS SMALLINT) AS relnatts, CAST(0 AS SMALLINT) AS relchecks, false AS
+  relhasrules,
+  false AS relhastriggers, false AS relhassubclass, false AS relrowsecurity, false AS
+  relforcerowsecurity,
+  true AS relispopulated, 'd' AS relreplident, false AS relispartition, CAST(0 AS BIGINT) AS
+  relrewrite,
+  CAST(0 AS BIGINT) AS relfrozenxid, CAST(0 AS BIGINT) AS relminmxid, CAST(NULL AS VARCHAR[]) AS
+  relacl,
   CAST(NULL AS VARCHAR[]) AS reloptions, CAST(NULL AS VARCHAR) AS relpartbound
 FROM duckdb_views() WHERE database_name = 'waybill' AND NOT internal)";
 
@@ -138,67 +154,101 @@ CREATE VIEW pg_attribute AS
 SELECT CAST(c.table_oid AS BIGINT) AS attrelid, c.column_name AS attname,
   CAST(duckdb_type_oid(c.data_type) AS BIGINT) AS atttypid, -1 AS attstattarget,
   t.typlen AS attlen, CAST(c.column_index AS SMALLINT) AS attnum, 0 AS attndims, -1 AS attcacheoff,
-  CASE WHEN c.data_type LIKE 'DECIMAL%' THEN c.numeric_precision * 65536 + c.numeric_scale + 4 ELSE -1 END AS atttypmod,
-  t.typlen > 0 AND t.typlen <= 8 AS attbyval, CASE WHEN t.typlen > 0 THEN 'p' ELSE 'x' END AS attstorage,
-  'i' AS attalign, '' AS attcompression, NOT c.is_nullable AS attnotnull, false AS atthasdef, false AS atthasmissing,
-  '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS attinhcount,
-  CAST(0 AS BIGINT) AS attcollation, CAST(NULL AS VARCHAR[]) AS attacl, CAST(NULL AS VARCHAR[]) AS attoptions,
+  CASE WHEN c.data_type LIKE 'DECIMAL%' THEN c.numeric_precision * 65536 + c.numeric_scale + 4
+  ELSE -1 END AS atttypmod,
+  t.typlen > 0 AND t.typlen <= 8 AS attbyval, CASE WHEN t.typlen > 0 THEN 'p' ELSE 'x' END AS
+  attstorage,
+  'i' AS attalign, '' AS attcompression, NOT c.is_nullable AS attnotnull, false AS atthasdef,
+  false AS atthasmissing,
+  '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS
+  attinhcount,
+  CAST(0 AS BIGINT) AS attcollation, CAST(NULL AS VARCHAR[]) AS attacl, CAST(NULL AS VARCHAR[]) AS
+  attoptions,
   CAST(NULL AS VARCHAR[]) AS attfdwoptions, CAST(NULL AS VARCHAR) AS attmissingval
 FROM duckdb_columns() c JOIN postgres_catalog.main.pg_type t ON t.oid = duckdb_type_oid(c.data_type)
 WHERE c.database_name = 'waybill' AND NOT c.internal)";
 
 constexpr auto kViews = std::to_array<std::string_view>({
-    R"(CREATE VIEW pg_database AS SELECT CAST(1 AS BIGINT) AS oid, 'waybill' AS datname, CAST(10 AS BIGINT) AS datdba,
-  6 AS encoding, 'c' AS datlocprovider, false AS datistemplate, true AS datallowconn, -1 AS datconnlimit,
-  CAST(0 AS BIGINT) AS datfrozenxid, CAST(1 AS BIGINT) AS datminmxid, CAST(1663 AS BIGINT) AS dattablespace,
+    R"(CREATE VIEW pg_database AS SELECT CAST(1 AS BIGINT) AS oid, 'waybill' AS datname, CAST(10
+    AS BIGINT) AS datdba,
+  6 AS encoding, 'c' AS datlocprovider, false AS datistemplate, true AS datallowconn, -1 AS
+  datconnlimit,
+  CAST(0 AS BIGINT) AS datfrozenxid, CAST(1 AS BIGINT) AS datminmxid, CAST(1663 AS BIGINT) AS
+  dattablespace,
   'C.UTF-8' AS datcollate, 'C.UTF-8' AS datctype, CAST(NULL AS VARCHAR) AS daticulocale,
   CAST(NULL AS VARCHAR) AS datcollversion, CAST(NULL AS VARCHAR[]) AS datacl)",
     R"(CREATE VIEW pg_roles AS SELECT CAST(10 AS BIGINT) AS oid,
-  getvariable('pg_settings')['session_authorization'] AS rolname, false AS rolsuper, true AS rolinherit,
-  false AS rolcreaterole, false AS rolcreatedb, true AS rolcanlogin, false AS rolreplication, -1 AS rolconnlimit,
-  CAST(NULL AS VARCHAR) AS rolpassword, CAST(NULL AS TIMESTAMPTZ) AS rolvaliduntil, false AS rolbypassrls,
+  getvariable('pg_settings')['session_authorization'] AS rolname, false AS rolsuper, true AS
+  rolinherit,
+  false AS rolcreaterole, false AS rolcreatedb, true AS rolcanlogin, false AS rolreplication, -1
+  AS rolconnlimit,
+  CAST(NULL AS VARCHAR) AS rolpassword, CAST(NULL AS TIMESTAMPTZ) AS rolvaliduntil, false AS
+  rolbypassrls,
   CAST(NULL AS VARCHAR[]) AS rolconfig)",
-    R"(CREATE VIEW pg_user AS SELECT rolname AS usename, oid AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper,
-  rolreplication AS userepl, rolbypassrls AS usebypassrls, rolpassword AS passwd, rolvaliduntil AS valuntil,
+    R"(CREATE VIEW pg_user AS SELECT rolname AS usename, oid AS usesysid, rolcreatedb AS
+    usecreatedb, rolsuper AS usesuper,
+  rolreplication AS userepl, rolbypassrls AS usebypassrls, rolpassword AS passwd, rolvaliduntil AS
+  valuntil,
   rolconfig AS useconfig FROM postgres_catalog.main.pg_roles)",
-    R"(CREATE VIEW pg_am AS SELECT CAST(2 AS BIGINT) AS oid, 'heap' AS amname, 'heap_tableam_handler' AS amhandler, 't' AS amtype)",
-    R"(CREATE VIEW pg_settings AS SELECT e.key AS name, e.value AS setting, CAST(NULL AS VARCHAR) AS unit,
-  '' AS category, '' AS short_desc, CAST(NULL AS VARCHAR) AS extra_desc, 'user' AS context, 'string' AS vartype,
+    R"(CREATE VIEW pg_am AS SELECT CAST(2 AS BIGINT) AS oid, 'heap' AS amname,
+    'heap_tableam_handler' AS amhandler, 't' AS amtype)",
+    R"(CREATE VIEW pg_settings AS SELECT e.key AS name, e.value AS setting, CAST(NULL AS VARCHAR)
+    AS unit,
+  '' AS category, '' AS short_desc, CAST(NULL AS VARCHAR) AS extra_desc, 'user' AS context,
+  'string' AS vartype,
   'session' AS source, CAST(NULL AS VARCHAR) AS min_val, CAST(NULL AS VARCHAR) AS max_val,
-  CAST(NULL AS VARCHAR[]) AS enumvals, e.value AS boot_val, e.value AS reset_val, false AS pending_restart
+  CAST(NULL AS VARCHAR[]) AS enumvals, e.value AS boot_val, e.value AS reset_val, false AS
+  pending_restart
   FROM (SELECT unnest(map_entries(getvariable('pg_settings'))) AS e))",
     R"(CREATE VIEW pg_tables AS SELECT n.nspname AS schemaname, c.relname AS tablename,
-  pg_get_userbyid(c.relowner) AS tableowner, CAST(NULL AS VARCHAR) AS tablespace, false AS hasindexes,
+  pg_get_userbyid(c.relowner) AS tableowner, CAST(NULL AS VARCHAR) AS tablespace, false AS
+  hasindexes,
   false AS hasrules, false AS hastriggers, false AS rowsecurity
-  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid = c.relnamespace)",
-    R"(CREATE VIEW information.tables AS SELECT 'waybill' AS table_catalog, n.nspname AS table_schema,
-  c.relname AS table_name, 'BASE TABLE' AS table_type, CAST(NULL AS VARCHAR) AS self_referencing_column_name,
+  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid =
+  c.relnamespace)",
+    R"(CREATE VIEW information.tables AS SELECT 'waybill' AS table_catalog, n.nspname AS
+    table_schema,
+  c.relname AS table_name, 'BASE TABLE' AS table_type, CAST(NULL AS VARCHAR) AS
+  self_referencing_column_name,
   CAST(NULL AS VARCHAR) AS reference_generation, CAST(NULL AS VARCHAR) AS user_defined_type_catalog,
-  CAST(NULL AS VARCHAR) AS user_defined_type_schema, CAST(NULL AS VARCHAR) AS user_defined_type_name,
+  CAST(NULL AS VARCHAR) AS user_defined_type_schema, CAST(NULL AS VARCHAR) AS
+  user_defined_type_name,
   'NO' AS is_insertable_into, 'NO' AS is_typed, CAST(NULL AS VARCHAR) AS commit_action
-  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid = c.relnamespace)",
-    R"(CREATE VIEW information.columns AS SELECT 'waybill' AS table_catalog, n.nspname AS table_schema,
+  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid =
+  c.relnamespace)",
+    R"(CREATE VIEW information.columns AS SELECT 'waybill' AS table_catalog, n.nspname AS
+    table_schema,
   c.relname AS table_name, a.attname AS column_name, CAST(a.attnum AS INTEGER) AS ordinal_position,
-  CAST(NULL AS VARCHAR) AS column_default, CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END AS is_nullable,
+  CAST(NULL AS VARCHAR) AS column_default, CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END AS
+  is_nullable,
   format_type(a.atttypid, -1) AS data_type, CAST(NULL AS INTEGER) AS character_maximum_length,
   CAST(NULL AS INTEGER) AS character_octet_length,
   CASE a.atttypid WHEN 21 THEN 16 WHEN 23 THEN 32 WHEN 20 THEN 64 WHEN 700 THEN 24 WHEN 701 THEN 53
     WHEN 1700 THEN (a.atttypmod - 4) // 65536 END AS numeric_precision,
-  CASE WHEN a.atttypid IN (20, 21, 23, 700, 701) THEN 2 WHEN a.atttypid = 1700 THEN 10 END AS numeric_precision_radix,
-  CASE WHEN a.atttypid IN (20, 21, 23) THEN 0 WHEN a.atttypid = 1700 THEN (a.atttypmod - 4) % 65536 END AS numeric_scale,
-  CASE WHEN a.atttypid IN (1083, 1114, 1184, 1186, 1266) THEN 6 WHEN a.atttypid = 1082 THEN 0 END AS datetime_precision,
+  CASE WHEN a.atttypid IN (20, 21, 23, 700, 701) THEN 2 WHEN a.atttypid = 1700 THEN 10 END AS
+  numeric_precision_radix,
+  CASE WHEN a.atttypid IN (20, 21, 23) THEN 0 WHEN a.atttypid = 1700 THEN (a.atttypmod - 4) %
+  65536 END AS numeric_scale,
+  CASE WHEN a.atttypid IN (1083, 1114, 1184, 1186, 1266) THEN 6 WHEN a.atttypid = 1082 THEN 0 END
+  AS datetime_precision,
   'waybill' AS udt_catalog, 'pg_catalog' AS udt_schema, t.typname AS udt_name, 'NO' AS is_identity,
   'NEVER' AS is_generated, 'NO' AS is_updatable
-  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid = c.relnamespace
+  FROM postgres_catalog.main.pg_class c JOIN postgres_catalog.main.pg_namespace n ON n.oid =
+  c.relnamespace
   JOIN postgres_catalog.main.pg_attribute a ON a.attrelid = c.oid
   JOIN postgres_catalog.main.pg_type t ON t.oid = a.atttypid)",
     R"(CREATE VIEW information.schemata AS SELECT 'waybill' AS catalog_name, nspname AS schema_name,
   pg_get_userbyid(nspowner) AS schema_owner, CAST(NULL AS VARCHAR) AS default_character_set_catalog,
-  CAST(NULL AS VARCHAR) AS default_character_set_schema, CAST(NULL AS VARCHAR) AS default_character_set_name,
+  CAST(NULL AS VARCHAR) AS default_character_set_schema, CAST(NULL AS VARCHAR) AS
+  default_character_set_name,
   CAST(NULL AS VARCHAR) AS sql_path FROM postgres_catalog.main.pg_namespace)",
+    R"(CREATE MACRO to_regtype(n) AS (SELECT t.oid FROM postgres_catalog.main.pg_type t
+  WHERE t.typname = lower(n) OR format_type(t.oid, -1) = lower(n) LIMIT 1))",
     R"(CREATE MACRO to_regclass_oid(n) AS (SELECT c.oid FROM postgres_catalog.main.pg_class c
   JOIN postgres_catalog.main.pg_namespace s ON s.oid = c.relnamespace
-  WHERE n IN (c.relname, s.nspname || '.' || c.relname, quote_ident(s.nspname) || '.' || quote_ident(c.relname)) LIMIT 1))",
+  WHERE n IN (c.relname, s.nspname || '.' || c.relname, quote_ident(s.nspname) || '.' ||
+  quote_ident(c.relname)) LIMIT 1))",
+    "CREATE MACRO to_regclass(n) AS to_regclass_oid(n)",
 });
 
 struct EmptyTable {

@@ -1,5 +1,7 @@
 #include "server/postgres_engine.h"
 
+#include <algorithm>
+
 #include "protocol/postgres/lexer.h"
 #include "protocol/postgres/types.h"
 #include "server/postgres_error.h"
@@ -15,11 +17,11 @@ namespace pg = protocol::postgres;
 class LakePrepared final : public pg::Prepared {
  public:
   LakePrepared(PostgresEngine& engine, std::string sql, std::unique_ptr<sql::Statement> statement,
-               const std::vector<pg::Oid>& named)
+               const std::vector<pg::Oid>& named, std::vector<pg::ColumnDescription> columns)
       : engine_(engine),
         sql_(std::move(sql)),
         statement_(std::move(statement)),
-        columns_(describe_columns(statement_->columns())) {
+        columns_(std::move(columns)) {
     for (std::size_t i = 0; i < statement_->parameters(); ++i) {
       const bool is_named = i < named.size() && named[i] != 0 && named[i] != pg::oid::kUnknown;
       types_.push_back(is_named ? named[i] : oid_of(statement_->parameter_kind(i)));
@@ -43,7 +45,15 @@ class LakePrepared final : public pg::Prepared {
     }
     auto result = engine_.run(sql_, [&] { return statement_->run(texts); });
     if (!result) return std::unexpected(std::move(result).error());
-    return make_rows(std::move(*result));
+    // The client reads the rows by what it was told of them.
+    if ((*result)->columns().size() != columns_.size()) {
+      pg::ErrorFields changed;
+      changed.sqlstate = "0A000";
+      changed.message = "cached plan must not change result type";
+      changed.hint = "prepare the statement again";
+      return std::unexpected(std::move(changed));
+    }
+    return make_rows(std::move(*result), columns_);
   }
 
  private:
@@ -53,6 +63,12 @@ class LakePrepared final : public pg::Prepared {
   std::vector<pg::ColumnDescription> columns_;
   std::vector<pg::Oid> types_;
 };
+
+bool is_bound(const sql::Statement& statement) {
+  const auto columns = statement.columns();
+  return columns.size() != 1 || columns[0].kind != sql::Kind::kOther ||
+         columns[0].name != "unknown";
+}
 
 std::string setting_map(const pg::Settings& settings, std::int32_t process_id) {
   std::string map = fmt::format("SET VARIABLE pg_settings = MAP {{'waybill.pid': '{}'", process_id);
@@ -121,7 +137,8 @@ pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& s
     if (rewritten != sql) result.error().position = 0;
     return std::unexpected(std::move(result).error());
   }
-  return make_rows(std::move(*result));
+  auto columns = describe_columns((*result)->columns());
+  return make_rows(std::move(*result), std::move(columns));
 }
 
 pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(
@@ -133,7 +150,37 @@ pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(
     if (rewritten != sql) statement.error().position = 0;
     return std::unexpected(std::move(statement).error());
   }
-  return std::make_unique<LakePrepared>(*this, rewritten, std::move(*statement), types);
+  if (!is_bound(**statement)) return prepare_unbound(sql, types, (*statement)->parameters());
+  auto columns = describe_columns((*statement)->columns());
+  return std::make_unique<LakePrepared>(*this, rewritten, std::move(*statement), types,
+                                        std::move(columns));
+}
+
+// DuckDB says nothing about the columns before it knows every parameter's type. Those that it
+// cannot tell are texts, as PostgreSQL takes them; the columns are those of the query over nulls of
+// the parameters' types.
+pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare_unbound(
+    const std::string& sql, std::vector<pg::Oid> types, std::size_t parameters) {
+  types.resize(std::max(types.size(), parameters));
+  for (auto& type : types) {
+    if (type == 0 || type == pg::oid::kUnknown) type = pg::oid::kText;
+  }
+  const auto rewritten = rewrite_for_duckdb(sql);
+  const auto typed = cast_parameters(rewritten, types, true);
+  auto statement = run(typed, [&] { return session_->prepare(typed); });
+  const auto nulls = null_parameters(rewritten, types);
+  const auto shape = run(nulls, [&] { return session_->prepare(nulls); });
+  if (!statement || !shape) {
+    pg::ErrorFields unknown;
+    unknown.sqlstate = "42P18";
+    unknown.message = "could not determine the data type of a parameter";
+    unknown.detail = statement ? shape.error().message : statement.error().message;
+    unknown.hint = "cast it, for example $1::bigint";
+    return std::unexpected(std::move(unknown));
+  }
+  auto columns = describe_columns((*shape)->columns());
+  return std::make_unique<LakePrepared>(*this, typed, std::move(*statement), types,
+                                        std::move(columns));
 }
 
 pg::Answer<> PostgresEngine::apply(const pg::Settings& settings) {

@@ -66,6 +66,8 @@ class PostgresEngine final : public protocol::postgres::Engine {
   }
 
  private:
+  protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare_unbound(
+      const std::string& sql, std::vector<protocol::postgres::Oid> types, std::size_t parameters);
   static protocol::postgres::ErrorFields wire_error(const base::Error& error,
                                                     const std::string& sql, Running::Reason reason);
 

@@ -129,6 +129,8 @@ class Listener final : public PostgresListener {
       }
       if (connections_.size() >= options_.connections_max + kSocketsBeyondMax) continue;
       socket.set_option(tcp::no_delay(true), error);
+      socket.set_option(asio::socket_base::keep_alive(true),
+                        error);  // notices clients that vanished
       open(std::move(socket));
     }
   }

@@ -97,6 +97,7 @@ class Rewriter {
       return replace(1, fmt::format("{0}({0})", now.text));
     }
     if (asks_catalog_ && now.is_word("generate_series")) return series();
+    if (asks_catalog_ && now.is_word("json_build_object")) return replace(1, "json_object");
     if (schema(0) != 0) return replace(2, "");
     if (name_of(now) == "information_schema" && symbol(1, '.') && token(2) != nullptr)
       return information_view();

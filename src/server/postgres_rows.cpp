@@ -1,6 +1,7 @@
 #include "server/postgres_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "protocol/postgres/lexer.h"
@@ -27,8 +28,8 @@ bool is_int(Kind kind) {
 
 class ResultRows final : public pg::Rows {
  public:
-  explicit ResultRows(std::unique_ptr<sql::Result> result)
-      : result_(std::move(result)), columns_(describe_columns(result_->columns())) {}
+  ResultRows(std::unique_ptr<sql::Result> result, std::vector<ColumnDescription> columns)
+      : result_(std::move(result)), columns_(std::move(columns)) {}
 
   const std::vector<ColumnDescription>& columns() const override { return columns_; }
   bool done() const override { return next_ == result_->rows(); }
@@ -67,6 +68,7 @@ class ResultRows final : public pg::Rows {
     }
     const auto kind = result_->columns()[column].kind;
     const auto type = columns_[column].type;
+    if (type != oid_of(kind)) return pg::append_binary(out, type, result_->text(column, next_));
     if (is_int(kind)) {
       const auto value = result_->int_at(column, next_);
       if (type == oid::kInt2) {
@@ -116,6 +118,55 @@ std::size_t parameter_number(const pg::Token& token) {
   std::size_t number = 0;
   std::from_chars(token.text.data() + 1, token.text.data() + token.text.size(), number);
   return number <= pg::kParametersMax ? number : 0;
+}
+
+// `sql` with what `replace` gives for each parameter; "" leaves it.
+template <class Replace>
+std::string replace_parameters(const std::string& sql, Replace replace) {
+  if (sql.find('$') == std::string::npos) return sql;
+  std::string out;
+  std::size_t copied = 0;
+  for (const auto& token : pg::tokenize(sql)) {
+    const auto number = parameter_number(token);
+    if (number == 0) continue;
+    const std::string text = replace(number, token.text);
+    if (text.empty()) continue;
+    out.append(sql, copied, token.offset - copied).append(text);
+    copied = token.end();
+  }
+  return out.append(sql, copied);
+}
+
+struct ArrayName {
+  std::string_view element;
+  Oid array;
+};
+constexpr auto kArrayNames = std::to_array<ArrayName>({
+    {"bool", 1000},        {"boolean", 1000}, {"smallint", 1005},   {"int2", 1005},
+    {"int", 1007},         {"integer", 1007}, {"int4", 1007},       {"bigint", 1016},
+    {"int8", 1016},        {"real", 1021},    {"float4", 1021},     {"float", 1021},
+    {"double", 1022},      {"float8", 1022},  {"date", 1182},       {"timestamp", 1115},
+    {"timestamptz", 1185}, {"uuid", 2951},    {"numeric", 1231},    {"decimal", 1231},
+    {"text", kTextArray},  {"oid", 1028},     {"name", kTextArray}, {"varchar", kTextArray},
+});
+
+// The array type that the words around the parameter at `at` give it: ANY($1), $1::bigint[],
+// CAST($1 AS bigint[]). 0: none.
+Oid array_at(const std::vector<pg::Token>& tokens, std::size_t at) {
+  const auto is = [&](std::size_t index, char symbol) {
+    return index < tokens.size() && tokens[index].is(symbol);
+  };
+  const bool cast =
+      at + 1 < tokens.size() && (tokens[at + 1].text == "::" || tokens[at + 1].is_word("as"));
+  if (cast && is(at + 3, '[') && is(at + 4, ']')) {
+    const auto name = pg::name_of(tokens[at + 2]);
+    const auto found = std::find_if(kArrayNames.begin(), kArrayNames.end(),
+                                    [&](const ArrayName& row) { return row.element == name; });
+    return found == kArrayNames.end() ? kTextArray : found->array;
+  }
+  if (at < 2 || !tokens[at - 1].is('(') || !is(at + 1, ')')) return 0;
+  const auto& word = tokens[at - 2];
+  return word.is_word("any") || word.is_word("all") || word.is_word("some") ? kTextArray : 0;
 }
 
 // "" for types that need no cast: texts, and what DuckDB does not have.
@@ -286,41 +337,40 @@ std::vector<ColumnDescription> describe_columns(const std::vector<sql::ColumnInf
   return described;
 }
 
-std::unique_ptr<pg::Rows> make_rows(std::unique_ptr<sql::Result> result) {
-  return std::make_unique<ResultRows>(std::move(result));
+std::unique_ptr<pg::Rows> make_rows(std::unique_ptr<sql::Result> result,
+                                    std::vector<ColumnDescription> columns) {
+  return std::make_unique<ResultRows>(std::move(result), std::move(columns));
 }
 
 std::vector<Oid> parameter_types(const std::string& sql, const std::vector<Oid>& named) {
   auto types = named;
   const auto tokens = pg::tokenize(sql);
-  for (std::size_t i = 0; i + 3 < tokens.size(); ++i) {
-    const bool quantifier =
-        tokens[i].is_word("any") || tokens[i].is_word("all") || tokens[i].is_word("some");
-    if (!quantifier || !tokens[i + 1].is('(') || !tokens[i + 3].is(')')) continue;
-    const auto number = parameter_number(tokens[i + 2]);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto number = parameter_number(tokens[i]);
     if (number == 0) continue;
+    const auto array = array_at(tokens, i);
+    if (array == 0) continue;
     if (types.size() < number) types.resize(number);
     auto& type = types[number - 1];
-    if (type == 0 || type == oid::kUnknown) type = kTextArray;
+    if (type == 0 || type == oid::kUnknown) type = array;
   }
   return types;
 }
 
-std::string cast_parameters(const std::string& sql, const std::vector<Oid>& types) {
-  if (std::all_of(types.begin(), types.end(), [](Oid type) { return cast_target(type).empty(); }))
-    return sql;
-  std::string out;
-  std::size_t copied = 0;
-  for (const auto& token : pg::tokenize(sql)) {
-    const auto number = parameter_number(token);
-    if (number == 0 || number > types.size()) continue;
+std::string cast_parameters(const std::string& sql, const std::vector<Oid>& types, bool texts) {
+  return replace_parameters(sql, [&](std::size_t number, std::string_view name) -> std::string {
+    if (number > types.size()) return "";
     const auto target = cast_target(types[number - 1]);
-    if (target.empty()) continue;
-    out.append(sql, copied, token.offset - copied);
-    out += fmt::format("CAST({} AS {})", token.text, target);
-    copied = token.end();
-  }
-  return out.append(sql, copied);
+    if (target.empty() && !texts) return "";
+    return fmt::format("CAST({} AS {})", name, target.empty() ? "VARCHAR" : target);
+  });
+}
+
+std::string null_parameters(const std::string& sql, const std::vector<Oid>& types) {
+  return replace_parameters(sql, [&](std::size_t number, std::string_view) -> std::string {
+    const auto target = number > types.size() ? "" : cast_target(types[number - 1]);
+    return fmt::format("CAST(NULL AS {})", target.empty() ? "VARCHAR" : target);
+  });
 }
 
 base::Result<std::string> duckdb_text(Oid type, const std::string& text) {

@@ -14,18 +14,25 @@ namespace server {
 
 std::vector<protocol::postgres::ColumnDescription> describe_columns(
     const std::vector<sql::ColumnInfo>& columns);
-std::unique_ptr<protocol::postgres::Rows> make_rows(std::unique_ptr<sql::Result> result);
+// The rows with their columns as they were described, one description per column of the result.
+std::unique_ptr<protocol::postgres::Rows> make_rows(
+    std::unique_ptr<sql::Result> result,
+    std::vector<protocol::postgres::ColumnDescription> columns);
 
 protocol::postgres::Oid oid_of(sql::Kind kind);
 
-// The types that the client has named, and text[] for each unnamed $n in "= ANY($n)", where DuckDB
-// infers none.
+// The types that the client has named; for unnamed ones, text[] for $n in "= ANY($n)", where DuckDB
+// infers none, and the array type in "$n::bigint[]".
 std::vector<protocol::postgres::Oid> parameter_types(
     const std::string& sql, const std::vector<protocol::postgres::Oid>& named);
 
 // `sql` with each $n whose type the client has named and that is not text as CAST($n AS type), so
 // that DuckDB takes it for one.
 std::string cast_parameters(const std::string& sql,
+                            const std::vector<protocol::postgres::Oid>& types, bool texts = false);
+
+// `sql` with CAST(NULL AS type) for each $n.
+std::string null_parameters(const std::string& sql,
                             const std::vector<protocol::postgres::Oid>& types);
 
 // PostgreSQL's text format of a value as the text that DuckDB reads: arrays "{1,2}" and bytea

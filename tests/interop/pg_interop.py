@@ -180,6 +180,17 @@ def parameters_work_where_queries_use_them(server):
             assert rows == [(200,)], (mark, rows)
 
 
+def parameters_whose_type_nothing_tells_are_texts(server):
+    with server.connect() as connection:
+        for binary in (False, True):
+            row = connection.execute("SELECT %s AS a, count(*) AS n, coalesce(%s, 'x') AS c FROM silver.scans", ["p", None], binary=binary).fetchone()
+            assert row == ("p", 100_000, "x"), row
+            row = connection.execute("SELECT json_object(%s, %s)::VARCHAR, hub FROM silver.scans LIMIT 1", ["k", "v"], binary=binary).fetchone()
+            assert row == ('{"k":"v"}', 0), row
+        error = raises(errors.IndeterminateDatatype, lambda: connection.execute("SELECT %s + %s", ["1", "2"]))
+        assert "cast it" in error.diag.message_hint, error
+
+
 def prepared_statements_see_new_parameters(server):
     with server.connect() as connection:
         for i in range(20):  # psycopg prepares by name after five

@@ -182,8 +182,14 @@ TEST(PostgresParameters, AreCastToTheTypesThatTheClientNames) {
   EXPECT_EQ(cast_parameters("SELECT $1, $2, '$1', $10", {23, 25}),
             "SELECT CAST($1 AS INTEGER), $2, '$1', $10");
   EXPECT_EQ(cast_parameters("SELECT $1", {1016}), "SELECT CAST($1 AS BIGINT[])");
+  EXPECT_EQ(cast_parameters("SELECT $1, $2", {23, 25}, true),
+            "SELECT CAST($1 AS INTEGER), CAST($2 AS VARCHAR)");
+  EXPECT_EQ(null_parameters("SELECT $1, '$2', $2", {23, 25}),
+            "SELECT CAST(NULL AS INTEGER), '$2', CAST(NULL AS VARCHAR)");
   EXPECT_EQ(parameter_types("SELECT a = ANY($2), b = any ( $1 )", {23}),
             (std::vector<protocol::postgres::Oid>{23, 1009}));
+  EXPECT_EQ(parameter_types("SELECT $1::bigint[], CAST($2 AS date[]), $3::int", {}),
+            (std::vector<protocol::postgres::Oid>{1016, 1182}));
 }
 
 TEST(PostgresParameters, AreWrittenAsDuckDbReadsThem) {
