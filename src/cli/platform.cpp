@@ -10,6 +10,8 @@
 namespace cli {
 namespace {
 
+constexpr std::int64_t kQuietUs = 4 * base::kUsPerSecond;
+constexpr std::int64_t kLagMax = 1000;  // records; a live topic is never without any
 constexpr std::int64_t kKeyedKeepUs = 3600 * base::kUsPerSecond;  // time travel of rewritten tables
 
 base::Result<base::Path> make_folder(const base::Path& path) {
@@ -143,10 +145,16 @@ void Platform::stop() {
   tasks_.stop();
 }
 
+// Nothing waits in the log, and partner files have stopped landing for a while.
 bool Platform::settled() const {
-  if (files_ && files_->landed().empty()) return false;
-  return std::all_of(pipelines_.begin(), pipelines_.end(),
-                     [](const auto& p) { return p->status().lag_records < 1000; });
+  const base::TimestampUs now_us = clock_.now_us();
+  if (now_us - started_us_ < kQuietUs) return false;
+  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
+    const stream::PipelineStatus status = pipelines_[i]->status();
+    if (status.lag_records >= kLagMax) return false;
+    if (project_.topics[i].files && now_us - status.committed_us < kQuietUs) return false;
+  }
+  return true;
 }
 
 // Feeds the live fleet straight from the log: the last half hour first, then as records come.

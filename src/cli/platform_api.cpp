@@ -128,6 +128,7 @@ base::Result<runs::AuditInput> Platform::audit_input() {
   for (const auto& pipeline : pipelines_) holds.push_back(pipeline->hold());
   runs::AuditInput input;
   for (runs::LedgerLine& line : TRY(runs::ledger(*store_))) input.ledger.push_back(std::move(line));
+  input.beginnings = TRY(runs::beginnings(*store_));
   for (const std::string& name : TRY(catalog_->names(true)))
     input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
   for (const auto& pipeline : pipelines_) {
@@ -173,30 +174,57 @@ base::Result<json> Platform::dead_letters(const server::DeadLetterFilter& filter
   return rows_as_json(*result);
 }
 
-// Sends the bytes of dead letters into their topic again, as new records that name where they come
-// from. The dead letters stay: they are history.
+namespace {
+
+// One dead letter as a record again: its bytes, key and headers as bronze kept them, and where it
+// comes from.
+base::Result<> send_again(eventlog::EventLog& log, const columns::Batch& rows, std::size_t row,
+                          base::TimestampUs now_us) {
+  const std::string id(rows.column("id").text_at(row));
+  std::vector<std::pair<std::string, std::string>> headers{{"redriven", id}};
+  if (!rows.column("headers").is_null(row)) {
+    for (const auto& [name, value] : json::parse(rows.column("headers").text_at(row)).items()) {
+      if (name != "redriven" && value.is_string())
+        headers.emplace_back(name, value.get<std::string>());
+    }
+  }
+  std::vector<eventlog::HeaderView> views;
+  for (const auto& [name, value] : headers) views.push_back({name, value});
+  std::optional<std::string_view> key;
+  if (!rows.column("key").is_null(row)) key = rows.column("key").text_at(row);
+  eventlog::BatchBuilder builder;
+  builder.add(key, rows.column("raw").text_at(row), now_us / 1000, views);
+  const eventlog::TopicPartition to{
+      std::string(rows.column("topic").text_at(row)),
+      static_cast<eventlog::Partition>(rows.column("partition").int_at(row))};
+  TRY(log.append_and_wait(to, builder.finish()));
+  return {};
+}
+
+}  // namespace
+
+// Sends the bytes of dead letters into their topic again, as new records. The dead letters stay:
+// they are history.
 base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
-  const auto snapshot = TRY(TRY(catalog_->table("dead_letters"))->snapshot());
+  const auto letters = TRY(TRY(catalog_->table("dead_letters"))->snapshot());
   const auto connection = TRY(engine_->connect());
-  const auto rows = TRY(connection->query(
-      fmt::format("SELECT id, topic, partition, raw, file, line FROM ({}) WHERE raw IS NOT NULL "
-                  "AND {} LIMIT {}",
-                  snapshot->scan_sql(), dead_letter_where(filter), filter.limit)));
   std::int64_t sent = 0;
-  for (std::size_t row = 0; row < rows->rows(); ++row) {
-    const std::string id = rows->text(0, row);
-    const std::string raw = rows->text(3, row);
-    const std::string file = rows->text(4, row);
-    const std::string line = rows->text(5, row);
-    std::vector<eventlog::HeaderView> headers{{"redriven", id}};
-    if (!file.empty())
-      headers.insert(headers.end(), {{schema::kFileHeader, file}, {schema::kLineHeader, line}});
-    eventlog::BatchBuilder builder;
-    builder.add(std::nullopt, raw, clock_.now_us() / 1000, headers);
-    TRY(log_->append_and_wait(
-        {rows->text(1, row), static_cast<eventlog::Partition>(rows->int_at(2, row))},
-        builder.finish()));
-    ++sent;
+  for (const schema::TopicSchema& topic : project_.topics) {
+    const auto bronze = TRY(TRY(catalog_->table("bronze." + topic.topic.name))->snapshot());
+    const auto result = TRY(connection->query(
+        fmt::format("SELECT d.id, d.topic, d.partition, b._key AS key, b._headers AS headers, "
+                    "CASE WHEN starts_with(b._raw, 'base64:') THEN from_base64(substr(b._raw, 8)) "
+                    "ELSE encode(b._raw) END AS raw "
+                    "FROM (SELECT * FROM ({}) WHERE {} LIMIT {}) d JOIN ({}) b ON b._partition = "
+                    "d.partition AND b._offset = d.\"offset\" "
+                    "WHERE d.topic = {}",
+                    letters->scan_sql(), dead_letter_where(filter), filter.limit,
+                    bronze->scan_sql(), sql::quote_text(topic.topic.name))));
+    const columns::Batch rows = TRY(result->batch());
+    for (std::size_t row = 0; row < rows.rows(); ++row) {
+      TRY(send_again(*log_, rows, row, clock_.now_us()));
+      ++sent;
+    }
   }
   return json{{"redriven", sent}};
 }

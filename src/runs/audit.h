@@ -29,7 +29,8 @@ struct AuditInput {
   std::vector<LedgerLine> ledger;
   std::map<std::string, std::shared_ptr<const lake::Snapshot>> tables;  // by name, pinned
   std::map<eventlog::TopicPartition, std::int64_t> consumed;            // offsets committed
-  std::map<eventlog::TopicPartition, std::int64_t> waiting;  // in the log, not yet taken in
+  // What the source of a model had given before the model began (runs::beginnings).
+  std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>> beginnings;
 };
 
 struct Check {

@@ -102,6 +102,34 @@ base::Result<> record_run(const state::Store& store, const std::string& topic, c
   return {};
 }
 
+base::Result<> record_beginning(const state::Store& store, const std::string& model,
+                                const std::string& source, state::WriteSet& changes) {
+  const std::string key = "beginning/" + model;
+  if (TRY(store.get(key))) return {};
+  nlohmann::json given = nlohmann::json::array();
+  for (const LedgerLine& line : TRY(ledger(store))) {
+    if (line.model != source) continue;
+    given.push_back({{"topic", line.source.topic},
+                     {"partition", line.source.partition},
+                     {"out", line.counts.out}});
+  }
+  changes.put(key, given.dump());
+  return {};
+}
+
+base::Result<std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>>> beginnings(
+    const state::Store& store) {
+  std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>> result;
+  TRY(store.scan("beginning/", [&](std::string_view key, std::string_view value) {
+    for (const auto& entry : nlohmann::json::parse(value)) {
+      result[std::string(key.substr(10))][{entry.at("topic"), entry.at("partition")}] =
+          entry.at("out");
+    }
+    return true;
+  }));
+  return result;
+}
+
 base::Result<std::vector<nlohmann::json>> list_runs(const state::Store& store, std::size_t limit,
                                                     const std::string& model) {
   std::vector<nlohmann::json> runs;

@@ -57,6 +57,13 @@ nlohmann::json to_json(const Run& run);  // as GET /v1/runs shows it
 // Puts the run and the new sums of its model into the change. `topic` names the root of the chain.
 base::Result<> record_run(const state::Store& store, const std::string& topic, const Run& run,
                           state::WriteSet& changes);
+// Remembers, once, what the source of a model had given out before the model's first run: rows that
+// a model added later never takes in.
+base::Result<> record_beginning(const state::Store& store, const std::string& model,
+                                const std::string& source, state::WriteSet& changes);
+// What record_beginning() remembered, by model and topic partition.
+base::Result<std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>>> beginnings(
+    const state::Store& store);
 // Newest first.
 base::Result<std::vector<nlohmann::json>> list_runs(const state::Store& store, std::size_t limit,
                                                     const std::string& model);

@@ -47,6 +47,7 @@ class LatestOperator final : public Operator {
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
+    TRY(check_kept(store, column_list(needed_) + " by " + key_columns_));
     TRY(create_state(connection, kept_));
     chunk_rows_ = 0;
     base::Result<> loaded;
@@ -92,6 +93,7 @@ class LatestOperator final : public Operator {
   }
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
+    note_kept(column_list(needed_) + " by " + key_columns_, changes);
     const std::string prefix = state_prefix() + "c/";
     const std::string number = state::key_number(static_cast<std::uint64_t>(epoch.number));
     const auto winners = TRY(epoch.connection.query("SELECT * FROM " + sql::quote_name(winners_)));

@@ -42,6 +42,20 @@ base::Result<> check_header_names(const runs::Model& model, const columns::Schem
 
 }  // namespace
 
+base::Result<> Operator::check_kept(const state::Store& store, const std::string& what) const {
+  const auto kept = TRY(store.get(state_prefix() + "kept"));
+  if (!kept || *kept == what) return {};
+  return at_model(
+      model_,
+      fmt::format("the state of {} was kept by another text of the model ({} then, {} now)",
+                  model_.table, *kept, what),
+      "write to a new table, or remove the data folder to build everything anew");
+}
+
+void Operator::note_kept(const std::string& what, state::WriteSet& changes) const {
+  changes.put(state_prefix() + "kept", what);
+}
+
 std::string rows_table(const std::string& table) { return "rows of " + table; }
 
 std::string Epoch::run_id(const std::string& model) const {
@@ -63,14 +77,23 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
   Plan plan = TRY(plan_model(connection, model));
   const bool row_by_row = plan.shape == Shape::kRowByRow || plan.shape == Shape::kDeduplicated;
   if (!row_by_row && plan.source.starts_with("bronze.")) {
-    return at_model(model,
-                    fmt::format("a {} model cannot read {}: rows that do not fit their schema would be lost in it",
-                                shape_name(plan.shape), plan.source),
-                    "read a row-by-row model's table, which sends such rows to the dead letters");
+    return at_model(
+        model,
+        fmt::format(
+            "a {} model cannot read {}: rows that do not fit their schema would be lost in it",
+            shape_name(plan.shape), plan.source),
+        "read a row-by-row model's table, which sends such rows to the dead letters");
   }
   if (!row_by_row && suite != nullptr) {
     return at_model(model, fmt::format("a {} model cannot have 'quality'", shape_name(plan.shape)),
                     "put the suite on the row-by-row model that it reads");
+  }
+  if (!source.find("_partition")) {
+    return at_model(
+        model,
+        fmt::format("{} is a keyed table: its rows change and cannot be read as a stream",
+                    plan.source),
+        "read the table that it reads, or use 'mode: daily at HH:MM'");
   }
   const std::string input = rows_table(plan.source);
   TRY(connection.execute(empty_table(input, source)));

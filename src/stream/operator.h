@@ -75,6 +75,10 @@ class Operator {
  protected:
   Operator(runs::Model model, Plan plan, columns::Schema input, columns::Schema schema);
 
+  // State that was kept by another text of the model must not be read as this one's: `what`
+  // describes the kept columns and keys.
+  base::Result<> check_kept(const state::Store& store, const std::string& what) const;
+  void note_kept(const std::string& what, state::WriteSet& changes) const;
   std::string state_prefix() const { return "op/" + model_.table + "/"; }
 
   runs::Model model_;

@@ -23,6 +23,22 @@ std::int64_t steady_us() {
       .count();
 }
 
+// Measures one step of an epoch: transforming a model's rows, committing a table, writing state.
+class Step {
+ public:
+  Step(const std::string& pipeline, const std::string& step)
+      : seconds_(base::histogram("waybill_pipeline_step_seconds", "Time of one step of an epoch.",
+                                 {{"pipeline", pipeline}, {"step", step}})),
+        started_us_(steady_us()) {}
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  ~Step() { seconds_.Observe(static_cast<double>(steady_us() - started_us_) / 1e6); }
+
+ private:
+  prometheus::Histogram& seconds_;
+  std::int64_t started_us_;
+};
+
 std::string position_key(const std::string& pipeline) { return "pipeline/" + pipeline; }
 std::string plan_key(const std::string& pipeline) { return "plan/" + pipeline; }
 
@@ -166,6 +182,7 @@ base::Result<> Pipeline::open_tables() {
 }
 
 base::Result<> Pipeline::restore() {
+  const std::scoped_lock running(running_);
   reader_->stop();
   committed_ = TRY(consumed());
   epoch_ = 0;
@@ -239,7 +256,10 @@ base::Result<> Pipeline::execute(const EpochInput& input) {
 base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const EpochInput& input,
                                                          std::vector<TableChange>& changes) {
   const std::string bronze = "bronze." + name_;
-  TRY(connection_->put(rows_table(bronze), input.rows));
+  {
+    const Step step(name_, "load " + bronze);
+    TRY(connection_->put(rows_table(bronze), input.rows));
+  }
   std::vector<runs::Run> runs;
   const auto add_run = [&](const std::string& table, int version,
                            std::map<eventlog::Partition, runs::Counts> counts) {
@@ -265,6 +285,7 @@ base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const Epo
                      .key = {},
                      .rows = static_cast<std::int64_t>(input.count())});
   for (const auto& op : operators_) {
+    const Step step(name_, "transform " + op->model().table);
     Outcome outcome = TRY(op->process(epoch));
     for (const auto& [partition, counts] : outcome.counts) {
       CHECK(counts.balanced(), "{} epoch {}: rows of {} partition {} do not add up: {}", name_,
@@ -298,6 +319,7 @@ base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChan
     target.behind = true;
     return -1;
   }
+  const Step step(name_, "commit " + change.table);
   const std::int64_t before_us = steady_us();
   auto version = stage_and_commit(epoch, change, target);
   if (!version) return std::unexpected(std::move(version).error().in(change.table));
@@ -347,8 +369,11 @@ base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const Table
 
 base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
                                 std::vector<runs::Run>& runs) {
+  const Step step(name_, "keep state");
   state::WriteSet changes;
   for (const auto& op : operators_) TRY(op->keep(epoch, services_.store, changes));
+  for (const auto& op : operators_)
+    TRY(runs::record_beginning(services_.store, op->model().table, op->plan().source, changes));
   for (const runs::Run& run : runs) TRY(runs::record_run(services_.store, name_, run, changes));
   auto offsets = committed_;
   for (const runs::Interval& interval : input.intervals) offsets[interval.source] = interval.to;
@@ -365,6 +390,7 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
 }
 
 base::Result<> Pipeline::catch_up_rewrites() {
+  const std::scoped_lock running(running_);
   for (const auto& op : operators_) {
     Target& target = targets_.at(op->model().table);
     if (!target.behind || op->served().empty()) continue;

@@ -69,6 +69,8 @@ class Pipeline {
 
   // Loads the last committed state; must come before the others.
   base::Result<> restore();
+  // True when a whole epoch's rows have been read ahead.
+  bool ready() const { return reader_->full(); }
   // One epoch over what the log has now; false when there is nothing new. For tests and benchmarks.
   base::Result<bool> run_epoch();
   // Epochs until asked to stop. A failing epoch is tried again with growing pauses (at most 30 s);

@@ -55,6 +55,7 @@ class RowOperator final : public Operator {
   base::Result<> restore(const state::Store& store, sql::Connection&) override {
     seen_ = SeenKeys(std::max<std::int64_t>(model_.ttl_us, base::kUsPerSecond));
     if (plan_.shape != Shape::kDeduplicated) return {};
+    TRY(check_kept(store, fmt::format("{}", fmt::join(plan_.partitions, ", "))));
     const std::string prefix = state_prefix() + "k/";
     return store.scan(prefix, [&](std::string_view key, std::string_view value) {
       seen_.load(generation_of_key(key.substr(prefix.size())), value);
@@ -90,6 +91,7 @@ class RowOperator final : public Operator {
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
     if (plan_.shape != Shape::kDeduplicated) return {};
+    note_kept(fmt::format("{}", fmt::join(plan_.partitions, ", ")), changes);
     const std::string prefix = state_prefix() + "k/";
     for (auto& [generation, packed] : seen_.take_added()) {
       changes.put(prefix + key_of_generation(generation) +

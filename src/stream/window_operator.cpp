@@ -49,6 +49,7 @@ class WindowOperator final : public Operator {
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
+    TRY(check_kept(store, column_list(needed_) + " by " + plan_.bucket));
     TRY(create_state(connection));
     seen_.clear();
     watermark_us_ = kNoWatermark;
@@ -77,6 +78,7 @@ class WindowOperator final : public Operator {
   }
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
+    note_kept(column_list(needed_) + " by " + plan_.bucket, changes);
     const std::string prefix = state_prefix() + "w/";
     const auto rows = TRY(epoch.connection.query("SELECT * FROM " + sql::quote_name(arrived_)));
     if (rows->rows() > 0) {

@@ -4,7 +4,7 @@ version: 1
 mode: streaming
 time: event_time
 watermark: 2 minutes
-ttl: 1 hour
+ttl: 15 minutes
 partition: [date]
 quality: positions.json
 description: Truck positions, each once.
