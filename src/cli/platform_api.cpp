@@ -218,8 +218,7 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
                     "FROM (SELECT * FROM ({}) WHERE {} LIMIT {}) d JOIN ({}) b ON b._partition = "
                     "d.partition AND b._offset = d.\"offset\" "
                     "WHERE d.topic = {}",
-                    letters->scan_sql(), dead_letter_where(filter), filter.limit,
-                    bronze->scan_sql(), sql::quote_text(topic.topic.name))));
+                    letters->scan_sql(), dead_letter_where(filter), std::min<std::size_t>(filter.limit, 1'000'000), bronze->scan_sql(), sql::quote_text(topic.topic.name))));
     const columns::Batch rows = TRY(result->batch());
     for (std::size_t row = 0; row < rows.rows(); ++row) {
       TRY(send_again(*log_, rows, row, clock_.now_us()));

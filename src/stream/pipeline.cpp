@@ -2,42 +2,20 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "base/check.h"
 #include "base/logging.h"
 #include "base/metrics.h"
-#include "lake/upsert.h"
 #include "quality/dead_letter.h"
+#include "stream/step.h"
 
 namespace stream {
 namespace {
 
 constexpr const char* kDeadLetters = "dead_letters";
 constexpr std::int64_t kKeyedKeepUs = 3600 * base::kUsPerSecond;  // old files of rewritten tables
-constexpr std::int64_t kRewriteShare = 20;  // a rewrite may take 1/20 of the time
-
-std::int64_t steady_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-// Measures one step of an epoch: transforming a model's rows, committing a table, writing state.
-class Step {
- public:
-  Step(const std::string& pipeline, const std::string& step)
-      : seconds_(base::histogram("waybill_pipeline_step_seconds", "Time of one step of an epoch.",
-                                 {{"pipeline", pipeline}, {"step", step}})),
-        started_us_(steady_us()) {}
-  Step(const Step&) = delete;
-  Step& operator=(const Step&) = delete;
-  ~Step() { seconds_.Observe(static_cast<double>(steady_us() - started_us_) / 1e6); }
-
- private:
-  prometheus::Histogram& seconds_;
-  std::int64_t started_us_;
-};
 
 std::string position_key(const std::string& pipeline) { return "pipeline/" + pipeline; }
 std::string plan_key(const std::string& pipeline) { return "plan/" + pipeline; }
@@ -95,6 +73,7 @@ base::Result<std::unique_ptr<Pipeline>> Pipeline::make(
     const std::map<std::string, quality::Suite>& suites, const PipelineOptions& options) {
   std::unique_ptr<Pipeline> pipeline(new Pipeline(services, topic, options));
   pipeline->connection_ = TRY(services.database.connect());
+  pipeline->landing_connection_ = TRY(services.database.connect());
   TRY(pipeline->make_operators(models, suites));
   TRY(pipeline->open_tables());
   pipeline->reader_ = std::make_unique<SourceReader>(services.log, topic, options.rows_max);
@@ -201,7 +180,7 @@ base::Result<> Pipeline::restore() {
       input.now_us = plan.at("now_us");
       spdlog::info("{}: running epoch {} again, which a stop cut off ({} records)", name_,
                    epoch_ + 1, input.count());
-      TRY(execute(input));
+      TRY(execute(std::move(input)));
     }
   }
   reader_->start(committed_);
@@ -222,24 +201,31 @@ base::Result<bool> Pipeline::run_epoch() {
   if (!input) return false;
   input->now_us = services_.clock.now_us();
   TRY(write_plan(*input));
-  TRY(execute(*input));
+  TRY(execute(*std::move(input)));
   return true;
 }
 
 // Everything behind the plan: also run for an epoch that is replayed.
-base::Result<> Pipeline::execute(const EpochInput& input) {
+base::Result<> Pipeline::execute(EpochInput input) {
   const std::int64_t started_us = steady_us();
-  Epoch epoch{.connection = *connection_,
-              .number = epoch_ + 1,
-              .now_us = input.now_us,
-              .topic = name_,
-              .partitions = topic_.topic.partitions};
-  std::vector<TableChange> changes;
-  std::vector<runs::Run> runs = TRY(transform(epoch, input, changes));
-  for (const TableChange& change : changes) {
-    const std::int64_t version = TRY(commit_change(epoch, change));
+  const std::string bronze = rows_table("bronze." + name_);
+  const auto rows = std::make_shared<const columns::Batch>(std::exchange(input.rows, {}));
+  TRY(connection_->share(bronze, rows));
+  TRY(landing_connection_->share(bronze, rows));
+  Epoch epoch = epoch_on(*connection_, epoch_ + 1, input.now_us);
+  Epoch landing = epoch_on(*landing_connection_, epoch_ + 1, input.now_us);
+
+  // Bronze lands on a connection of its own while the models run.
+  std::vector<TableChange> changes{landing_change(*rows)};
+  auto landed = std::async(std::launch::async,
+                           [&, change = changes[0]] { return commit_change(landing, change); });
+  std::vector<runs::Run> runs{landing_run(epoch, input, *rows)};
+  TRY(transform(epoch, input, runs, changes));
+  runs[0].table_version = TRY(landed.get());
+  for (std::size_t i = 1; i < changes.size(); ++i) {
+    const std::int64_t version = TRY(commit_change(epoch, changes[i]));
     for (runs::Run& run : runs) {
-      if (run.model == change.table) run.table_version = version;
+      if (run.model == changes[i].table) run.table_version = version;
     }
   }
   const std::int64_t elapsed_us = steady_us() - started_us;
@@ -249,41 +235,58 @@ base::Result<> Pipeline::execute(const EpochInput& input) {
   }
   TRY(finish(epoch, input, runs));
   watch_quality(runs);
-  publish(input, steady_us() - started_us);
+  publish(rows->rows(), steady_us() - started_us);
   return {};
 }
 
-base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const EpochInput& input,
-                                                         std::vector<TableChange>& changes) {
+Epoch Pipeline::epoch_on(sql::Connection& connection, std::int64_t number,
+                         base::TimestampUs now_us) const {
+  return {.connection = connection,
+          .number = number,
+          .now_us = now_us,
+          .topic = name_,
+          .partitions = topic_.topic.partitions};
+}
+
+TableChange Pipeline::landing_change(const columns::Batch& rows) const {
   const std::string bronze = "bronze." + name_;
-  {
-    const Step step(name_, "load " + bronze);
-    TRY(connection_->put(rows_table(bronze), input.rows));
+  return {.kind = TableChange::Kind::kAppend,
+          .table = bronze,
+          .writer = bronze,
+          .select = "SELECT * FROM " + sql::quote_name(rows_table(bronze)),
+          .changed = {},
+          .key = {},
+          .rows = static_cast<std::int64_t>(rows.rows())};
+}
+
+runs::Run Pipeline::run_of(const Epoch& epoch, const EpochInput& input, const std::string& table,
+                           int version) const {
+  return {.id = epoch.run_id(table),
+          .model = table,
+          .model_version = version,
+          .mode = "streaming",
+          .pipeline = name_,
+          .epoch = epoch.number,
+          .inputs = input.intervals,
+          .by_partition = {}};
+}
+
+runs::Run Pipeline::landing_run(const Epoch& epoch, const EpochInput& input,
+                                const columns::Batch& rows) const {
+  runs::Run run = run_of(epoch, input, "bronze." + name_, 1);
+  const columns::Column& partitions = rows.column("_partition");
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    runs::Counts& counts =
+        run.by_partition[static_cast<eventlog::Partition>(partitions.int_at(row))];
+    ++counts.in;
+    ++counts.out;
   }
-  std::vector<runs::Run> runs;
-  const auto add_run = [&](const std::string& table, int version,
-                           std::map<eventlog::Partition, runs::Counts> counts) {
-    runs.push_back({.id = epoch.run_id(table),
-                    .model = table,
-                    .model_version = version,
-                    .mode = "streaming",
-                    .pipeline = name_,
-                    .epoch = epoch.number,
-                    .inputs = input.intervals,
-                    .by_partition = std::move(counts)});
-  };
-  std::map<eventlog::Partition, runs::Counts> landed;
-  for (const auto& [partition, n] : TRY(count_by_partition(*connection_, rows_table(bronze)))) {
-    landed[partition].in = landed[partition].out = n;
-  }
-  add_run(bronze, 1, std::move(landed));
-  changes.push_back({.kind = TableChange::Kind::kAppend,
-                     .table = bronze,
-                     .writer = bronze,
-                     .select = "SELECT * FROM " + sql::quote_name(rows_table(bronze)),
-                     .changed = {},
-                     .key = {},
-                     .rows = static_cast<std::int64_t>(input.count())});
+  return run;
+}
+
+base::Result<> Pipeline::transform(Epoch& epoch, const EpochInput& input,
+                                   std::vector<runs::Run>& runs,
+                                   std::vector<TableChange>& changes) {
   for (const auto& op : operators_) {
     const Step step(name_, "transform " + op->model().table);
     Outcome outcome = TRY(op->process(epoch));
@@ -291,7 +294,8 @@ base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const Epo
       CHECK(counts.balanced(), "{} epoch {}: rows of {} partition {} do not add up: {}", name_,
             epoch.number, op->model().table, partition, runs::to_json(counts).dump());
     }
-    add_run(op->model().table, op->model().version, std::move(outcome.counts));
+    runs.push_back(run_of(epoch, input, op->model().table, op->model().version));
+    runs.back().by_partition = std::move(outcome.counts);
     for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
     if (outcome.dead.empty()) continue;
     changes.push_back({.kind = TableChange::Kind::kAppend,
@@ -302,69 +306,7 @@ base::Result<std::vector<runs::Run>> Pipeline::transform(Epoch& epoch, const Epo
                        .key = {},
                        .rows = 1});
   }
-  return runs;
-}
-
-// A rewrite of a large keyed table is put off so that rewriting takes a small share of the time;
-// the table then shows the state of a somewhat older epoch until the next rewrite.
-bool Pipeline::put_off(const TableChange& change, const Target& target) const {
-  if (change.kind != TableChange::Kind::kReplace) return false;
-  return steady_us() - target.last_replace_us < kRewriteShare * target.last_replace_cost_us;
-}
-
-base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChange& change) {
-  if (change.rows == 0) return -1;
-  Target& target = targets_.at(change.table);
-  if (put_off(change, target)) {
-    target.behind = true;
-    return -1;
-  }
-  const Step step(name_, "commit " + change.table);
-  const std::int64_t before_us = steady_us();
-  auto version = stage_and_commit(epoch, change, target);
-  if (!version) return std::unexpected(std::move(version).error().in(change.table));
-  if (change.kind == TableChange::Kind::kReplace) {
-    target.last_replace_us = steady_us();
-    target.last_replace_cost_us = target.last_replace_us - before_us;
-    target.behind = false;
-  }
-  return version;
-}
-
-base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const TableChange& change,
-                                                       Target& target) {
-  const std::string app_id = fmt::format("waybill/{}/{}/{}", name_, change.writer, change.table);
-  auto transaction = TRY(target.table->begin());
-  if (transaction->base().transaction_version(app_id) >= epoch.number)
-    return transaction->base().version();
-  lake::CommitInfo info{
-      .operation = "STREAMING UPDATE",
-      .parameters = {{"epochId", std::to_string(epoch.number)}},
-      .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}};
-  transaction->set_transaction(app_id, epoch.number);
-  switch (change.kind) {
-    case TableChange::Kind::kAppend:
-      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
-        transaction->add(std::move(file));
-      break;
-    case TableChange::Kind::kUpsert:
-      info.operation = "MERGE";
-      TRY(lake::stage_upsert(*target.table, *connection_, *transaction, change.changed,
-                             change.key));
-      break;
-    case TableChange::Kind::kReplace:
-      info.operation = "WRITE";
-      info.parameters["mode"] = "Overwrite";
-      transaction->read_whole_table();
-      for (const lake::AddFile& file : transaction->base().files()) transaction->remove(file);
-      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
-        transaction->add(std::move(file));
-      break;
-  }
-  auto version = transaction->commit(info);
-  if (!version && version.error().code == base::Code::kAlreadyExists)
-    return TRY(target.table->snapshot(true))->version();
-  return version;
+  return {};
 }
 
 base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
@@ -389,28 +331,6 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
   return {};
 }
 
-base::Result<> Pipeline::catch_up_rewrites() {
-  const std::scoped_lock running(running_);
-  for (const auto& op : operators_) {
-    Target& target = targets_.at(op->model().table);
-    if (!target.behind || op->served().empty()) continue;
-    Epoch epoch{.connection = *connection_,
-                .number = epoch_,
-                .now_us = services_.clock.now_us(),
-                .topic = name_,
-                .partitions = topic_.topic.partitions};
-    const TableChange change{.kind = TableChange::Kind::kReplace,
-                             .table = op->model().table,
-                             .writer = op->model().table,
-                             .select = "SELECT * FROM " + sql::quote_name(op->served()),
-                             .changed = {},
-                             .key = {},
-                             .rows = 1};
-    TRY(commit_change(epoch, change));
-  }
-  return {};
-}
-
 void Pipeline::watch_quality(const std::vector<runs::Run>& runs) {
   for (const runs::Run& run : runs) {
     if (run.model.starts_with("bronze.")) continue;
@@ -421,17 +341,17 @@ void Pipeline::watch_quality(const std::vector<runs::Run>& runs) {
   }
 }
 
-void Pipeline::publish(const EpochInput& input, std::int64_t elapsed_us) {
+void Pipeline::publish(std::size_t records, std::int64_t elapsed_us) {
   const base::Labels labels{{"pipeline", name_}};
   base::counter("waybill_pipeline_records_total", "Records that committed epochs took in.", labels)
-      .Increment(static_cast<double>(input.count()));
+      .Increment(static_cast<double>(records));
   base::histogram("waybill_pipeline_epoch_seconds", "Time to transform and commit an epoch.",
                   labels)
       .Observe(static_cast<double>(elapsed_us) / 1e6);
   const base::TimestampUs now_us = services_.clock.now_us();
   const std::scoped_lock lock(mutex_);
   const double since = std::max(0.05, static_cast<double>(now_us - status_.committed_us) / 1e6);
-  const double rate = status_.committed_us == 0 ? 0 : static_cast<double>(input.count()) / since;
+  const double rate = status_.committed_us == 0 ? 0 : static_cast<double>(records) / since;
   status_.records_per_second = status_.records_per_second * 0.7 + rate * 0.3;
   status_.epoch = epoch_;
   status_.committed_us = now_us;

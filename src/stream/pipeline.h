@@ -103,9 +103,15 @@ class Pipeline {
   base::Result<> open_table(const std::string& name, const columns::Schema& schema,
                             const std::vector<std::string>& partition, std::int64_t keep_us);
   base::Result<> write_plan(const EpochInput& input);
-  base::Result<> execute(const EpochInput& input);
-  base::Result<std::vector<runs::Run>> transform(Epoch& epoch, const EpochInput& input,
-                                                 std::vector<TableChange>& changes);
+  base::Result<> execute(EpochInput input);
+  Epoch epoch_on(sql::Connection& connection, std::int64_t number, base::TimestampUs now_us) const;
+  TableChange landing_change(const columns::Batch& rows) const;
+  runs::Run run_of(const Epoch& epoch, const EpochInput& input, const std::string& table,
+                   int version) const;
+  runs::Run landing_run(const Epoch& epoch, const EpochInput& input,
+                        const columns::Batch& rows) const;
+  base::Result<> transform(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs,
+                           std::vector<TableChange>& changes);
   base::Result<eventlog::Offset> commit_change(Epoch& epoch, const TableChange& change);
   base::Result<lake::Version> stage_and_commit(Epoch& epoch, const TableChange& change,
                                                Target& target);
@@ -113,7 +119,7 @@ class Pipeline {
   base::Result<> finish(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs);
   base::Result<> catch_up_rewrites();
   void watch_quality(const std::vector<runs::Run>& runs);
-  void publish(const EpochInput& input, std::int64_t elapsed_us);
+  void publish(std::size_t records, std::int64_t elapsed_us);
   void fail(const base::Error& error);
 
   Services services_;
@@ -121,8 +127,9 @@ class Pipeline {
   PipelineOptions options_;
   std::string name_;
   std::unique_ptr<sql::Connection> connection_;
-  std::vector<std::unique_ptr<Operator>> operators_;  // sources before readers
-  std::map<std::string, Target> targets_;             // by lake name
+  std::unique_ptr<sql::Connection> landing_connection_;  // bronze
+  std::vector<std::unique_ptr<Operator>> operators_;     // sources before readers
+  std::map<std::string, Target> targets_;                // by lake name
   std::unique_ptr<SourceReader> reader_;
   std::map<eventlog::TopicPartition, eventlog::Offset> committed_;
   std::int64_t epoch_ = 0;      // last committed

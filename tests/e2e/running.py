@@ -62,7 +62,7 @@ class Waybill:
 
     def start(self, simulate: int = 0, *more: str) -> float:
         """Starts it and waits until it says that it is ready; returns the milliseconds it names."""
-        self.log = open(self.project / "up.log", "a+", encoding="utf-8")
+        self.log = open(self.project / "up.log", "ab")
         here = self.log.seek(0, os.SEEK_END)
         self.process = subprocess.Popen(
             [str(BINARY), "--project", str(self.project), "up", "--simulate", str(simulate),
@@ -70,7 +70,7 @@ class Waybill:
             stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.time() + 60
         while time.time() < deadline:
-            text = pathlib.Path(self.log.name).read_text(encoding="utf-8")[here:]
+            text = pathlib.Path(self.log.name).read_bytes()[here:].decode("utf-8", "replace")
             if "waybill is ready in" in text:
                 return float(text.split("waybill is ready in ")[1].split(" ")[0])
             if self.process.poll() is not None:

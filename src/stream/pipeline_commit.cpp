@@ -1,0 +1,93 @@
+// How an epoch's changes reach the lake's tables, each exactly once.
+#include "lake/upsert.h"
+#include "stream/pipeline.h"
+#include "stream/step.h"
+
+namespace stream {
+namespace {
+
+constexpr std::int64_t kRewriteShare = 20;  // a rewrite may take 1/20 of the time
+
+}  // namespace
+
+// A rewrite of a large keyed table is put off so that rewriting takes a small share of the time;
+// the table then shows the state of a somewhat older epoch until the next rewrite.
+bool Pipeline::put_off(const TableChange& change, const Target& target) const {
+  if (change.kind != TableChange::Kind::kReplace) return false;
+  return steady_us() - target.last_replace_us < kRewriteShare * target.last_replace_cost_us;
+}
+
+base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChange& change) {
+  if (change.rows == 0) return -1;
+  Target& target = targets_.at(change.table);
+  if (put_off(change, target)) {
+    target.behind = true;
+    return -1;
+  }
+  const Step step(name_, "commit " + change.table);
+  const std::int64_t before_us = steady_us();
+  auto version = stage_and_commit(epoch, change, target);
+  if (!version) return std::unexpected(std::move(version).error().in(change.table));
+  if (change.kind == TableChange::Kind::kReplace) {
+    target.last_replace_us = steady_us();
+    target.last_replace_cost_us = target.last_replace_us - before_us;
+    target.behind = false;
+  }
+  return version;
+}
+
+base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const TableChange& change,
+                                                       Target& target) {
+  const std::string app_id = fmt::format("waybill/{}/{}/{}", name_, change.writer, change.table);
+  auto transaction = TRY(target.table->begin());
+  if (transaction->base().transaction_version(app_id) >= epoch.number)
+    return transaction->base().version();
+  lake::CommitInfo info{
+      .operation = "STREAMING UPDATE",
+      .parameters = {{"epochId", std::to_string(epoch.number)}},
+      .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}};
+  transaction->set_transaction(app_id, epoch.number);
+  switch (change.kind) {
+    case TableChange::Kind::kAppend:
+      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+        transaction->add(std::move(file));
+      break;
+    case TableChange::Kind::kUpsert:
+      info.operation = "MERGE";
+      TRY(lake::stage_upsert(*target.table, *connection_, *transaction, change.changed,
+                             change.key));
+      break;
+    case TableChange::Kind::kReplace:
+      info.operation = "WRITE";
+      info.parameters["mode"] = "Overwrite";
+      transaction->read_whole_table();
+      for (const lake::AddFile& file : transaction->base().files()) transaction->remove(file);
+      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+        transaction->add(std::move(file));
+      break;
+  }
+  auto version = transaction->commit(info);
+  if (!version && version.error().code == base::Code::kAlreadyExists)
+    return TRY(target.table->snapshot(true))->version();
+  return version;
+}
+
+base::Result<> Pipeline::catch_up_rewrites() {
+  const std::scoped_lock running(running_);
+  for (const auto& op : operators_) {
+    Target& target = targets_.at(op->model().table);
+    if (!target.behind || op->served().empty()) continue;
+    Epoch epoch = epoch_on(*connection_, epoch_, services_.clock.now_us());
+    const TableChange change{.kind = TableChange::Kind::kReplace,
+                             .table = op->model().table,
+                             .writer = op->model().table,
+                             .select = "SELECT * FROM " + sql::quote_name(op->served()),
+                             .changed = {},
+                             .key = {},
+                             .rows = 1};
+    TRY(commit_change(epoch, change));
+  }
+  return {};
+}
+
+}  // namespace stream
