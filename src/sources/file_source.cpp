@@ -163,8 +163,10 @@ base::Result<bool> FileSource::take(const schema::TopicSchema& topic, const base
     const std::lock_guard lock(mutex_);
     const auto same = std::ranges::find(landed_, id, &LandedFile::sha256);
     if (same != landed_.end()) {
-      spdlog::info("sources: {} holds what {} held and is not landed again", path.string(),
-                   same->file);
+      const bool same_name = same->file == path.filename().string();
+      spdlog::log(same_name ? spdlog::level::debug : spdlog::level::info,
+                  "sources: {} holds what {} held and is not landed again", path.string(),
+                  same->file);
       return false;
     }
   }
