@@ -198,7 +198,14 @@ Response Api::sql(const Request& request) {
   if (!query) return problem(query.error());
   auto session = platform_.open_sql();
   if (!session) return problem(session.error());
-  return from(run_sql(**session, *query));
+  const Watchdog::Watch watch(watchdog_, sql_timeout_, [&session] { (*session)->interrupt(); });
+  auto result = run_sql(**session, *query);
+  if (!result && watch.acted()) {
+    const auto seconds = std::chrono::duration<double>(sql_timeout_).count();
+    return problem(503, fmt::format("the query took longer than {} s and was ended", seconds),
+                   "ask for less: fewer rows, a shorter time, or a gold table");
+  }
+  return from(result);
 }
 
 Response Api::dead_letters(const Request& request) {

@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "server/http_ingest.h"
 #include "server/http_message.h"
+#include "server/http_options.h"
 #include "server/http_router.h"
 #include "server/http_static.h"
 #include "server/platform.h"
 #include "server/worker_pool.h"
+#include "server/worker_watchdog.h"
 
 namespace server {
 
@@ -18,12 +20,13 @@ class Api {
  public:
   // `slow_workers` for what may take long (SQL, runs), so that the rest does not wait behind it.
   Api(Platform& platform, const base::Clock& clock, WorkerPool& workers, WorkerPool& slow_workers,
-      base::Path web_root)
+      const HttpOptions& options)
       : platform_(platform),
         workers_(workers),
         slow_workers_(slow_workers),
+        sql_timeout_(options.sql_timeout),
         ingest_(platform, clock, workers),
-        files_(std::move(web_root)) {}
+        files_(options.web_root) {}
 
   // `request` lives until `done` is called, once.
   void answer(Call call, const Request& request, Done done);
@@ -42,6 +45,8 @@ class Api {
   Platform& platform_;
   WorkerPool& workers_;
   WorkerPool& slow_workers_;
+  const std::chrono::milliseconds sql_timeout_;
+  Watchdog watchdog_;
   Ingest ingest_;
   StaticFiles files_;
 };

@@ -61,6 +61,22 @@ struct Ingest::Flight {
   std::atomic<std::size_t> waiting{0};
   std::function<void(Flight&)> landed;
 
+  // What is on disk now, for the producer.
+  void settle(const ProducerNote& note, ProducerProgress& progress) const {
+    bool all = true;
+    for (const Batch& batch : batches) {
+      all = all && batch.result.has_value();
+      if (!batch.result) continue;
+      const auto p = static_cast<std::size_t>(batch.partition);
+      progress.high[p] = note.end() - 1;
+      progress.last_sequence[p] = next_sequence(progress.last_sequence[p], batch.records);
+      progress.complete_to = note.complete_to;
+      progress.known = true;
+      progress.first = note.first;
+    }
+    if (all && progress.known) progress.complete_to = std::max(progress.complete_to, note.end());
+  }
+
   Response answer() const {
     for (const Batch& batch : batches) {
       if (!batch.result) return append_problem(batch.result.error());
@@ -199,10 +215,66 @@ static std::optional<Response> check_numbers(const ProducerProgress& progress,
   return std::nullopt;
 }
 
+static bool is_new(const ProducerProgress& progress, const Records& records, std::int64_t sequence,
+                   std::size_t i) {
+  const auto partition = static_cast<std::size_t>(records.routes[i].partition);
+  return sequence + static_cast<std::int64_t>(i) > progress.high[partition];
+}
+
+static ProducerNote note_of(const ProducerProgress& progress, const Records& records,
+                            std::int64_t sequence) {
+  ProducerNote note{.first = progress.known ? progress.first : sequence,
+                    .start = sequence,
+                    .count = static_cast<std::int64_t>(records.values.size()),
+                    .complete_to = progress.known ? progress.complete_to : sequence,
+                    .partitions = {}};
+  std::vector<bool> touched(progress.high.size());
+  for (std::size_t i = 0; i < records.values.size(); ++i) {
+    if (is_new(progress, records, sequence, i)) {
+      touched[static_cast<std::size_t>(records.routes[i].partition)] = true;
+    }
+  }
+  for (std::size_t p = 0; p < touched.size(); ++p) {
+    if (touched[p]) note.partitions.push_back(static_cast<eventlog::Partition>(p));
+  }
+  return note;
+}
+
+std::optional<Response> Ingest::build_new(const Records& records, const Numbered& number,
+                                          const ProducerProgress& progress,
+                                          const ProducerNote& note, Flight& flight) const {
+  const std::string note_text = note.text();
+  const std::int64_t now_ms = clock_.now_us() / base::kUsPerMs;
+  const auto plain = headers_of(*flight.topic);
+  auto noted = plain;
+  noted.push_back({.key = kProducerHeader, .value = note_text});
+  flight.records = records.values.size();
+  std::vector<eventlog::BatchBuilder> builders(progress.high.size());
+  for (std::size_t i = 0; i < records.values.size(); ++i) {
+    if (!is_new(progress, records, number.sequence, i)) {
+      ++flight.duplicates;
+      continue;
+    }
+    auto& builder = builders[static_cast<std::size_t>(records.routes[i].partition)];
+    builder.add(records.key(i), records.values[i], now_ms, builder.records() == 0 ? noted : plain);
+    if (builder.bytes() > kBatchBytesMax) return too_large_batch();
+  }
+  for (std::size_t p = 0; p < builders.size(); ++p) {
+    if (builders[p].records() == 0) continue;
+    const auto size = static_cast<std::size_t>(builders[p].records());
+    builders[p].set_producer(log_producer_id(number.producer), 0,
+                             next_sequence(progress.last_sequence[p], 1));
+    flight.batches.push_back({.partition = static_cast<eventlog::Partition>(p),
+                              .records = size,
+                              .bytes = builders[p].finish()});
+  }
+  return std::nullopt;
+}
+
 void Ingest::append_new(const Request& request, TopicReader& topic, const Numbered& number,
                         Producers::Entry& entry, const Done& done) {
   const Producers::Key key{topic.name(), number.producer};
-  const auto refuse = [&](Response refusal) {
+  const auto refuse = [this, key, done](Response refusal) {
     producers_.release(key);
     done(std::move(refusal));
   };
@@ -210,70 +282,26 @@ void Ingest::append_new(const Request& request, TopicReader& topic, const Number
   if (auto refusal = check_numbers(progress, number.sequence)) return refuse(std::move(*refusal));
   Records records;
   if (auto refusal = topic.read(request, records)) return refuse(std::move(*refusal));
-
-  const auto count = static_cast<std::int64_t>(records.values.size());
-  const auto is_new = [&](std::size_t i) {
-    const auto partition = static_cast<std::size_t>(records.routes[i].partition);
-    return number.sequence + static_cast<std::int64_t>(i) > progress.high[partition];
-  };
-  ProducerNote note{.first = progress.known ? progress.first : number.sequence,
-                    .start = number.sequence,
-                    .count = count,
-                    .complete_to = progress.known ? progress.complete_to : number.sequence,
-                    .partitions = {}};
-  std::vector<bool> touched(static_cast<std::size_t>(topic.partitions()));
-  for (std::size_t i = 0; i < records.values.size(); ++i) {
-    if (is_new(i)) touched[static_cast<std::size_t>(records.routes[i].partition)] = true;
-  }
-  for (std::size_t p = 0; p < touched.size(); ++p) {
-    if (touched[p]) note.partitions.push_back(static_cast<eventlog::Partition>(p));
-  }
-  const std::string note_text = note.text();
-  const std::int64_t now_ms = clock_.now_us() / base::kUsPerMs;
-  const auto plain = headers_of(topic);
-  auto noted = plain;
-  noted.push_back({.key = kProducerHeader, .value = note_text});
-
+  const ProducerNote note = note_of(progress, records, number.sequence);
   auto flight = std::make_shared<Flight>();
   flight->topic = &topic;
-  flight->records = records.values.size();
-  std::vector<eventlog::BatchBuilder> builders(touched.size());
-  for (std::size_t i = 0; i < records.values.size(); ++i) {
-    if (!is_new(i)) {
-      ++flight->duplicates;
-      continue;
-    }
-    auto& builder = builders[static_cast<std::size_t>(records.routes[i].partition)];
-    builder.add(records.key(i), records.values[i], now_ms, builder.records() == 0 ? noted : plain);
-    if (builder.bytes() > kBatchBytesMax) return refuse(too_large_batch());
-  }
-  for (std::size_t p = 0; p < builders.size(); ++p) {
-    if (builders[p].records() == 0) continue;
-    const auto size = static_cast<std::size_t>(builders[p].records());
-    builders[p].set_producer(log_producer_id(number.producer), 0,
-                             next_sequence(progress.last_sequence[p], 1));
-    flight->batches.push_back({.partition = static_cast<eventlog::Partition>(p),
-                               .records = size,
-                               .bytes = builders[p].finish()});
+  if (auto refusal = build_new(records, number, progress, note, *flight)) {
+    return refuse(std::move(*refusal));
   }
   flight->landed = [this, key, &progress, note, done](Flight& landed) {
-    bool all = true;
-    for (const Flight::Batch& batch : landed.batches) {
-      all = all && batch.result.has_value();
-      if (!batch.result) continue;
-      const auto p = static_cast<std::size_t>(batch.partition);
-      progress.high[p] = note.end() - 1;
-      progress.last_sequence[p] = next_sequence(progress.last_sequence[p], batch.records);
-      progress.complete_to = note.complete_to;
-      progress.known = true;
-      progress.first = note.first;
-    }
-    if (all && progress.known) progress.complete_to = std::max(progress.complete_to, note.end());
+    landed.settle(note, progress);
     Response answer = landed.answer();
     producers_.release(key);
     done(std::move(answer));
   };
-  append(flight);
+  if (!flight->batches.empty() || note.end() <= progress.complete_to) return append(flight);
+  // All of it is there, but no batch on disk says so: a repeat that was cut anew.
+  const auto keep = [this, key, note, flight, refuse] {
+    const auto kept = keep_complete(platform_.log(), key.first, key.second, note.end());
+    if (!kept) return refuse(problem(kept.error()));
+    append(flight);
+  };
+  if (!workers_.submit(keep)) refuse(too_many_requests("too many requests are waiting"));
 }
 
 void Ingest::append(const std::shared_ptr<Flight>& flight) {

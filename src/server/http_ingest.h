@@ -46,6 +46,9 @@ class Ingest {
                        Producers::Entry& entry, const Done& done);
   void append_new(const Request& request, TopicReader& topic, const Numbered& number,
                   Producers::Entry& entry, const Done& done);
+  std::optional<Response> build_new(const Records& records, const Numbered& number,
+                                    const ProducerProgress& progress, const ProducerNote& note,
+                                    Flight& flight) const;
   void append(const std::shared_ptr<Flight>& flight);
 
   Platform& platform_;

@@ -25,6 +25,7 @@ struct HttpOptions {
   std::chrono::milliseconds body_timeout{30'000};  // and a second more for each 64 KiB announced
   std::chrono::milliseconds write_timeout{30'000};  // the same for answers
   std::chrono::milliseconds stop_timeout{10'000};   // then unfinished connections are cut
+  std::chrono::milliseconds sql_timeout{60'000};    // then a query is interrupted
   std::chrono::milliseconds feed_interval{100};
 };
 

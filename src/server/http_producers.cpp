@@ -26,6 +26,8 @@ bool take_number(std::string_view& text, char end, std::int64_t& into) {
   return true;
 }
 
+std::string group_of(std::int64_t producer) { return fmt::format("http-producer-{}", producer); }
+
 // The note on the first record of a batch, when it has one.
 base::Result<ProducerNote> note_of(std::span<const std::byte> batch) {
   std::string found;
@@ -115,6 +117,7 @@ base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
     progress.high[p] = note->end() - 1;
     notes.emplace(at.partition, std::move(*note));
   }
+  if (notes.empty()) return progress;
   for (const auto& [partition, note] : notes) {
     const bool complete =
         std::all_of(note.partitions.begin(), note.partitions.end(), [&](Partition p) {
@@ -126,7 +129,16 @@ base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
     progress.complete_to =
         std::max({progress.complete_to, note.complete_to, complete ? note.end() : 0});
   }
+  const auto kept = TRY(log.committed_offsets(group_of(producer)));
+  if (const auto at = kept.find({.topic = topic, .partition = 0}); at != kept.end()) {
+    progress.complete_to = std::max(progress.complete_to, at->second);
+  }
   return progress;
+}
+
+base::Result<> keep_complete(eventlog::EventLog& log, const std::string& topic,
+                             std::int64_t producer, std::int64_t complete_to) {
+  return log.commit_offsets(group_of(producer), {{{.topic = topic, .partition = 0}, complete_to}});
 }
 
 bool Producers::acquire(const Key& key, std::function<void(Entry&, bool)> go) {

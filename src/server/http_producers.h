@@ -68,6 +68,10 @@ base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
                                                 const std::string& topic, int partitions,
                                                 std::int64_t producer);
 
+// Keeps complete_to where no batch says it; blocks on disk.
+base::Result<> keep_complete(eventlog::EventLog& log, const std::string& topic,
+                             std::int64_t producer, std::int64_t complete_to);
+
 class Producers {
  public:
   struct Entry {

@@ -50,7 +50,7 @@ HttpServer::HttpServer(Platform& platform_in, const base::Clock& clock_in, HttpO
       origins(std::move(hosts)),
       workers("http-work", options.workers, options.queue_max),
       slow_workers("http-slow", options.workers, options.queue_max),
-      api(platform, clock, workers, slow_workers, options.web_root),
+      api(platform, clock, workers, slow_workers, options),
       bodies(options.bodies_bytes_max),
       feeds(base::gauge("waybill_feed_connections", "Open WebSocket feeds.")) {}
 

@@ -332,6 +332,17 @@ TEST_F(HttpProducers, ARepeatMayBeCutAnew) {
   expect_each_once(400);
 }
 
+TEST_F(HttpProducers, ARepeatInPiecesIsRememberedAlsoWhereNothingWasLeftToWrite) {
+  fail(eventlog::partition_of_key("T-0", 4));
+  EXPECT_EQ(send(0, 30).status, 429);
+  EXPECT_EQ(send(0, 29).status, 200);
+  const Reply rest = send(29, 1);  // T-29 was written by the first try, if its partition is another
+  EXPECT_EQ(rest.status, 200);
+  restart();
+  EXPECT_EQ(send(30, 10).status, 200);
+  expect_each_once(40);
+}
+
 TEST_F(HttpProducers, NumbersThatStepOverRecordsAreRefusedWithTheNextOne) {
   send(0, 10);
   const Reply gap = send(11, 5);

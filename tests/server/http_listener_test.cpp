@@ -131,6 +131,7 @@ class HttpConnections : public HttpTest {
     options_.body_timeout = std::chrono::milliseconds(300);
     options_.idle_timeout = std::chrono::milliseconds(600);
     options_.connections_max = 50;
+    options_.sql_timeout = std::chrono::milliseconds(2'000);
     start();
   }
 };
@@ -225,7 +226,7 @@ TEST_F(HttpConnections, StopLetsARunningRequestFinish) {
   Client client(listener_->port());
   Client idle(listener_->port());
   client.send(request_text("POST", "/v1/sql",
-                           R"({"sql":"SELECT count(*) FROM range(60000000) t(a) WHERE a % 7 = 3"})",
+                           R"({"sql":"SELECT count(*) FROM range(20000000) t(a) WHERE a % 7 = 3"})",
                            {kJson}));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   std::thread stopper([this] { listener_->stop(); });
@@ -234,6 +235,16 @@ TEST_F(HttpConnections, StopLetsARunningRequestFinish) {
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.headers.at("connection"), "close");
   EXPECT_TRUE(idle.closed());
+}
+
+TEST_F(HttpConnections, AQueryThatNeverEndsIsEnded) {
+  const Reply reply = call(
+      "POST", "/v1/sql",
+      R"({"sql":"SELECT count(*) FROM range(10000000) a(x), range(10000000) b(y) WHERE x * 7 = y + 1.5"})",
+      {kJson});
+  EXPECT_EQ(reply.status, 503) << reply.body;
+  EXPECT_NE(reply.body.find("longer than 2 s"), std::string::npos) << reply.body;
+  EXPECT_EQ(call("POST", "/v1/sql", R"({"sql":"SELECT 1"})", {kJson}).status, 200);
 }
 
 TEST_F(HttpConnections, ATakenAddressIsSaid) {
