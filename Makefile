@@ -36,6 +36,8 @@ tests: binary
 test: tests web $(VENV)/STAMP ## every test, with the acceptance through the outside doors
 	@ctest --test-dir $(BUILD) --output-on-failure
 	@cd web && npm test --silent
+	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
+	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 	@$(PYTHON) tests/e2e/accept_crash.py 5
 	@$(PYTHON) tests/e2e/accept_first.py
 
@@ -45,10 +47,12 @@ accept-first: build $(VENV)/STAMP ## the first working Waybill through curl, psq
 accept-crash: build $(VENV)/STAMP ## 25 rounds of kill -9 under load: nothing lost, nothing doubled
 	@$(PYTHON) tests/e2e/accept_crash.py 25
 
-accept-delta: tests $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables, Waybill reads delta-rs's
+accept-delta: binary $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables, Waybill reads delta-rs's
+	@ninja -C $(BUILD) --quiet lake_tool
 	@$(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 
-accept-postgres: tests $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
+accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
+	@ninja -C $(BUILD) --quiet pg_server
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start

@@ -11,6 +11,9 @@
 namespace sql {
 namespace {
 
+constexpr int kReplansMax = 10;
+constexpr std::string_view kNeverRan = "unsuccessful or closed pending query result";
+
 class DuckConnection final : public Connection {
  public:
   DuckConnection(std::shared_ptr<DatabaseHandle> database, std::shared_ptr<SharedBatches> batches,
@@ -24,10 +27,17 @@ class DuckConnection final : public Connection {
 
   base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
     if (sql.find(';') != std::string::npos) return query_each(sql);
-    ResultHandle result;
-    if (duckdb_query(handle_->get(), sql.c_str(), result.get()) != DuckDBSuccess)
-      return fail_result(result);
-    return make_result(database_, std::move(result));
+    // A table that another connection makes or drops between planning and running ends the query
+    // before it has begun: it is planned again.
+    for (int left = kReplansMax;; --left) {
+      ResultHandle result;
+      if (duckdb_query(handle_->get(), sql.c_str(), result.get()) == DuckDBSuccess)
+        return make_result(database_, std::move(result));
+      const char* message = duckdb_result_error(result.get());
+      const bool never_ran =
+          message != nullptr && std::string_view(message).find(kNeverRan) != std::string_view::npos;
+      if (!never_ran || left == 0) return fail_result(result);
+    }
   }
 
   base::Result<std::unique_ptr<Statement>> prepare(const std::string& sql) override {
