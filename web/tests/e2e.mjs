@@ -28,21 +28,24 @@ const kPhone = { width: 390, height: 844 };
 const mark = Date.now().toString(36).toUpperCase();
 const truck = `T-E2E-${mark}`;
 const shipment = `S-E2E-${mark}`;
-// Off every corridor of the simulated fleet, so that only this truck can be there.
-const home = { lon: -21.5, lat: 64.6 };
-const later = { lon: -20.9, lat: 64.75 };
+// Somewhere in the Sahara: off every corridor of the simulated fleet, and away from the trucks of other runs.
+const home = { lon: -5 + 30 * Math.random(), lat: 18 + 10 * Math.random() };
+const later = { lon: home.lon + 0.6, lat: home.lat + 0.15 };
 
 let passed = 0;
 let failed = 0;
 
+const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;
+
 async function test(name, body) {
+  const start = Date.now();
   try {
     const note = await body();
     passed++;
-    console.log(`ok    ${name}${note ? ` (${note})` : ''}`);
+    console.log(`ok    ${name}${note ? ` (${note})` : ''} [${seconds(start)}]`);
   } catch (error) {
     failed++;
-    console.log(`FAIL  ${name}\n      ${String(error.message ?? error).split('\n').slice(0, 12).join('\n      ')}`);
+    console.log(`FAIL  ${name} [${seconds(start)}]\n      ${String(error.message ?? error).split('\n').slice(0, 12).join('\n      ')}`);
   }
 }
 
@@ -82,6 +85,12 @@ const scan = (type, hub, secondsAgo) => send('scans', {
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: kFlags });
 const complaints = [];
+let done = false;
+browser.on('disconnected', () => {
+  if (done) return;
+  console.log(`FAIL  the browser ended before the tests did\n${passed} passed, ${failed + 1} failed`);
+  process.exit(1);
+});
 
 async function open(path, { theme = 'dark', viewport = kDesktop } = {}) {
   const context = await browser.newContext({ viewport, colorScheme: theme });
@@ -257,22 +266,24 @@ const kViews = [
 ];
 
 for (const theme of ['dark', 'light']) {
+  const page = await open('?view=alerts', { theme });
   for (const [name, path] of kViews) {
     await test(`${name}, ${theme}: fills, and axe finds nothing serious`, async () => {
-      const page = await open(path, { theme });
+      await page.goto(`${base}/${path}`);
       if (name === 'map') {
         await baseMap(page);
         await until('the connection', () => page.getByText(/^Live/).isVisible());
       }
       await settled(page);
-      expect((await page.locator('.state-failed').count()) === 0, await page.locator('.state-failed').first().innerText().catch(() => ''));
+      const broken = page.locator('.state-failed');
+      expect((await broken.count()) === 0, await broken.first().innerText().catch(() => ''));
       // Labels and trucks come a moment after the first shapes.
       await page.waitForTimeout(name === 'map' ? 4_000 : 500);
       await shot(page, `${name}-${theme}`);
       await accessible(page, `${name}, ${theme}`);
-      await page.context().close();
     });
   }
+  await page.context().close();
 }
 
 await test('the key figures and charts are read, and they follow the fleet', async () => {
@@ -302,8 +313,9 @@ await test('the audit says clearly whether every row is accounted for', async ()
 // ---------------------------------------------------------------- a phone
 for (const theme of ['dark', 'light']) {
   await test(`on a phone, ${theme}, nothing is wider than the screen`, async () => {
+    const page = await open('?view=alerts', { theme, viewport: kPhone });
     for (const [name, path] of kViews) {
-      const page = await open(path, { theme, viewport: kPhone });
+      await page.goto(`${base}/${path}`);
       if (name === 'map') await baseMap(page);
       await settled(page);
       await page.waitForTimeout(name === 'map' ? 4_000 : 300);
@@ -312,8 +324,8 @@ for (const theme of ['dark', 'light']) {
       expect(width <= kPhone.width && main <= kPhone.width, `${name} is ${Math.max(width, main)} px wide`);
       await accessible(page, `${name} on a phone, ${theme}`);
       await shot(page, `phone-${name}-${theme}`);
-      await page.context().close();
     }
+    await page.context().close();
   });
 }
 
@@ -321,6 +333,7 @@ await test('the browser had nothing to complain about', async () => {
   expect(complaints.length === 0, [...new Set(complaints)].join('\n'));
 });
 
+done = true;
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

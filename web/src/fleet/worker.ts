@@ -16,6 +16,7 @@ const kBehindOverMs = 5_000;
 const kFastestPixelsPerMetre = 40; // m/s
 const kPictureMinMs = 33;
 const kPictureMaxMs = 1_000;
+const kFrameWithinMs = 250;
 /** A picture that the page has not shown after this long is given up, as in a hidden tab. */
 const kShownWithinMs = 1_000;
 
@@ -110,8 +111,19 @@ function pictureEveryMs(): number {
   return Math.min(kPictureMaxMs, Math.max(kPictureMinMs, (500 * metresPerPixel) / kFastestPixelsPerMetre));
 }
 
+// With the screen's next frame; where those are rare, as on a busy machine, a timer sees to it.
+function schedule(): void {
+  const run = (): void => {
+    clearTimeout(timer);
+    self.cancelAnimationFrame(frame);
+    schedule();
+    tick();
+  };
+  const frame = self.requestAnimationFrame(run);
+  const timer = setTimeout(run, kFrameWithinMs);
+}
+
 function tick(): void {
-  self.requestAnimationFrame(tick);
   const now = performance.now();
   if (!painter || !scene.view) return;
   if (!dirty && now - paintedAt < pictureEveryMs()) return;
@@ -140,7 +152,7 @@ function onMessage(message: ToWorker): void {
       state.reckoning = message.reckoning;
       feed = new Feed(message.url, () => (reconnected = true), onFrame, summarise);
       setInterval(summarise, kSummaryEveryMs);
-      tick();
+      schedule();
       return;
     case 'view':
       scene.view = message.view;

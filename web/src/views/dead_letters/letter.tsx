@@ -12,13 +12,18 @@ function place({ topic, partition, offset, file, line }: DeadLetter): string {
   return `${file}${line === null || line === undefined ? '' : `:${line}`} · ${record}`;
 }
 
+// The field stands before the reason as a mark of its own.
+function reasonText({ field, reason }: DeadLetter): string {
+  return field && reason.startsWith(`${field}: `) ? reason.slice(field.length + 2) : reason;
+}
+
 export function Letter({ letter, onRedrive }: { letter: DeadLetter; onRedrive: () => void }): ReactElement {
   const raw = letter.raw ?? '';
   return (
     <li className="letter">
       <div className="letter-head">
         <h3>
-          {letter.field && <code>{letter.field}</code>} {letter.reason}
+          {letter.field && <code>{letter.field}</code>} {reasonText(letter)}
         </h3>
         <button type="button" className="button button-quiet" onClick={onRedrive} aria-label={`Redrive ${place(letter)}`}>
           <RotateCcw size={16} aria-hidden="true" /> Redrive

@@ -10,6 +10,8 @@ const kFineFromZoom = 5;
 const kTownsFromZoom = 7.5;
 const kZoomMax = 16;
 const kFollowZoom = 8;
+/** A place this close to the edge (pixels) is as good as off the screen. */
+const kEdge = 32;
 const kNowhere = { x: -1e6, y: -1e6 };
 
 export interface Place {
@@ -79,6 +81,13 @@ export class LiveMap {
   hide = (kinds: number[]): void => this.fleet.hide(kinds);
   choose = (truck: string | null): void => this.fleet.choose(truck);
   truckAt = (x: number, y: number): Promise<Picked | null> => this.fleet.pick(x, y, false);
+
+  /** Whether a place is on screen and not below a panel that covers `right` pixels of the map and `bottom` of it. */
+  sees(lon: number, lat: number, cover: { right: number; bottom: number }): boolean {
+    const { x, y } = this.map.project([lon, lat]);
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    return x > kEdge && y > kEdge && x < clientWidth - cover.right - kEdge && y < clientHeight - cover.bottom - kEdge;
+  }
 
   /** Shows a place, beside a panel that covers `right` pixels of the map and `bottom` of it. */
   goTo(lon: number, lat: number, cover: { right: number; bottom: number }): void {

@@ -39,6 +39,9 @@ async function fitFleet(live: LiveMap): Promise<void> {
   live.fit(west, south, east, north);
 }
 
+/** From here on a chosen truck that is in sight does not move the map. */
+const kCloseZoom = 6;
+
 const cover = (): { right: number; bottom: number } =>
   window.innerWidth < 720 ? { right: 0, bottom: window.innerHeight * 0.5 } : { right: 392, bottom: 0 };
 
@@ -109,9 +112,9 @@ function useShownTruck(live: LiveMap | null): void {
     void server.lookup('trucks', truck).catch(() => null).then((row) => {
       const lat = toNumber(row?.lat);
       const lon = toNumber(row?.lon);
-      const inSight = lat !== null && lon !== null && live.map.getBounds().contains([lon, lat]);
-      const close = live.map.getZoom() >= 6;
-      if (lat !== null && lon !== null && !(inSight && close)) live.goTo(lon, lat, cover());
+      if (lat === null || lon === null) return;
+      const close = live.map.getZoom() >= kCloseZoom;
+      if (!close || !live.sees(lon, lat, cover())) live.goTo(lon, lat, cover());
     });
   }, [live, truck]);
 

@@ -39,6 +39,27 @@ function Verdict({ audit }: { audit: Audit }): ReactElement {
   );
 }
 
+// Checks that hold are folded away; one that fails stands open.
+function Checks({ checks }: { checks: Audit['checks'] }): ReactElement {
+  const failing = checks.filter(({ ok }) => !ok).length;
+  return (
+    <details className="checks" open={failing > 0}>
+      <summary>
+        {failing === 0 ? `All ${formatCount(checks.length)} checks hold` : `${formatCount(failing)} of ${formatCount(checks.length)} checks fail`}
+      </summary>
+      <ul>
+        {[...checks].sort((a, b) => Number(a.ok) - Number(b.ok)).map(({ check, ok, detail }) => (
+          <li key={check}>
+            <Badge tone={ok ? 'ok' : 'bad'}>{ok ? 'holds' : 'fails'}</Badge>
+            <strong>{check}</strong>
+            <span className="muted">{detail}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
 export function AuditLedger(): ReactElement {
   const query = useAudit();
   const audit = query.data;
@@ -47,17 +68,7 @@ export function AuditLedger(): ReactElement {
   return (
     <>
       {audit && <Verdict audit={audit} />}
-      {audit && audit.checks?.length > 0 && (
-        <ul className="checks" aria-label="Checks">
-          {audit.checks.map(({ check, ok, detail }) => (
-            <li key={check}>
-              <Badge tone={ok ? 'ok' : 'bad'}>{ok ? 'holds' : 'fails'}</Badge>
-              <strong>{check}</strong>
-              <span className="muted">{detail}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+      {audit && audit.checks.length > 0 && <Checks checks={audit.checks} />}
       <DataTable
         caption="Audit ledger"
         query={query}
