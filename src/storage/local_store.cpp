@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <system_error>
+#include <thread>
 
 #include "base/logging.h"
 #include "storage/object_store.h"
@@ -20,6 +21,7 @@ using base::Path;
 using base::Result;
 
 constexpr std::size_t kKeyBytesMax = 4096;
+constexpr std::size_t kSyncThreadsMax = 8;
 
 Result<> check_key(const std::string& key) {
   const auto refuse = [&](std::string_view why) {
@@ -122,24 +124,67 @@ class LocalStore final : public ObjectStore {
 
   std::string url(const std::string& key) const override { return (root_ / key).string(); }
 
+  // The folder is made durable by sync(), once for all files in it.
   Result<> prepare(const std::string& key) override {
     TRY(check_key(key));
-    return ensure_folder((root_ / key).parent_path());
+    return disk_.create_directories((root_ / key).parent_path());
   }
 
   Result<> sync(const std::vector<std::string>& keys) override {
+    std::vector<Path> files;
     std::set<Path> folders;
     for (const std::string& key : keys) {
       TRY(check_key(key));
-      const auto file = TRY(disk_.open(root_ / key, false));
-      TRY(file->sync());
-      folders.insert((root_ / key).parent_path());
+      files.push_back(root_ / key);
+      folders.insert(files.back().parent_path());
     }
-    for (const Path& folder : folders) TRY(disk_.sync_directory(folder));
+    const std::set<Path> fresh = fresh_folders(folders);
+    for (const Path& folder : fresh) folders.insert(folder.parent_path());
+    TRY(sync_each(files, [this](const Path& path) -> Result<> {
+      return TRY(disk_.open(path, false))->sync();
+    }));
+    TRY(sync_each({folders.begin(), folders.end()},
+                  [this](const Path& path) { return disk_.sync_directory(path); }));
+    const std::scoped_lock lock(mutex_);
+    durable_folders_.insert(fresh.begin(), fresh.end());
     return {};
   }
 
  private:
+  // Runs `sync` for every path, many side by side: the file system gathers them into few writes of
+  // its journal.
+  template <class Sync>
+  static Result<> sync_each(const std::vector<Path>& paths, Sync sync) {
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    Result<> result;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < paths.size(); i = next++) {
+        auto done = sync(paths[i]);
+        const std::scoped_lock lock(mutex);
+        if (!done && result) result = std::move(done);
+      }
+    };
+    std::vector<std::jthread> threads;
+    const std::size_t helpers = std::min(paths.size() / 2, kSyncThreadsMax);
+    for (std::size_t i = 0; i < helpers; ++i) threads.emplace_back(work);
+    work();
+    threads.clear();  // joins
+    return result;
+  }
+
+  // Those of the folders, and of the ones above them, that are not known to be durable.
+  std::set<Path> fresh_folders(const std::set<Path>& folders) {
+    std::set<Path> fresh;
+    const std::scoped_lock lock(mutex_);
+    for (Path folder : folders) {
+      while (!durable_folders_.contains(folder) && fresh.insert(folder).second && folder != root_) {
+        folder = folder.parent_path();
+      }
+    }
+    return fresh;
+  }
+
   // Creates the folder and those above it, each durable by a sync of the one that holds it. Folders
   // that this process has seen are not synced again.
   Result<> ensure_folder(const Path& folder) {

@@ -26,16 +26,17 @@ class ObjectStore {
   virtual base::Result<std::string> get(const std::string& key) = 0;  // kNotFound
   // Durable when it returns. Replaces.
   virtual base::Result<> put(const std::string& key, std::string_view data) = 0;
-  // Durable when it returns; kAlreadyExists when the key exists: the atomic create of a Delta commit.
+  // Durable when it returns; kAlreadyExists when the key exists: the atomic create of a Delta
+  // commit.
   virtual base::Result<> put_if_absent(const std::string& key, std::string_view data) = 0;
-  virtual base::Result<> remove(const std::string& key) = 0;  // absent is fine
+  virtual base::Result<> remove(const std::string& key) = 0;          // absent is fine
   virtual base::Result<ObjectInfo> head(const std::string& key) = 0;  // kNotFound
   // Keys that start with `prefix` and are greater than `start_after`, sorted. Depth first.
   virtual base::Result<std::vector<ObjectInfo>> list(const std::string& prefix,
                                                      const std::string& start_after = "") = 0;
   // What DuckDB reads and writes for this key: a local path, later an s3:// URL.
   virtual std::string url(const std::string& key) const = 0;
-  // Makes url(key) writable for DuckDB: creates its folder, durably; no-op on S3.
+  // Makes url(key) writable for DuckDB: creates its folder, made durable by sync(); no-op on S3.
   virtual base::Result<> prepare(const std::string& key) = 0;
   // Makes files that DuckDB wrote under these keys durable (fsync of file and folder); no-op on S3.
   // kIo: the bytes may be lost although they can be read. The caller must not commit these files
@@ -44,8 +45,8 @@ class ObjectStore {
 };
 
 // All keys below `root`. Creates `root`. Names that start with '.' and end in ".tmp" are unfinished
-// writes and are not listed. A put_if_absent whose name is already visible when the folder cannot be
-// synced stops the process: others may build on an object that a crash would take back.
+// writes and are not listed. A put_if_absent whose name is already visible when the folder cannot
+// be synced stops the process: others may build on an object that a crash would take back.
 base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root);
 
 }  // namespace storage

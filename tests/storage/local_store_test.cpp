@@ -4,6 +4,8 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/uuid.h"
@@ -146,6 +148,10 @@ class FailingDisk final : public base::FileSystem {
     return real_.rename_no_replace(a, b);
   }
   base::Result<> sync_directory(const base::Path& p) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      synced_folders.insert(p);
+    }
     if (fail_folder_sync) return base::fail(Code::kIo, "cannot sync folder {}", p.string());
     return real_.sync_directory(p);
   }
@@ -153,6 +159,7 @@ class FailingDisk final : public base::FileSystem {
     return real_.list(p);
   }
 
+  std::set<base::Path> synced_folders;
   bool fail_file_sync = false;
   bool fail_folder_sync = false;
 
@@ -180,6 +187,7 @@ class FailingDisk final : public base::FileSystem {
     std::unique_ptr<base::File> file_;
     FailingDisk& disk_;
   };
+  std::mutex mutex_;
   base::FileSystem& real_ = base::posix_file_system();
 };
 
@@ -194,6 +202,28 @@ TEST_F(LocalStore, LeavesNothingBehindWhenTheFileCannotBeSynced) {
   ASSERT_TRUE(store->put("t/a", "x"));
   disk.fail_file_sync = true;
   EXPECT_EQ(store->sync({"t/a"}).error().code, Code::kIo);
+}
+
+TEST_F(LocalStore, SyncsNewFoldersOnceUpToTheRoot) {
+  FailingDisk disk;
+  const base::Path root = folder_ / "watched";
+  auto store = storage::local_store(disk, root).value();
+  const auto write = [&](const std::string& key) {
+    ASSERT_TRUE(store->prepare(key));
+    std::ofstream(store->url(key)) << "bytes";
+  };
+  std::vector<std::string> keys;
+  for (int i = 0; i < 20; ++i) keys.push_back(fmt::format("t/day={}/part.parquet", i));
+  for (const std::string& key : keys) write(key);
+  disk.synced_folders.clear();
+  ASSERT_TRUE(store->sync(keys));
+  EXPECT_EQ(disk.synced_folders.size(), 23U) << "20 partitions, the table, the root and its parent";
+  EXPECT_TRUE(disk.synced_folders.contains(root));
+  EXPECT_TRUE(disk.synced_folders.contains(root / "t/day=19"));
+  write("t/day=3/other.parquet");
+  disk.synced_folders.clear();
+  ASSERT_TRUE(store->sync({"t/day=3/other.parquet"}));
+  EXPECT_THAT(disk.synced_folders, ElementsAre(root / "t/day=3"));
 }
 
 using LocalStoreDeathTest = LocalStore;
