@@ -17,8 +17,8 @@ Suite suite_of(const std::string& expectations) {
 
 // What the rules say of a row, "" when it passes.
 std::string judge(const Suite& suite, const std::string& row) {
-  static const std::unique_ptr<sql::Database> kDatabase = std::move(*sql::Database::open({}));
-  const auto connection = std::move(*kDatabase->connect());
+  const auto database = std::move(*sql::Database::open({}));
+  const auto connection = std::move(*database->connect());
   const auto result =
       connection->query("SELECT " + suite.failed_rules_sql() + " FROM (SELECT " + row + ")");
   EXPECT_TRUE(result) << result.error().to_string();
