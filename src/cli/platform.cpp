@@ -1,5 +1,7 @@
 #include "cli/platform.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kQuietUs = 4 * base::kUsPerSecond;
 constexpr std::int64_t kLagMax = 1000;  // records; a live topic is never without any
-constexpr std::int64_t kKeyedKeepUs = 3600 * base::kUsPerSecond;  // time travel of rewritten tables
+constexpr std::int64_t kKeyedKeepUs = 600 * base::kUsPerSecond;  // time travel of rewritten tables
 
 base::Result<base::Path> make_folder(const base::Path& path) {
   TRY(base::posix_file_system().create_directories(path));
@@ -209,6 +211,7 @@ void Platform::maintain(std::stop_token stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (stop.stop_requested()) return;
     const auto done = maintain_once();
+    ::malloc_trim(0);  // what a burst of rows took goes back to the system
     if (!done) {
       alerts_.raise("maintenance", "warning", "maintenance: " + done.error().to_string(),
                     clock_.now_us());

@@ -15,7 +15,7 @@ namespace stream {
 namespace {
 
 constexpr const char* kDeadLetters = "dead_letters";
-constexpr std::int64_t kKeyedKeepUs = 3600 * base::kUsPerSecond;  // old files of rewritten tables
+constexpr std::int64_t kKeyedKeepUs = 600 * base::kUsPerSecond;  // old files of rewritten tables
 
 std::string position_key(const std::string& pipeline) { return "pipeline/" + pipeline; }
 std::string plan_key(const std::string& pipeline) { return "plan/" + pipeline; }
@@ -183,6 +183,7 @@ base::Result<> Pipeline::restore() {
       TRY(execute(std::move(input)));
     }
   }
+  TRY(find_behind());
   reader_->start(committed_);
   return {};
 }
@@ -397,7 +398,7 @@ void Pipeline::run(std::stop_token stop) {
     if (ran && *ran) last_epoch_us = started_us;
     base::Result<> caught_up;
     if (ran && !*ran) {
-      caught_up = catch_up_rewrites();
+      caught_up = catch_up_rewrites(false);
       const std::scoped_lock lock(mutex_);
       if (status_.state == "running") {
         status_.state = "idle";
@@ -412,7 +413,7 @@ void Pipeline::run(std::stop_token stop) {
     }
   }
   if (pause_us == 0) {
-    if (auto done = catch_up_rewrites(); !done)
+    if (auto done = catch_up_rewrites(true); !done)
       spdlog::warn("{}: {}", name_, done.error().to_string());
   }
   reader_->stop();

@@ -117,7 +117,10 @@ class Pipeline {
                                                Target& target);
   bool put_off(const TableChange& change, const Target& target) const;
   base::Result<> finish(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs);
-  base::Result<> catch_up_rewrites();
+  base::Result<> find_behind();
+  // Rewrites that were put off, when it is time for them or at once.
+  base::Result<> catch_up_rewrites(bool at_once);
+  std::string app_id(const std::string& writer, const std::string& table) const;
   void watch_quality(const std::vector<runs::Run>& runs);
   void publish(std::size_t records, std::int64_t elapsed_us);
   void fail(const base::Error& error);

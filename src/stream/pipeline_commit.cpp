@@ -36,17 +36,21 @@ base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChan
   return version;
 }
 
+std::string Pipeline::app_id(const std::string& writer, const std::string& table) const {
+  return fmt::format("waybill/{}/{}/{}", name_, writer, table);
+}
+
 base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const TableChange& change,
                                                        Target& target) {
-  const std::string app_id = fmt::format("waybill/{}/{}/{}", name_, change.writer, change.table);
+  const std::string app = app_id(change.writer, change.table);
   auto transaction = TRY(target.table->begin());
-  if (transaction->base().transaction_version(app_id) >= epoch.number)
+  if (transaction->base().transaction_version(app) >= epoch.number)
     return transaction->base().version();
   lake::CommitInfo info{
       .operation = "STREAMING UPDATE",
       .parameters = {{"epochId", std::to_string(epoch.number)}},
       .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}};
-  transaction->set_transaction(app_id, epoch.number);
+  transaction->set_transaction(app, epoch.number);
   switch (change.kind) {
     case TableChange::Kind::kAppend:
       for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
@@ -72,11 +76,23 @@ base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const Table
   return version;
 }
 
-base::Result<> Pipeline::catch_up_rewrites() {
+// Tables whose last rewrite is of an earlier epoch than the state, found when a pipeline is restored.
+base::Result<> Pipeline::find_behind() {
+  for (const auto& op : operators_) {
+    if (op->served().empty()) continue;
+    Target& target = targets_.at(op->model().table);
+    const auto snapshot = TRY(target.table->snapshot());
+    target.behind = snapshot->transaction_version(app_id(op->model().table, op->model().table)) < epoch_;
+  }
+  return {};
+}
+
+base::Result<> Pipeline::catch_up_rewrites(bool at_once) {
   const std::scoped_lock running(running_);
   for (const auto& op : operators_) {
     Target& target = targets_.at(op->model().table);
     if (!target.behind || op->served().empty()) continue;
+    if (at_once) target.last_replace_cost_us = 0;
     Epoch epoch = epoch_on(*connection_, epoch_, services_.clock.now_us());
     const TableChange change{.kind = TableChange::Kind::kReplace,
                              .table = op->model().table,

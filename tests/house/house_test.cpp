@@ -18,9 +18,7 @@ using testing::IsEmpty;
 const std::filesystem::path kRoot = WAYBILL_SOURCE_DIR;
 
 // Files that are longer than the rule allows. A number here only goes down; a file is never added.
-const std::map<std::string, int> kLongerFiles = {
-    {"src/stream/pipeline.cpp", 516},
-};
+const std::map<std::string, int> kLongerFiles = {};
 
 const std::string& architecture() {
   static const std::string text = read_text(kRoot / "docs/architecture.md");
