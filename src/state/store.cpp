@@ -84,7 +84,7 @@ rocksdb::Options options() {
   rocksdb::Options o;
   o.create_if_missing = true;
   o.paranoid_checks = true;
-  o.write_buffer_size = 16UL << 20;
+  o.write_buffer_size = 64UL << 20;
   o.max_write_buffer_number = 2;
   o.max_background_jobs = 2;
   o.max_open_files = 256;

@@ -156,7 +156,7 @@ class RowOperator final : public Operator {
     for (std::size_t i = 0; i < plan_.partitions.size(); ++i) keys += fmt::format("_wb_k{}, ", i);
     const std::string time = schema_.find(model_.time) ? sql::quote_name(model_.time) : "_wb_time";
     const auto result = TRY(epoch.connection.query(
-        fmt::format("SELECT {}epoch_us({}), rowid, _partition FROM {} ORDER BY rowid", keys, time,
+        fmt::format("SELECT {}epoch_us({}), rowid, _partition FROM {}", keys, time,
                     sql::quote_name(output_))));
     const columns::Batch rows = TRY(result->batch());
     const std::size_t n = plan_.partitions.size();
