@@ -15,6 +15,7 @@ setup: ## install what building and running needs (Debian packages, DuckDB)
 	@tools/setup.sh
 
 binary: setup
+	@mkdir -p build
 	@test -f $(BUILD)/build.ninja || cmake --preset release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@ninja -C $(BUILD) --quiet waybill
 
