@@ -86,11 +86,13 @@ const scan = (type, hub, secondsAgo) => send('scans', {
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: kFlags });
 const complaints = [];
 let done = false;
-browser.on('disconnected', () => {
+function giveUp(why) {
   if (done) return;
-  console.log(`FAIL  the browser ended before the tests did\n${passed} passed, ${failed + 1} failed`);
+  console.log(`FAIL  ${why}\n${passed} passed, ${failed + 1} failed`);
   process.exit(1);
-});
+}
+browser.on('disconnected', () => giveUp('the browser ended before the tests did'));
+process.on('uncaughtException', (error) => giveUp(error.message));
 
 async function open(path, { theme = 'dark', viewport = kDesktop } = {}) {
   const context = await browser.newContext({ viewport, colorScheme: theme });
@@ -275,8 +277,8 @@ for (const theme of ['dark', 'light']) {
         await until('the connection', () => page.getByText(/^Live/).isVisible());
       }
       await settled(page);
-      const broken = page.locator('.state-failed');
-      expect((await broken.count()) === 0, await broken.first().innerText().catch(() => ''));
+      const broken = await page.locator('.state-failed').allInnerTexts();
+      expect(broken.length === 0, broken.join('; '));
       // Labels and trucks come a moment after the first shapes.
       await page.waitForTimeout(name === 'map' ? 4_000 : 500);
       await shot(page, `${name}-${theme}`);
