@@ -20,8 +20,10 @@ binary: setup
 	@ninja -C $(BUILD) --quiet waybill
 
 web: setup web/dist/index.html
-web/dist/index.html: $(WEB_SOURCES)
-	@cd web && npm ci --no-audit --no-fund --silent && npm run --silent build
+web/dist/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
+	@cd web && npm run --silent build
+web/node_modules/.package-lock.json: web/package-lock.json
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
 
 build: binary web ## the release binary build/release/waybill and the page
 
