@@ -23,7 +23,8 @@ web: setup web/dist/index.html
 web/dist/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
 	@cd web && npm run --silent build
 web/node_modules/.package-lock.json: web/package-lock.json
-	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+	@# Not npm ci: it refuses a lock file from which a registry that lacks them left out other platforms' packages.
+	@cd web && npm install --no-save --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
 
 build: binary web ## the release binary build/release/waybill and the page
 
