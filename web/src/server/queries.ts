@@ -8,7 +8,7 @@ import type { Alert, Audit, Dashboard, DeadLetter, Row, Run, SqlResult, Status }
 const kFastMs = 2_000;
 const kSteadyMs = 5_000;
 /** The audit holds the pipelines while it reads. */
-const kRareMs = 20_000;
+const kRareMs = 60_000;
 const kTrackHours = 6;
 const kTrackPointsMax = 5_000;
 const kFoundMax = 8;
