@@ -149,7 +149,7 @@ def clients(w: Waybill):
 
 def page(w: Waybill):
     done = subprocess.run(["node", "tests/e2e.mjs"], cwd=ROOT / "web", env={**os.environ, "WAYBILL_URL": w.url}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
     print("\n".join("      " + line for line in done.stdout.splitlines()))
     check("the page in Chromium", done.returncode == 0, done.stdout.strip().splitlines()[-1])
 
