@@ -24,13 +24,13 @@ function options(spec: ChartSpec, series: Series, width: number, onCursor: (inde
     width,
     height: kHeight,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: { x: { range: (_, min, max) => widen(series, bars, min, max) }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     ...(spec.zone === 'utc' ? { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1_000), 'Etc/UTC') } : {}),
     axes: [
       { ...axis, grid: { show: false }, space: 72, size: 32, values: (_, ticks, __, ___, step) => timeTicks(ticks, step, zone) },
-      { ...axis, size: 56, space: 40, values: (_, ticks) => ticks.map((tick) => formatValue(tick, axisFormat(spec))) },
+      { ...axis, size: 56, space: 40, values: (_, ticks) => ticks.map((tick) => formatTick(tick, spec)) },
     ],
     series: [
       {},
@@ -69,7 +69,10 @@ function timeTicks(ticks: number[], step: number, timeZone: string | undefined):
   return ticks.map((tick) => format.format(tick * 1_000));
 }
 
-const axisFormat = (spec: ChartSpec): Format => (spec.format === 'count' ? 'compact' : ((spec.format ?? 'compact') as Format));
+function formatTick(tick: number, { format }: ChartSpec): string {
+  if (format === 'share') return `${Math.round(tick * 100)} %`;
+  return formatValue(tick, format === undefined || format === 'count' ? 'compact' : (format as Format));
+}
 
 export function Plot({ spec, series, onCursor }: {
   spec: ChartSpec; series: Series; onCursor: (index: number | null) => void;
