@@ -11,13 +11,6 @@ constexpr std::size_t kPendingBytesMax = 512UL << 20;
 constexpr std::int64_t kWaitUs = 200'000;
 constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max();
 
-base::TimestampUs oldest_time(const columns::Batch& rows) {
-  const columns::Column& times = rows.column("_time");
-  base::TimestampUs oldest = std::numeric_limits<base::TimestampUs>::max();
-  for (std::size_t row = 0; row < rows.rows(); ++row) oldest = std::min(oldest, times.int_at(row));
-  return oldest;
-}
-
 }  // namespace
 
 SourceReader::SourceReader(const eventlog::EventLog& log, const schema::TopicSchema& topic,
@@ -102,7 +95,6 @@ base::Result<std::optional<EpochInput>> SourceReader::take(std::int64_t timeout_
   input.rows = pending_->take();
   lock.unlock();
   changed_.notify_all();
-  input.oldest_us = oldest_time(input.rows);
   return input;
 }
 
@@ -123,7 +115,6 @@ base::Result<EpochInput> SourceReader::replay(const std::vector<runs::Interval>&
   EpochInput input;
   input.intervals = intervals;
   input.rows = decoder.take();
-  if (input.count() > 0) input.oldest_us = oldest_time(input.rows);
   return input;
 }
 

@@ -24,7 +24,6 @@ struct EpochInput {
   std::vector<runs::Interval> intervals;  // partitions that brought records
   columns::Batch rows;                    // bronze rows, each partition in order
   base::TimestampUs now_us = 0;           // what the epoch counts as now, kept with its plan
-  base::TimestampUs oldest_us = 0;        // least log time among the rows
   std::size_t count() const { return rows.rows(); }
 };
 
