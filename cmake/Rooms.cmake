@@ -24,6 +24,8 @@ function(waybill_room name)
   waybill_warnings(waybill_${name})
   if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/pch.h)
     target_precompile_headers(waybill_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/${name}/pch.h)
+    # Lets ccache take the header for the same one when it is compiled again.
+    target_compile_options(waybill_${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endfunction()
 
