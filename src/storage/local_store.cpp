@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/logging.h"
+#include "storage/key.h"
 #include "storage/object_store.h"
 
 namespace storage {
@@ -20,28 +21,7 @@ using base::Code;
 using base::Path;
 using base::Result;
 
-constexpr std::size_t kKeyBytesMax = 4096;
 constexpr std::size_t kSyncThreadsMax = 8;
-
-Result<> check_key(const std::string& key) {
-  const auto refuse = [&](std::string_view why) {
-    return base::fail_with(Code::kInvalid, fmt::format("the object key \"{}\" {}", key, why),
-                           "use a relative path such as silver/scans/part-1.parquet");
-  };
-  if (key.empty()) return refuse("is empty");
-  if (key.size() > kKeyBytesMax) return refuse("is too long");
-  if (key.front() == '/') return refuse("is absolute");
-  if (key.find('\0') != std::string::npos) return refuse("has a zero byte");
-  std::size_t start = 0;
-  while (start <= key.size()) {
-    const std::size_t end = std::min(key.find('/', start), key.size());
-    const std::string_view part = std::string_view(key).substr(start, end - start);
-    if (part.empty()) return refuse("has an empty part");
-    if (part == "." || part == "..") return refuse("has a \".\" or \"..\" part");
-    start = end + 1;
-  }
-  return {};
-}
 
 bool is_unfinished(std::string_view name) {
   return name.starts_with('.') && name.ends_with(".tmp");
@@ -122,7 +102,19 @@ class LocalStore final : public ObjectStore {
     return found;
   }
 
+  Result<std::vector<std::string>> folders(const std::string& prefix) override {
+    const Path folder = root_ / prefix;
+    std::vector<std::string> names;
+    for (std::string& name : TRY(disk_.list(folder))) {
+      struct stat status{};
+      const bool found = ::stat((folder / name).c_str(), &status) == 0;
+      if (found && S_ISDIR(status.st_mode)) names.push_back(std::move(name));
+    }
+    return names;
+  }
+
   std::string url(const std::string& key) const override { return (root_ / key).string(); }
+  Result<> fetch(const std::vector<std::string>& /*keys*/) override { return {}; }
 
   // The folder is made durable by sync(), once for all files in it.
   Result<> prepare(const std::string& key) override {

@@ -1,4 +1,4 @@
-// Objects by key: the border between the lake and where its bytes lie (local disk now, S3 next).
+// Objects by key: the border between the lake and where its bytes lie (local disk or S3).
 //
 // Threads: any. Keys are relative, '/'-separated, UTF-8, without "." or ".." parts (kInvalid).
 #pragma once
@@ -13,6 +13,8 @@
 #include "base/result.h"
 
 namespace storage {
+
+inline constexpr std::int64_t kFetchHoldUs = 15 * 60 * base::kUsPerSecond;
 
 struct ObjectInfo {
   std::string key;
@@ -34,11 +36,18 @@ class ObjectStore {
   // Keys that start with `prefix` and are greater than `start_after`, sorted. Depth first.
   virtual base::Result<std::vector<ObjectInfo>> list(const std::string& prefix,
                                                      const std::string& start_after = "") = 0;
-  // What DuckDB reads and writes for this key: a local path, later an s3:// URL.
+  // The names between `prefix` (which ends in '/' or is empty) and the next '/', sorted.
+  virtual base::Result<std::vector<std::string>> folders(const std::string& prefix) = 0;
+  // What DuckDB reads and writes for this key: a path of the disk. Reading needs fetch() first,
+  // writing prepare().
   virtual std::string url(const std::string& key) const = 0;
-  // Makes url(key) writable for DuckDB: creates its folder, made durable by sync(); no-op on S3.
+  // Makes url(key) readable for the next kFetchHoldUs at least: on S3 what is missing in the local
+  // cache is downloaded; nothing to do on a local disk. For objects that never change.
+  virtual base::Result<> fetch(const std::vector<std::string>& keys) = 0;
+  // Makes url(key) writable for DuckDB: creates its folder. get(key) and remove(key) see what was
+  // written there; others see it after sync().
   virtual base::Result<> prepare(const std::string& key) = 0;
-  // Makes files that DuckDB wrote under these keys durable (fsync of file and folder); no-op on S3.
+  // Makes files that DuckDB wrote under these keys durable: synced with their folders, or uploaded.
   // kIo: the bytes may be lost although they can be read. The caller must not commit these files
   // and must not ask again; it may write the rows anew under other keys.
   virtual base::Result<> sync(const std::vector<std::string>& keys) = 0;
