@@ -1,7 +1,7 @@
 #include "storage/s3_xml.h"
 
 #include <fmt/format.h>
-#include <time.h>
+#include <ctime>
 
 #include <pugixml.hpp>
 

@@ -41,7 +41,11 @@ class FailingStore final : public storage::ObjectStore {
                                                 const std::string& start_after) override {
     return real_.list(prefix, start_after);
   }
+  Result<std::vector<std::string>> folders(const std::string& prefix) override {
+    return real_.folders(prefix);
+  }
   std::string url(const std::string& key) const override { return real_.url(key); }
+  Result<> fetch(const std::vector<std::string>& keys) override { return real_.fetch(keys); }
   Result<> prepare(const std::string& key) override {
     return write([&] { return real_.prepare(key); });
   }
