@@ -20,7 +20,8 @@
 namespace protocol::kafka {
 
 // What a decoded message may take in memory beside its records, which stay in the frame.
-inline constexpr std::size_t kDecodedBytesMax = 64UL << 20;
+inline constexpr std::size_t kDecodedBytesMax = 32UL << 20;
+inline constexpr std::size_t kFrameLengthBytes = 4;
 inline constexpr std::size_t kTagsMax = 1024;  // in one tag buffer
 
 struct RequestHeader {
@@ -64,23 +65,44 @@ struct EncodedFrame {
   std::vector<Splice> splices;
   std::vector<std::shared_ptr<const void>> holds;  // keep the spliced records alive
 
+  void begin();   // leaves room for the length; the frame must be empty
+  void finish();  // fills the length in
   std::size_t size() const;
   // In the order of the wire, none empty; valid while the frame lives and is not changed.
   std::vector<std::span<const std::byte>> chunks() const;
 };
 
-// Appends the body. A field that the version does not have is left out; CHECKs that the codec knows
-// the version and that nothing is null where the version has no null.
+// Appends the body. A field that the version does not have is left out, null is written as empty
+// where the version has no null, and a string is cut at kStringBytesMax. CHECKs that the codec
+// knows the version.
 template <class Message>
 void encode(const Message& message, std::int16_t version, EncodedFrame& out);
+
+// The length and the header of a frame; the body follows, then finish().
+void begin_request(const CallShape& call, std::int16_t version, std::int32_t correlation_id,
+                   const std::optional<std::string>& client_id, EncodedFrame& out);
+void begin_response(const CallShape& call, std::int16_t version, std::int32_t correlation_id,
+                    EncodedFrame& out);
 
 // A whole frame, with its length in front.
 template <class Request>
 EncodedFrame encode_request(const Request& request, std::int16_t version,
                             std::int32_t correlation_id,
-                            const std::optional<std::string>& client_id);
+                            const std::optional<std::string>& client_id) {
+  EncodedFrame frame;
+  begin_request(Request::kCall, version, correlation_id, client_id, frame);
+  encode(request, version, frame);
+  frame.finish();
+  return frame;
+}
 template <class Response>
 EncodedFrame encode_response(const Response& response, std::int16_t version,
-                             std::int32_t correlation_id);
+                             std::int32_t correlation_id) {
+  EncodedFrame frame;
+  begin_response(Response::kCall, version, correlation_id, frame);
+  encode(response, version, frame);
+  frame.finish();
+  return frame;
+}
 
 }  // namespace protocol::kafka

@@ -16,8 +16,8 @@ namespace protocol::kafka {
 struct ApiVersionsRequest {
   static constexpr CallShape kCall = {18, "ApiVersions", 0, 4, 3};
 
-  std::string client_software_name;
-  std::string client_software_version;
+  std::string client_software_name = {};
+  std::string client_software_version = {};
 
   static void fields(auto& self, auto& field) {
     field(self.client_software_name, since(3));
@@ -41,7 +41,7 @@ struct ApiVersionsResponse {
   };
 
   struct SupportedFeatureKey {
-    std::string name;
+    std::string name = {};
     std::int16_t min_version = 0;
     std::int16_t max_version = 0;
 
@@ -53,7 +53,7 @@ struct ApiVersionsResponse {
   };
 
   struct FinalizedFeatureKey {
-    std::string name;
+    std::string name = {};
     std::int16_t max_version_level = 0;
     std::int16_t min_version_level = 0;
 
@@ -65,11 +65,11 @@ struct ApiVersionsResponse {
   };
 
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<ApiVersion> api_keys;
+  std::vector<ApiVersion> api_keys = {};
   std::int32_t throttle_time_ms = 0;
-  std::vector<SupportedFeatureKey> supported_features;
+  std::vector<SupportedFeatureKey> supported_features = {};
   std::int64_t finalized_features_epoch = -1;
-  std::vector<FinalizedFeatureKey> finalized_features;
+  std::vector<FinalizedFeatureKey> finalized_features = {};
   bool zk_migration_ready = false;
 
   static void fields(auto& self, auto& field) {
@@ -77,7 +77,7 @@ struct ApiVersionsResponse {
     field(self.api_keys);
     field(self.throttle_time_ms, since(1));
     field(self.supported_features, since(3).tagged(0));
-    field(self.finalized_features_epoch, since(3).tagged(1));
+    field(self.finalized_features_epoch, since(3).tagged(1, -1));
     field(self.finalized_features, since(3).tagged(2));
     field(self.zk_migration_ready, since(3).tagged(3));
   }
@@ -110,9 +110,9 @@ struct MetadataResponse {
 
   struct MetadataResponseBroker {
     std::int32_t node_id = 0;
-    std::string host;
+    std::string host = {};
     std::int32_t port = 0;
-    std::optional<std::string> rack;
+    std::optional<std::string> rack = {};
 
     static void fields(auto& self, auto& field) {
       field(self.node_id);
@@ -127,9 +127,9 @@ struct MetadataResponse {
     std::int32_t partition_index = 0;
     std::int32_t leader_id = 0;
     std::int32_t leader_epoch = -1;
-    std::vector<std::int32_t> replica_nodes;
-    std::vector<std::int32_t> isr_nodes;
-    std::vector<std::int32_t> offline_replicas;
+    std::vector<std::int32_t> replica_nodes = {};
+    std::vector<std::int32_t> isr_nodes = {};
+    std::vector<std::int32_t> offline_replicas = {};
 
     static void fields(auto& self, auto& field) {
       field(self.error_code);
@@ -146,7 +146,7 @@ struct MetadataResponse {
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> name = "";
     bool is_internal = false;
-    std::vector<MetadataResponsePartition> partitions;
+    std::vector<MetadataResponsePartition> partitions = {};
     std::int32_t topic_authorized_operations = INT32_MIN;
 
     static void fields(auto& self, auto& field) {
@@ -159,10 +159,10 @@ struct MetadataResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<MetadataResponseBroker> brokers;
-  std::optional<std::string> cluster_id;
+  std::vector<MetadataResponseBroker> brokers = {};
+  std::optional<std::string> cluster_id = {};
   std::int32_t controller_id = -1;
-  std::vector<MetadataResponseTopic> topics;
+  std::vector<MetadataResponseTopic> topics = {};
   std::int32_t cluster_authorized_operations = INT32_MIN;
 
   static void fields(auto& self, auto& field) {
@@ -192,9 +192,9 @@ struct DescribeClusterResponse {
 
   struct DescribeClusterBroker {
     std::int32_t broker_id = 0;
-    std::string host;
+    std::string host = {};
     std::int32_t port = 0;
-    std::optional<std::string> rack;
+    std::optional<std::string> rack = {};
 
     static void fields(auto& self, auto& field) {
       field(self.broker_id);
@@ -206,11 +206,11 @@ struct DescribeClusterResponse {
 
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
-  std::optional<std::string> error_message;
+  std::optional<std::string> error_message = {};
   std::int8_t endpoint_type = 1;
-  std::string cluster_id;
+  std::string cluster_id = {};
   std::int32_t controller_id = -1;
-  std::vector<DescribeClusterBroker> brokers;
+  std::vector<DescribeClusterBroker> brokers = {};
   std::int32_t cluster_authorized_operations = INT32_MIN;
 
   static void fields(auto& self, auto& field) {
@@ -228,7 +228,7 @@ struct DescribeClusterResponse {
 struct SaslHandshakeRequest {
   static constexpr CallShape kCall = {17, "SaslHandshake", 0, 1, kNeverFlexible};
 
-  std::string mechanism;
+  std::string mechanism = {};
 
   static void fields(auto& self, auto& field) { field(self.mechanism); }
 };
@@ -237,7 +237,7 @@ struct SaslHandshakeResponse {
   static constexpr CallShape kCall = SaslHandshakeRequest::kCall;
 
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<std::string> mechanisms;
+  std::vector<std::string> mechanisms = {};
 
   static void fields(auto& self, auto& field) {
     field(self.error_code);

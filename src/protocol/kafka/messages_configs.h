@@ -18,7 +18,7 @@ struct DescribeConfigsRequest {
 
   struct DescribeConfigsResource {
     std::int8_t resource_type = 0;
-    std::string resource_name;
+    std::string resource_name = {};
     std::optional<std::vector<std::string>> configuration_keys = std::vector<std::string>{};
 
     static void fields(auto& self, auto& field) {
@@ -28,7 +28,7 @@ struct DescribeConfigsRequest {
     }
   };
 
-  std::vector<DescribeConfigsResource> resources;
+  std::vector<DescribeConfigsResource> resources = {};
   bool include_synonyms = false;
   bool include_documentation = false;
 
@@ -43,7 +43,7 @@ struct DescribeConfigsResponse {
   static constexpr CallShape kCall = DescribeConfigsRequest::kCall;
 
   struct DescribeConfigsSynonym {
-    std::string name;
+    std::string name = {};
     std::optional<std::string> value = "";
     std::int8_t source = 0;
 
@@ -55,13 +55,13 @@ struct DescribeConfigsResponse {
   };
 
   struct DescribeConfigsResourceResult {
-    std::string name;
+    std::string name = {};
     std::optional<std::string> value = "";
     bool read_only = false;
     bool is_default = false;
     std::int8_t config_source = -1;
     bool is_sensitive = false;
-    std::vector<DescribeConfigsSynonym> synonyms;
+    std::vector<DescribeConfigsSynonym> synonyms = {};
     std::int8_t config_type = 0;
     std::optional<std::string> documentation = "";
 
@@ -82,8 +82,8 @@ struct DescribeConfigsResponse {
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> error_message = "";
     std::int8_t resource_type = 0;
-    std::string resource_name;
-    std::vector<DescribeConfigsResourceResult> configs;
+    std::string resource_name = {};
+    std::vector<DescribeConfigsResourceResult> configs = {};
 
     static void fields(auto& self, auto& field) {
       field(self.error_code);
@@ -95,7 +95,7 @@ struct DescribeConfigsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<DescribeConfigsResult> results;
+  std::vector<DescribeConfigsResult> results = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -107,7 +107,7 @@ struct AlterConfigsRequest {
   static constexpr CallShape kCall = {33, "AlterConfigs", 0, 2, 2};
 
   struct AlterableConfig {
-    std::string name;
+    std::string name = {};
     std::optional<std::string> value = "";
 
     static void fields(auto& self, auto& field) {
@@ -118,8 +118,8 @@ struct AlterConfigsRequest {
 
   struct AlterConfigsResource {
     std::int8_t resource_type = 0;
-    std::string resource_name;
-    std::vector<AlterableConfig> configs;
+    std::string resource_name = {};
+    std::vector<AlterableConfig> configs = {};
 
     static void fields(auto& self, auto& field) {
       field(self.resource_type);
@@ -128,7 +128,7 @@ struct AlterConfigsRequest {
     }
   };
 
-  std::vector<AlterConfigsResource> resources;
+  std::vector<AlterConfigsResource> resources = {};
   bool validate_only = false;
 
   static void fields(auto& self, auto& field) {
@@ -144,7 +144,7 @@ struct AlterConfigsResponse {
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> error_message = "";
     std::int8_t resource_type = 0;
-    std::string resource_name;
+    std::string resource_name = {};
 
     static void fields(auto& self, auto& field) {
       field(self.error_code);
@@ -155,7 +155,7 @@ struct AlterConfigsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<AlterConfigsResourceResponse> responses;
+  std::vector<AlterConfigsResourceResponse> responses = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -167,7 +167,7 @@ struct IncrementalAlterConfigsRequest {
   static constexpr CallShape kCall = {44, "IncrementalAlterConfigs", 0, 1, 1};
 
   struct AlterableConfig {
-    std::string name;
+    std::string name = {};
     std::int8_t config_operation = 0;
     std::optional<std::string> value = "";
 
@@ -180,8 +180,8 @@ struct IncrementalAlterConfigsRequest {
 
   struct AlterConfigsResource {
     std::int8_t resource_type = 0;
-    std::string resource_name;
-    std::vector<AlterableConfig> configs;
+    std::string resource_name = {};
+    std::vector<AlterableConfig> configs = {};
 
     static void fields(auto& self, auto& field) {
       field(self.resource_type);
@@ -190,7 +190,7 @@ struct IncrementalAlterConfigsRequest {
     }
   };
 
-  std::vector<AlterConfigsResource> resources;
+  std::vector<AlterConfigsResource> resources = {};
   bool validate_only = false;
 
   static void fields(auto& self, auto& field) {
@@ -206,7 +206,7 @@ struct IncrementalAlterConfigsResponse {
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> error_message = "";
     std::int8_t resource_type = 0;
-    std::string resource_name;
+    std::string resource_name = {};
 
     static void fields(auto& self, auto& field) {
       field(self.error_code);
@@ -217,7 +217,7 @@ struct IncrementalAlterConfigsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<AlterConfigsResourceResponse> responses;
+  std::vector<AlterConfigsResourceResponse> responses = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);

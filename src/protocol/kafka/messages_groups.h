@@ -16,9 +16,9 @@ namespace protocol::kafka {
 struct FindCoordinatorRequest {
   static constexpr CallShape kCall = {10, "FindCoordinator", 0, 6, 3};
 
-  std::string key;
+  std::string key = {};
   std::int8_t key_type = 0;
-  std::vector<std::string> coordinator_keys;
+  std::vector<std::string> coordinator_keys = {};
 
   static void fields(auto& self, auto& field) {
     field(self.key, versions(0, 3));
@@ -31,9 +31,9 @@ struct FindCoordinatorResponse {
   static constexpr CallShape kCall = FindCoordinatorRequest::kCall;
 
   struct Coordinator {
-    std::string key;
+    std::string key = {};
     std::int32_t node_id = 0;
-    std::string host;
+    std::string host = {};
     std::int32_t port = 0;
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> error_message = "";
@@ -52,9 +52,9 @@ struct FindCoordinatorResponse {
   ErrorCode error_code = ErrorCode::kNone;
   std::optional<std::string> error_message = "";
   std::int32_t node_id = 0;
-  std::string host;
+  std::string host = {};
   std::int32_t port = 0;
-  std::vector<Coordinator> coordinators;
+  std::vector<Coordinator> coordinators = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -71,8 +71,8 @@ struct JoinGroupRequest {
   static constexpr CallShape kCall = {11, "JoinGroup", 0, 9, 6};
 
   struct JoinGroupRequestProtocol {
-    std::string name;
-    Bytes metadata;
+    std::string name = {};
+    Bytes metadata = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -80,14 +80,14 @@ struct JoinGroupRequest {
     }
   };
 
-  std::string group_id;
+  std::string group_id = {};
   std::int32_t session_timeout_ms = 0;
   std::int32_t rebalance_timeout_ms = -1;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
-  std::string protocol_type;
-  std::vector<JoinGroupRequestProtocol> protocols;
-  std::optional<std::string> reason;
+  std::string member_id = {};
+  std::optional<std::string> group_instance_id = {};
+  std::string protocol_type = {};
+  std::vector<JoinGroupRequestProtocol> protocols = {};
+  std::optional<std::string> reason = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -105,9 +105,9 @@ struct JoinGroupResponse {
   static constexpr CallShape kCall = JoinGroupRequest::kCall;
 
   struct JoinGroupResponseMember {
-    std::string member_id;
-    std::optional<std::string> group_instance_id;
-    Bytes metadata;
+    std::string member_id = {};
+    std::optional<std::string> group_instance_id = {};
+    Bytes metadata = {};
 
     static void fields(auto& self, auto& field) {
       field(self.member_id);
@@ -119,12 +119,12 @@ struct JoinGroupResponse {
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
   std::int32_t generation_id = -1;
-  std::optional<std::string> protocol_type;
+  std::optional<std::string> protocol_type = {};
   std::optional<std::string> protocol_name = "";
-  std::string leader;
+  std::string leader = {};
   bool skip_assignment = false;
-  std::string member_id;
-  std::vector<JoinGroupResponseMember> members;
+  std::string member_id = {};
+  std::vector<JoinGroupResponseMember> members = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(2));
@@ -143,8 +143,8 @@ struct SyncGroupRequest {
   static constexpr CallShape kCall = {14, "SyncGroup", 0, 5, 4};
 
   struct SyncGroupRequestAssignment {
-    std::string member_id;
-    Bytes assignment;
+    std::string member_id = {};
+    Bytes assignment = {};
 
     static void fields(auto& self, auto& field) {
       field(self.member_id);
@@ -152,13 +152,13 @@ struct SyncGroupRequest {
     }
   };
 
-  std::string group_id;
+  std::string group_id = {};
   std::int32_t generation_id = 0;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
-  std::optional<std::string> protocol_type;
-  std::optional<std::string> protocol_name;
-  std::vector<SyncGroupRequestAssignment> assignments;
+  std::string member_id = {};
+  std::optional<std::string> group_instance_id = {};
+  std::optional<std::string> protocol_type = {};
+  std::optional<std::string> protocol_name = {};
+  std::vector<SyncGroupRequestAssignment> assignments = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -176,9 +176,9 @@ struct SyncGroupResponse {
 
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
-  std::optional<std::string> protocol_type;
-  std::optional<std::string> protocol_name;
-  Bytes assignment;
+  std::optional<std::string> protocol_type = {};
+  std::optional<std::string> protocol_name = {};
+  Bytes assignment = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -192,10 +192,10 @@ struct SyncGroupResponse {
 struct HeartbeatRequest {
   static constexpr CallShape kCall = {12, "Heartbeat", 0, 4, 4};
 
-  std::string group_id;
+  std::string group_id = {};
   std::int32_t generation_id = 0;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
+  std::string member_id = {};
+  std::optional<std::string> group_instance_id = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -221,9 +221,9 @@ struct LeaveGroupRequest {
   static constexpr CallShape kCall = {13, "LeaveGroup", 0, 5, 4};
 
   struct MemberIdentity {
-    std::string member_id;
-    std::optional<std::string> group_instance_id;
-    std::optional<std::string> reason;
+    std::string member_id = {};
+    std::optional<std::string> group_instance_id = {};
+    std::optional<std::string> reason = {};
 
     static void fields(auto& self, auto& field) {
       field(self.member_id);
@@ -232,9 +232,9 @@ struct LeaveGroupRequest {
     }
   };
 
-  std::string group_id;
-  std::string member_id;
-  std::vector<MemberIdentity> members;
+  std::string group_id = {};
+  std::string member_id = {};
+  std::vector<MemberIdentity> members = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -247,7 +247,7 @@ struct LeaveGroupResponse {
   static constexpr CallShape kCall = LeaveGroupRequest::kCall;
 
   struct MemberResponse {
-    std::string member_id;
+    std::string member_id = {};
     std::optional<std::string> group_instance_id = "";
     ErrorCode error_code = ErrorCode::kNone;
 
@@ -260,7 +260,7 @@ struct LeaveGroupResponse {
 
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<MemberResponse> members;
+  std::vector<MemberResponse> members = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -272,7 +272,7 @@ struct LeaveGroupResponse {
 struct DescribeGroupsRequest {
   static constexpr CallShape kCall = {15, "DescribeGroups", 0, 5, 5};
 
-  std::vector<std::string> groups;
+  std::vector<std::string> groups = {};
   bool include_authorized_operations = false;
 
   static void fields(auto& self, auto& field) {
@@ -285,12 +285,12 @@ struct DescribeGroupsResponse {
   static constexpr CallShape kCall = DescribeGroupsRequest::kCall;
 
   struct DescribedGroupMember {
-    std::string member_id;
-    std::optional<std::string> group_instance_id;
-    std::string client_id;
-    std::string client_host;
-    Bytes member_metadata;
-    Bytes member_assignment;
+    std::string member_id = {};
+    std::optional<std::string> group_instance_id = {};
+    std::string client_id = {};
+    std::string client_host = {};
+    Bytes member_metadata = {};
+    Bytes member_assignment = {};
 
     static void fields(auto& self, auto& field) {
       field(self.member_id);
@@ -304,11 +304,11 @@ struct DescribeGroupsResponse {
 
   struct DescribedGroup {
     ErrorCode error_code = ErrorCode::kNone;
-    std::string group_id;
-    std::string group_state;
-    std::string protocol_type;
-    std::string protocol_data;
-    std::vector<DescribedGroupMember> members;
+    std::string group_id = {};
+    std::string group_state = {};
+    std::string protocol_type = {};
+    std::string protocol_data = {};
+    std::vector<DescribedGroupMember> members = {};
     std::int32_t authorized_operations = INT32_MIN;
 
     static void fields(auto& self, auto& field) {
@@ -323,7 +323,7 @@ struct DescribeGroupsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<DescribedGroup> groups;
+  std::vector<DescribedGroup> groups = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -334,8 +334,8 @@ struct DescribeGroupsResponse {
 struct ListGroupsRequest {
   static constexpr CallShape kCall = {16, "ListGroups", 0, 5, 3};
 
-  std::vector<std::string> states_filter;
-  std::vector<std::string> types_filter;
+  std::vector<std::string> states_filter = {};
+  std::vector<std::string> types_filter = {};
 
   static void fields(auto& self, auto& field) {
     field(self.states_filter, since(4));
@@ -347,10 +347,10 @@ struct ListGroupsResponse {
   static constexpr CallShape kCall = ListGroupsRequest::kCall;
 
   struct ListedGroup {
-    std::string group_id;
-    std::string protocol_type;
-    std::string group_state;
-    std::string group_type;
+    std::string group_id = {};
+    std::string protocol_type = {};
+    std::string group_state = {};
+    std::string group_type = {};
 
     static void fields(auto& self, auto& field) {
       field(self.group_id);
@@ -362,7 +362,7 @@ struct ListGroupsResponse {
 
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<ListedGroup> groups;
+  std::vector<ListedGroup> groups = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -374,7 +374,7 @@ struct ListGroupsResponse {
 struct DeleteGroupsRequest {
   static constexpr CallShape kCall = {42, "DeleteGroups", 0, 2, 2};
 
-  std::vector<std::string> groups_names;
+  std::vector<std::string> groups_names = {};
 
   static void fields(auto& self, auto& field) { field(self.groups_names); }
 };
@@ -383,7 +383,7 @@ struct DeleteGroupsResponse {
   static constexpr CallShape kCall = DeleteGroupsRequest::kCall;
 
   struct DeletableGroupResult {
-    std::string group_id;
+    std::string group_id = {};
     ErrorCode error_code = ErrorCode::kNone;
 
     static void fields(auto& self, auto& field) {
@@ -393,7 +393,7 @@ struct DeleteGroupsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<DeletableGroupResult> results;
+  std::vector<DeletableGroupResult> results = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);

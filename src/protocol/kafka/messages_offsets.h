@@ -33,8 +33,8 @@ struct OffsetCommitRequest {
   };
 
   struct OffsetCommitRequestTopic {
-    std::string name;
-    std::vector<OffsetCommitRequestPartition> partitions;
+    std::string name = {};
+    std::vector<OffsetCommitRequestPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -42,12 +42,12 @@ struct OffsetCommitRequest {
     }
   };
 
-  std::string group_id;
+  std::string group_id = {};
   std::int32_t generation_id_or_member_epoch = -1;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
+  std::string member_id = {};
+  std::optional<std::string> group_instance_id = {};
   std::int64_t retention_time_ms = -1;
-  std::vector<OffsetCommitRequestTopic> topics;
+  std::vector<OffsetCommitRequestTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -73,8 +73,8 @@ struct OffsetCommitResponse {
   };
 
   struct OffsetCommitResponseTopic {
-    std::string name;
-    std::vector<OffsetCommitResponsePartition> partitions;
+    std::string name = {};
+    std::vector<OffsetCommitResponsePartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -83,7 +83,7 @@ struct OffsetCommitResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<OffsetCommitResponseTopic> topics;
+  std::vector<OffsetCommitResponseTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(3));
@@ -95,8 +95,8 @@ struct OffsetFetchRequest {
   static constexpr CallShape kCall = {9, "OffsetFetch", 0, 9, 6};
 
   struct OffsetFetchRequestTopic {
-    std::string name;
-    std::vector<std::int32_t> partition_indexes;
+    std::string name = {};
+    std::vector<std::int32_t> partition_indexes = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name, versions(0, 7));
@@ -105,8 +105,8 @@ struct OffsetFetchRequest {
   };
 
   struct OffsetFetchRequestTopics {
-    std::string name;
-    std::vector<std::int32_t> partition_indexes;
+    std::string name = {};
+    std::vector<std::int32_t> partition_indexes = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -115,8 +115,8 @@ struct OffsetFetchRequest {
   };
 
   struct OffsetFetchRequestGroup {
-    std::string group_id;
-    std::optional<std::string> member_id;
+    std::string group_id = {};
+    std::optional<std::string> member_id = {};
     std::int32_t member_epoch = -1;
     std::optional<std::vector<OffsetFetchRequestTopics>> topics =
         std::vector<OffsetFetchRequestTopics>{};
@@ -129,10 +129,10 @@ struct OffsetFetchRequest {
     }
   };
 
-  std::string group_id;
+  std::string group_id = {};
   std::optional<std::vector<OffsetFetchRequestTopic>> topics =
       std::vector<OffsetFetchRequestTopic>{};
-  std::vector<OffsetFetchRequestGroup> groups;
+  std::vector<OffsetFetchRequestGroup> groups = {};
   bool require_stable = false;
 
   static void fields(auto& self, auto& field) {
@@ -163,8 +163,8 @@ struct OffsetFetchResponse {
   };
 
   struct OffsetFetchResponseTopic {
-    std::string name;
-    std::vector<OffsetFetchResponsePartition> partitions;
+    std::string name = {};
+    std::vector<OffsetFetchResponsePartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name, versions(0, 7));
@@ -189,8 +189,8 @@ struct OffsetFetchResponse {
   };
 
   struct OffsetFetchResponseTopics {
-    std::string name;
-    std::vector<OffsetFetchResponsePartitions> partitions;
+    std::string name = {};
+    std::vector<OffsetFetchResponsePartitions> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -199,8 +199,8 @@ struct OffsetFetchResponse {
   };
 
   struct OffsetFetchResponseGroup {
-    std::string group_id;
-    std::vector<OffsetFetchResponseTopics> topics;
+    std::string group_id = {};
+    std::vector<OffsetFetchResponseTopics> topics = {};
     ErrorCode error_code = ErrorCode::kNone;
 
     static void fields(auto& self, auto& field) {
@@ -211,9 +211,9 @@ struct OffsetFetchResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<OffsetFetchResponseTopic> topics;
+  std::vector<OffsetFetchResponseTopic> topics = {};
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<OffsetFetchResponseGroup> groups;
+  std::vector<OffsetFetchResponseGroup> groups = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(3));
@@ -233,8 +233,8 @@ struct OffsetDeleteRequest {
   };
 
   struct OffsetDeleteRequestTopic {
-    std::string name;
-    std::vector<OffsetDeleteRequestPartition> partitions;
+    std::string name = {};
+    std::vector<OffsetDeleteRequestPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -242,8 +242,8 @@ struct OffsetDeleteRequest {
     }
   };
 
-  std::string group_id;
-  std::vector<OffsetDeleteRequestTopic> topics;
+  std::string group_id = {};
+  std::vector<OffsetDeleteRequestTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.group_id);
@@ -265,8 +265,8 @@ struct OffsetDeleteResponse {
   };
 
   struct OffsetDeleteResponseTopic {
-    std::string name;
-    std::vector<OffsetDeleteResponsePartition> partitions;
+    std::string name = {};
+    std::vector<OffsetDeleteResponsePartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -276,7 +276,7 @@ struct OffsetDeleteResponse {
 
   ErrorCode error_code = ErrorCode::kNone;
   std::int32_t throttle_time_ms = 0;
-  std::vector<OffsetDeleteResponseTopic> topics;
+  std::vector<OffsetDeleteResponseTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.error_code);

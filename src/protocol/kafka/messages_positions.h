@@ -31,8 +31,8 @@ struct ListOffsetsRequest {
   };
 
   struct ListOffsetsTopic {
-    std::string name;
-    std::vector<ListOffsetsPartition> partitions;
+    std::string name = {};
+    std::vector<ListOffsetsPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -42,7 +42,7 @@ struct ListOffsetsRequest {
 
   std::int32_t replica_id = 0;
   std::int8_t isolation_level = 0;
-  std::vector<ListOffsetsTopic> topics;
+  std::vector<ListOffsetsTopic> topics = {};
   std::int32_t timeout_ms = 0;
 
   static void fields(auto& self, auto& field) {
@@ -59,7 +59,7 @@ struct ListOffsetsResponse {
   struct ListOffsetsPartitionResponse {
     std::int32_t partition_index = 0;
     ErrorCode error_code = ErrorCode::kNone;
-    std::vector<std::int64_t> old_style_offsets;
+    std::vector<std::int64_t> old_style_offsets = {};
     std::int64_t timestamp = -1;
     std::int64_t offset = -1;
     std::int32_t leader_epoch = -1;
@@ -75,8 +75,8 @@ struct ListOffsetsResponse {
   };
 
   struct ListOffsetsTopicResponse {
-    std::string name;
-    std::vector<ListOffsetsPartitionResponse> partitions;
+    std::string name = {};
+    std::vector<ListOffsetsPartitionResponse> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -85,7 +85,7 @@ struct ListOffsetsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<ListOffsetsTopicResponse> topics;
+  std::vector<ListOffsetsTopicResponse> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(2));
@@ -109,8 +109,8 @@ struct OffsetForLeaderEpochRequest {
   };
 
   struct OffsetForLeaderTopic {
-    std::string topic;
-    std::vector<OffsetForLeaderPartition> partitions;
+    std::string topic = {};
+    std::vector<OffsetForLeaderPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -119,7 +119,7 @@ struct OffsetForLeaderEpochRequest {
   };
 
   std::int32_t replica_id = -2;
-  std::vector<OffsetForLeaderTopic> topics;
+  std::vector<OffsetForLeaderTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.replica_id, since(3));
@@ -145,8 +145,8 @@ struct OffsetForLeaderEpochResponse {
   };
 
   struct OffsetForLeaderTopicResult {
-    std::string topic;
-    std::vector<EpochEndOffset> partitions;
+    std::string topic = {};
+    std::vector<EpochEndOffset> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -155,7 +155,7 @@ struct OffsetForLeaderEpochResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<OffsetForLeaderTopicResult> topics;
+  std::vector<OffsetForLeaderTopicResult> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(2));
@@ -177,8 +177,8 @@ struct DeleteRecordsRequest {
   };
 
   struct DeleteRecordsTopic {
-    std::string name;
-    std::vector<DeleteRecordsPartition> partitions;
+    std::string name = {};
+    std::vector<DeleteRecordsPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -186,7 +186,7 @@ struct DeleteRecordsRequest {
     }
   };
 
-  std::vector<DeleteRecordsTopic> topics;
+  std::vector<DeleteRecordsTopic> topics = {};
   std::int32_t timeout_ms = 0;
 
   static void fields(auto& self, auto& field) {
@@ -211,8 +211,8 @@ struct DeleteRecordsResponse {
   };
 
   struct DeleteRecordsTopicResult {
-    std::string name;
-    std::vector<DeleteRecordsPartitionResult> partitions;
+    std::string name = {};
+    std::vector<DeleteRecordsPartitionResult> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -221,7 +221,7 @@ struct DeleteRecordsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<DeleteRecordsTopicResult> topics;
+  std::vector<DeleteRecordsTopicResult> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);

@@ -27,8 +27,8 @@ struct ProduceRequest {
   };
 
   struct TopicProduceData {
-    std::string name;
-    std::vector<PartitionProduceData> partition_data;
+    std::string name = {};
+    std::vector<PartitionProduceData> partition_data = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -36,10 +36,10 @@ struct ProduceRequest {
     }
   };
 
-  std::optional<std::string> transactional_id;
+  std::optional<std::string> transactional_id = {};
   std::int16_t acks = 0;
   std::int32_t timeout_ms = 0;
-  std::vector<TopicProduceData> topic_data;
+  std::vector<TopicProduceData> topic_data = {};
 
   static void fields(auto& self, auto& field) {
     field(self.transactional_id, since(3));
@@ -54,7 +54,7 @@ struct ProduceResponse {
 
   struct BatchIndexAndErrorMessage {
     std::int32_t batch_index = 0;
-    std::optional<std::string> batch_index_error_message;
+    std::optional<std::string> batch_index_error_message = {};
 
     static void fields(auto& self, auto& field) {
       field(self.batch_index);
@@ -79,9 +79,9 @@ struct ProduceResponse {
     std::int64_t base_offset = 0;
     std::int64_t log_append_time_ms = -1;
     std::int64_t log_start_offset = -1;
-    std::vector<BatchIndexAndErrorMessage> record_errors;
-    std::optional<std::string> error_message;
-    LeaderIdAndEpoch current_leader;
+    std::vector<BatchIndexAndErrorMessage> record_errors = {};
+    std::optional<std::string> error_message = {};
+    LeaderIdAndEpoch current_leader = {};
 
     static void fields(auto& self, auto& field) {
       field(self.index);
@@ -96,8 +96,8 @@ struct ProduceResponse {
   };
 
   struct TopicProduceResponse {
-    std::string name;
-    std::vector<PartitionProduceResponse> partition_responses;
+    std::string name = {};
+    std::vector<PartitionProduceResponse> partition_responses = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -107,9 +107,9 @@ struct ProduceResponse {
 
   struct NodeEndpoint {
     std::int32_t node_id = 0;
-    std::string host;
+    std::string host = {};
     std::int32_t port = 0;
-    std::optional<std::string> rack;
+    std::optional<std::string> rack = {};
 
     static void fields(auto& self, auto& field) {
       field(self.node_id);
@@ -119,9 +119,9 @@ struct ProduceResponse {
     }
   };
 
-  std::vector<TopicProduceResponse> responses;
+  std::vector<TopicProduceResponse> responses = {};
   std::int32_t throttle_time_ms = 0;
-  std::vector<NodeEndpoint> node_endpoints;
+  std::vector<NodeEndpoint> node_endpoints = {};
 
   static void fields(auto& self, auto& field) {
     field(self.responses);
@@ -152,8 +152,8 @@ struct FetchRequest {
   };
 
   struct FetchTopic {
-    std::string topic;
-    std::vector<FetchPartition> partitions;
+    std::string topic = {};
+    std::vector<FetchPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -162,8 +162,8 @@ struct FetchRequest {
   };
 
   struct ForgottenTopic {
-    std::string topic;
-    std::vector<std::int32_t> partitions;
+    std::string topic = {};
+    std::vector<std::int32_t> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -171,7 +171,7 @@ struct FetchRequest {
     }
   };
 
-  std::optional<std::string> cluster_id;
+  std::optional<std::string> cluster_id = {};
   std::int32_t replica_id = -1;
   std::int32_t max_wait_ms = 0;
   std::int32_t min_bytes = 0;
@@ -179,9 +179,9 @@ struct FetchRequest {
   std::int8_t isolation_level = 0;
   std::int32_t session_id = 0;
   std::int32_t session_epoch = -1;
-  std::vector<FetchTopic> topics;
-  std::vector<ForgottenTopic> forgotten_topics_data;
-  std::string rack_id;
+  std::vector<FetchTopic> topics = {};
+  std::vector<ForgottenTopic> forgotten_topics_data = {};
+  std::string rack_id = {};
 
   static void fields(auto& self, auto& field) {
     field(self.cluster_id, since(12).tagged(0));
@@ -250,9 +250,9 @@ struct FetchResponse {
     std::int64_t high_watermark = 0;
     std::int64_t last_stable_offset = -1;
     std::int64_t log_start_offset = -1;
-    EpochEndOffset diverging_epoch;
-    LeaderIdAndEpoch current_leader;
-    SnapshotId snapshot_id;
+    EpochEndOffset diverging_epoch = {};
+    LeaderIdAndEpoch current_leader = {};
+    SnapshotId snapshot_id = {};
     std::optional<std::vector<AbortedTransaction>> aborted_transactions =
         std::vector<AbortedTransaction>{};
     std::int32_t preferred_read_replica = -1;
@@ -274,8 +274,8 @@ struct FetchResponse {
   };
 
   struct FetchableTopicResponse {
-    std::string topic;
-    std::vector<PartitionData> partitions;
+    std::string topic = {};
+    std::vector<PartitionData> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -286,7 +286,7 @@ struct FetchResponse {
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
   std::int32_t session_id = 0;
-  std::vector<FetchableTopicResponse> responses;
+  std::vector<FetchableTopicResponse> responses = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));

@@ -18,7 +18,7 @@ struct CreateTopicsRequest {
 
   struct CreatableReplicaAssignment {
     std::int32_t partition_index = 0;
-    std::vector<std::int32_t> broker_ids;
+    std::vector<std::int32_t> broker_ids = {};
 
     static void fields(auto& self, auto& field) {
       field(self.partition_index);
@@ -27,7 +27,7 @@ struct CreateTopicsRequest {
   };
 
   struct CreatableTopicConfig {
-    std::string name;
+    std::string name = {};
     std::optional<std::string> value = "";
 
     static void fields(auto& self, auto& field) {
@@ -37,11 +37,11 @@ struct CreateTopicsRequest {
   };
 
   struct CreatableTopic {
-    std::string name;
+    std::string name = {};
     std::int32_t num_partitions = 0;
     std::int16_t replication_factor = 0;
-    std::vector<CreatableReplicaAssignment> assignments;
-    std::vector<CreatableTopicConfig> configs;
+    std::vector<CreatableReplicaAssignment> assignments = {};
+    std::vector<CreatableTopicConfig> configs = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -52,7 +52,7 @@ struct CreateTopicsRequest {
     }
   };
 
-  std::vector<CreatableTopic> topics;
+  std::vector<CreatableTopic> topics = {};
   std::int32_t timeout_ms = 60000;
   bool validate_only = false;
 
@@ -67,7 +67,7 @@ struct CreateTopicsResponse {
   static constexpr CallShape kCall = CreateTopicsRequest::kCall;
 
   struct CreatableTopicConfigs {
-    std::string name;
+    std::string name = {};
     std::optional<std::string> value = "";
     bool read_only = false;
     std::int8_t config_source = -1;
@@ -83,10 +83,10 @@ struct CreateTopicsResponse {
   };
 
   struct CreatableTopicResult {
-    std::string name;
+    std::string name = {};
     ErrorCode error_code = ErrorCode::kNone;
     std::optional<std::string> error_message = "";
-    std::int16_t topic_config_error_code = 0;
+    ErrorCode topic_config_error_code = ErrorCode::kNone;
     std::int32_t num_partitions = -1;
     std::int16_t replication_factor = -1;
     std::optional<std::vector<CreatableTopicConfigs>> configs =
@@ -104,7 +104,7 @@ struct CreateTopicsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<CreatableTopicResult> topics;
+  std::vector<CreatableTopicResult> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(2));
@@ -115,7 +115,7 @@ struct CreateTopicsResponse {
 struct DeleteTopicsRequest {
   static constexpr CallShape kCall = {20, "DeleteTopics", 0, 5, 4};
 
-  std::vector<std::string> topic_names;
+  std::vector<std::string> topic_names = {};
   std::int32_t timeout_ms = 0;
 
   static void fields(auto& self, auto& field) {
@@ -130,7 +130,7 @@ struct DeleteTopicsResponse {
   struct DeletableTopicResult {
     std::optional<std::string> name = "";
     ErrorCode error_code = ErrorCode::kNone;
-    std::optional<std::string> error_message;
+    std::optional<std::string> error_message = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name, always().nullable_since(6));
@@ -140,7 +140,7 @@ struct DeleteTopicsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<DeletableTopicResult> responses;
+  std::vector<DeletableTopicResult> responses = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms, since(1));
@@ -152,13 +152,13 @@ struct CreatePartitionsRequest {
   static constexpr CallShape kCall = {37, "CreatePartitions", 0, 3, 2};
 
   struct CreatePartitionsAssignment {
-    std::vector<std::int32_t> broker_ids;
+    std::vector<std::int32_t> broker_ids = {};
 
     static void fields(auto& self, auto& field) { field(self.broker_ids); }
   };
 
   struct CreatePartitionsTopic {
-    std::string name;
+    std::string name = {};
     std::int32_t count = 0;
     std::optional<std::vector<CreatePartitionsAssignment>> assignments =
         std::vector<CreatePartitionsAssignment>{};
@@ -170,7 +170,7 @@ struct CreatePartitionsRequest {
     }
   };
 
-  std::vector<CreatePartitionsTopic> topics;
+  std::vector<CreatePartitionsTopic> topics = {};
   std::int32_t timeout_ms = 0;
   bool validate_only = false;
 
@@ -185,9 +185,9 @@ struct CreatePartitionsResponse {
   static constexpr CallShape kCall = CreatePartitionsRequest::kCall;
 
   struct CreatePartitionsTopicResult {
-    std::string name;
+    std::string name = {};
     ErrorCode error_code = ErrorCode::kNone;
-    std::optional<std::string> error_message;
+    std::optional<std::string> error_message = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -197,7 +197,7 @@ struct CreatePartitionsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<CreatePartitionsTopicResult> results;
+  std::vector<CreatePartitionsTopicResult> results = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);

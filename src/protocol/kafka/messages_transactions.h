@@ -49,8 +49,8 @@ struct AddPartitionsToTxnRequest {
   static constexpr CallShape kCall = {24, "AddPartitionsToTxn", 0, 3, 3};
 
   struct AddPartitionsToTxnTopic {
-    std::string name;
-    std::vector<std::int32_t> partitions;
+    std::string name = {};
+    std::vector<std::int32_t> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -58,10 +58,10 @@ struct AddPartitionsToTxnRequest {
     }
   };
 
-  std::string transactional_id;
+  std::string transactional_id = {};
   std::int64_t producer_id = 0;
   std::int16_t producer_epoch = 0;
-  std::vector<AddPartitionsToTxnTopic> topics;
+  std::vector<AddPartitionsToTxnTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.transactional_id);
@@ -76,7 +76,7 @@ struct AddPartitionsToTxnResponse {
 
   struct AddPartitionsToTxnPartitionResult {
     std::int32_t partition_index = 0;
-    std::int16_t partition_error_code = 0;
+    ErrorCode partition_error_code = ErrorCode::kNone;
 
     static void fields(auto& self, auto& field) {
       field(self.partition_index);
@@ -85,8 +85,8 @@ struct AddPartitionsToTxnResponse {
   };
 
   struct AddPartitionsToTxnTopicResult {
-    std::string name;
-    std::vector<AddPartitionsToTxnPartitionResult> results_by_partition;
+    std::string name = {};
+    std::vector<AddPartitionsToTxnPartitionResult> results_by_partition = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -95,7 +95,7 @@ struct AddPartitionsToTxnResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<AddPartitionsToTxnTopicResult> results_by_topic;
+  std::vector<AddPartitionsToTxnTopicResult> results_by_topic = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -106,10 +106,10 @@ struct AddPartitionsToTxnResponse {
 struct AddOffsetsToTxnRequest {
   static constexpr CallShape kCall = {25, "AddOffsetsToTxn", 0, 4, 3};
 
-  std::string transactional_id;
+  std::string transactional_id = {};
   std::int64_t producer_id = 0;
   std::int16_t producer_epoch = 0;
-  std::string group_id;
+  std::string group_id = {};
 
   static void fields(auto& self, auto& field) {
     field(self.transactional_id);
@@ -134,7 +134,7 @@ struct AddOffsetsToTxnResponse {
 struct EndTxnRequest {
   static constexpr CallShape kCall = {26, "EndTxn", 0, 4, 3};
 
-  std::string transactional_id;
+  std::string transactional_id = {};
   std::int64_t producer_id = 0;
   std::int16_t producer_epoch = 0;
   bool committed = false;
@@ -177,8 +177,8 @@ struct TxnOffsetCommitRequest {
   };
 
   struct TxnOffsetCommitRequestTopic {
-    std::string name;
-    std::vector<TxnOffsetCommitRequestPartition> partitions;
+    std::string name = {};
+    std::vector<TxnOffsetCommitRequestPartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -186,14 +186,14 @@ struct TxnOffsetCommitRequest {
     }
   };
 
-  std::string transactional_id;
-  std::string group_id;
+  std::string transactional_id = {};
+  std::string group_id = {};
   std::int64_t producer_id = 0;
   std::int16_t producer_epoch = 0;
   std::int32_t generation_id = -1;
-  std::string member_id;
-  std::optional<std::string> group_instance_id;
-  std::vector<TxnOffsetCommitRequestTopic> topics;
+  std::string member_id = {};
+  std::optional<std::string> group_instance_id = {};
+  std::vector<TxnOffsetCommitRequestTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.transactional_id);
@@ -221,8 +221,8 @@ struct TxnOffsetCommitResponse {
   };
 
   struct TxnOffsetCommitResponseTopic {
-    std::string name;
-    std::vector<TxnOffsetCommitResponsePartition> partitions;
+    std::string name = {};
+    std::vector<TxnOffsetCommitResponsePartition> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -231,7 +231,7 @@ struct TxnOffsetCommitResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<TxnOffsetCommitResponseTopic> topics;
+  std::vector<TxnOffsetCommitResponseTopic> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -243,8 +243,8 @@ struct DescribeProducersRequest {
   static constexpr CallShape kCall = {61, "DescribeProducers", 0, 0, 0};
 
   struct TopicRequest {
-    std::string name;
-    std::vector<std::int32_t> partition_indexes;
+    std::string name = {};
+    std::vector<std::int32_t> partition_indexes = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -252,7 +252,7 @@ struct DescribeProducersRequest {
     }
   };
 
-  std::vector<TopicRequest> topics;
+  std::vector<TopicRequest> topics = {};
 
   static void fields(auto& self, auto& field) { field(self.topics); }
 };
@@ -281,8 +281,8 @@ struct DescribeProducersResponse {
   struct PartitionResponse {
     std::int32_t partition_index = 0;
     ErrorCode error_code = ErrorCode::kNone;
-    std::optional<std::string> error_message;
-    std::vector<ProducerState> active_producers;
+    std::optional<std::string> error_message = {};
+    std::vector<ProducerState> active_producers = {};
 
     static void fields(auto& self, auto& field) {
       field(self.partition_index);
@@ -293,8 +293,8 @@ struct DescribeProducersResponse {
   };
 
   struct TopicResponse {
-    std::string name;
-    std::vector<PartitionResponse> partitions;
+    std::string name = {};
+    std::vector<PartitionResponse> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.name);
@@ -303,7 +303,7 @@ struct DescribeProducersResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<TopicResponse> topics;
+  std::vector<TopicResponse> topics = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -314,7 +314,7 @@ struct DescribeProducersResponse {
 struct DescribeTransactionsRequest {
   static constexpr CallShape kCall = {65, "DescribeTransactions", 0, 0, 0};
 
-  std::vector<std::string> transactional_ids;
+  std::vector<std::string> transactional_ids = {};
 
   static void fields(auto& self, auto& field) { field(self.transactional_ids); }
 };
@@ -323,8 +323,8 @@ struct DescribeTransactionsResponse {
   static constexpr CallShape kCall = DescribeTransactionsRequest::kCall;
 
   struct TopicData {
-    std::string topic;
-    std::vector<std::int32_t> partitions;
+    std::string topic = {};
+    std::vector<std::int32_t> partitions = {};
 
     static void fields(auto& self, auto& field) {
       field(self.topic);
@@ -334,13 +334,13 @@ struct DescribeTransactionsResponse {
 
   struct TransactionState {
     ErrorCode error_code = ErrorCode::kNone;
-    std::string transactional_id;
-    std::string transaction_state;
+    std::string transactional_id = {};
+    std::string transaction_state = {};
     std::int32_t transaction_timeout_ms = 0;
     std::int64_t transaction_start_time_ms = 0;
     std::int64_t producer_id = 0;
     std::int16_t producer_epoch = 0;
-    std::vector<TopicData> topics;
+    std::vector<TopicData> topics = {};
 
     static void fields(auto& self, auto& field) {
       field(self.error_code);
@@ -355,7 +355,7 @@ struct DescribeTransactionsResponse {
   };
 
   std::int32_t throttle_time_ms = 0;
-  std::vector<TransactionState> transaction_states;
+  std::vector<TransactionState> transaction_states = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);
@@ -366,8 +366,8 @@ struct DescribeTransactionsResponse {
 struct ListTransactionsRequest {
   static constexpr CallShape kCall = {66, "ListTransactions", 0, 1, 0};
 
-  std::vector<std::string> state_filters;
-  std::vector<std::int64_t> producer_id_filters;
+  std::vector<std::string> state_filters = {};
+  std::vector<std::int64_t> producer_id_filters = {};
   std::int64_t duration_filter = -1;
 
   static void fields(auto& self, auto& field) {
@@ -381,9 +381,9 @@ struct ListTransactionsResponse {
   static constexpr CallShape kCall = ListTransactionsRequest::kCall;
 
   struct TransactionState {
-    std::string transactional_id;
+    std::string transactional_id = {};
     std::int64_t producer_id = 0;
-    std::string transaction_state;
+    std::string transaction_state = {};
 
     static void fields(auto& self, auto& field) {
       field(self.transactional_id);
@@ -394,8 +394,8 @@ struct ListTransactionsResponse {
 
   std::int32_t throttle_time_ms = 0;
   ErrorCode error_code = ErrorCode::kNone;
-  std::vector<std::string> unknown_state_filters;
-  std::vector<TransactionState> transaction_states;
+  std::vector<std::string> unknown_state_filters = {};
+  std::vector<TransactionState> transaction_states = {};
 
   static void fields(auto& self, auto& field) {
     field(self.throttle_time_ms);

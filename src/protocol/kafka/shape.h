@@ -19,6 +19,7 @@
 namespace protocol::kafka {
 
 inline constexpr std::int16_t kNeverFlexible = INT16_MAX;
+inline constexpr std::size_t kStringBytesMax = INT16_MAX;
 
 // A call: the versions are the ones that the codec knows; what a server advertises may be less.
 struct CallShape {
@@ -32,6 +33,11 @@ struct CallShape {
     return version >= version_min && version <= version_max;
   }
   constexpr bool flexible(std::int16_t version) const { return version >= flexible_from; }
+  // The answer to ApiVersions has the old header in every version, because the client does not know
+  // yet what the server speaks.
+  constexpr bool flexible_response_header(std::int16_t version) const {
+    return flexible(version) && api_key != 18;
+  }
 };
 
 // The versions of the call in which a field exists, and how it is written there.
@@ -40,6 +46,7 @@ struct FieldShape {
   std::int16_t to = INT16_MAX;
   std::int16_t nullable_from = 0;  // a std::optional may be null from this version on
   std::int16_t tag = -1;           // -1: an ordinary field
+  std::int64_t tag_default = 0;    // the value that a tagged number has when it is not written
 
   constexpr FieldShape nullable_since(std::int16_t version) const {
     FieldShape shape = *this;
@@ -47,9 +54,10 @@ struct FieldShape {
     return shape;
   }
   // Written into the tag buffer, and only when it differs from its default.
-  constexpr FieldShape tagged(std::int16_t number) const {
+  constexpr FieldShape tagged(std::int16_t number, std::int64_t default_number = 0) const {
     FieldShape shape = *this;
     shape.tag = number;
+    shape.tag_default = default_number;
     return shape;
   }
   constexpr bool in(std::int16_t version) const { return version >= from && version <= to; }
