@@ -4,7 +4,7 @@
 
 namespace eventlog {
 namespace {
-constexpr std::string_view kName = "waybill-log-checkpoint-1";
+constexpr std::string_view kName = "waybill-log-checkpoint-2";
 }
 
 base::Result<> save_checkpoint(base::FileSystem& disk, const base::Path& path,

@@ -27,7 +27,7 @@ void Committer::stop() {
 }
 
 void Committer::submit(std::shared_ptr<PartitionLog> partition, std::vector<std::byte> batch,
-                       const BatchHeader& header, AppendDone done) {
+                       const BatchHeader& header, StoreDone done) {
   const std::size_t bytes = batch.size() + sizeof(Pending);
   std::optional<base::Error> refusal;
   {
@@ -53,14 +53,14 @@ void Committer::submit(std::shared_ptr<PartitionLog> partition, std::vector<std:
                         .bytes = bytes});
     }
   }
-  if (refusal) return refuse(*std::move(refusal), std::move(done));
+  if (refusal) return refuse({Refusal::kNotNow, *std::move(refusal)}, std::move(done));
   work_there_.notify_one();
 }
 
-void Committer::refuse(base::Error error, AppendDone done) {
+void Committer::refuse(Refused refused, StoreDone done) {
   std::vector<Pending> entries(1);
   entries.front().done = std::move(done);
-  entries.front().result = std::unexpected(std::move(error));
+  entries.front().refuse(std::move(refused));
   answer(std::move(entries));
 }
 
@@ -123,7 +123,7 @@ void Committer::commit(std::vector<Pending>& round) {
     for (PartitionLog* const partition : dirty) partition->publish();
   }
   for (Pending& entry : round) {
-    if (entry.result && !entry.result->duplicate) {
+    if (entry.result && !entry.result->duplicate && entry.result->base_offset >= 0) {
       appended_bytes_.Increment(static_cast<double>(entry.header.size()));
       appended_records_.Increment(entry.header.record_count);
     }
@@ -154,7 +154,7 @@ void Committer::give_answers(const std::stop_token& stop) {
     lock.unlock();
     std::size_t bytes = 0;
     for (Pending& entry : entries) {
-      entry.done(std::move(entry.result));
+      entry.done(std::move(entry.result), entry.refusal);
       bytes += entry.bytes;
     }
     entries.clear();

@@ -30,9 +30,9 @@ class Committer {
 
   // Takes a batch that was checked. kUnavailable through `done` when the bound is reached.
   void submit(std::shared_ptr<PartitionLog> partition, std::vector<std::byte> batch,
-              const BatchHeader& header, AppendDone done);
+              const BatchHeader& header, StoreDone done);
   // Answers with an error, from the log's thread.
-  void refuse(base::Error error, AppendDone done);
+  void refuse(Refused refused, StoreDone done);
   // Runs `step` between two rounds and returns when it is done.
   void run_between(const std::function<void()>& step);
   // Writes what was submitted, answers, ends.

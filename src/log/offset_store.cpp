@@ -126,6 +126,15 @@ OffsetStore::Offsets OffsetStore::committed(const std::string& group) const {
   return found == groups_.end() ? Offsets{} : found->second;
 }
 
+std::vector<std::string> OffsetStore::groups() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, offsets] : groups_) {
+    if (!offsets.empty()) names.push_back(name);
+  }
+  return names;
+}
+
 // Whoever finds nobody writing writes for all who wait.
 base::Result<> OffsetStore::submit(Change change) {
   Waiting mine{.change = std::move(change), .done = false, .result = {}};

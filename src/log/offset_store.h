@@ -33,6 +33,8 @@ class OffsetStore {
   base::Result<> commit(const std::string& group, const Offsets& offsets);
   base::Result<> drop_topic(const std::string& topic);
   Offsets committed(const std::string& group) const;
+  // Those that have committed offsets, sorted.
+  std::vector<std::string> groups() const;
 
  private:
   struct Change {

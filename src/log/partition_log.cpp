@@ -21,16 +21,24 @@ bool Waiter::wait_us(std::int64_t timeout_us) {
 
 PartitionLog::PartitionLog(base::FileSystem& disk, const base::Clock& clock, base::Path directory,
                            std::string name, const TopicConfig& config,
-                           RecoveredPartition recovered)
+                           RecoveredPartition recovered, WatchCaller& watches)
     : disk_(disk),
       clock_(clock),
       directory_(std::move(directory)),
       name_(std::move(name)),
+      watches_(watches),
       config_(config),
       segments_(std::move(recovered.segments)),
       producers_(std::move(recovered.producers)),
+      start_offset_(recovered.start_offset),
       end_offset_(recovered.end_offset),
       write_offset_(recovered.end_offset) {
+  for (const auto& [id, producer] : producers_) {
+    if (producer.transaction_from != kNoOffset) {
+      open_transactions_.insert(producer.transaction_from);
+    }
+  }
+  count_transactions();
   if (segments_.empty()) return;
   active_ = segments_.back().segment;
   write_position_ = segments_.back().state.end_position;
@@ -39,7 +47,14 @@ PartitionLog::PartitionLog(base::FileSystem& disk, const base::Clock& clock, bas
 
 Offset PartitionLog::start_offset() const {
   const std::shared_lock lock(mutex_);
-  return segments_.empty() ? 0 : segments_.front().segment->base_offset();
+  return start_offset_;
+}
+
+// With mutex_ held, or before anybody else can see this.
+void PartitionLog::count_transactions() {
+  const Offset end = end_offset_.load(std::memory_order_relaxed);
+  stable_offset_.store(open_transactions_.empty() ? end : *open_transactions_.begin(),
+                       std::memory_order_release);
 }
 
 std::unexpected<base::Error> PartitionLog::outside(Offset offset) const {
@@ -61,20 +76,19 @@ std::optional<PartitionLog::Located> PartitionLog::locate(Offset offset) const {
   return Located{kept.segment, kept.state.position_of(offset), kept.state.end_position};
 }
 
-base::Result<ReadResult> PartitionLog::read(Offset offset, std::size_t bytes_max) const {
-  ReadResult result;
-  result.next_offset = offset;
-  result.end_offset = end_offset();
-  if (offset < start_offset() || offset > result.end_offset) return outside(offset);
+base::Result<> PartitionLog::collect(Offset limit, std::size_t bytes_max,
+                                     ReadResult& result) const {
+  const Offset offset = result.next_offset;
   std::size_t bytes_left = std::max<std::size_t>(bytes_max, 1);
-  while (bytes_left > 0 && result.next_offset < result.end_offset) {
+  while (bytes_left > 0 && result.next_offset < limit) {
     const auto place = locate(result.next_offset);
     if (!place) {
       if (result.batches.empty()) return outside(offset);  // retention was faster
       break;
     }
     const Offset before = result.next_offset;
-    auto collected = place->segment->collect(place->position, place->limit, bytes_left, result);
+    auto collected =
+        place->segment->collect(place->position, place->limit, limit, bytes_left, result);
     if (!collected) {
       // What was found in front of the damage is served; the next read tells of it.
       if (!result.batches.empty()) break;
@@ -83,7 +97,7 @@ base::Result<ReadResult> PartitionLog::read(Offset offset, std::size_t bytes_max
     }
     if (result.next_offset == before) break;  // the next batch is larger than what is left
   }
-  return result;
+  return {};
 }
 
 base::Result<Offset> PartitionLog::offset_at_time(base::TimestampUs time_us) const {
@@ -110,13 +124,13 @@ base::Result<Offset> PartitionLog::offset_at_time(base::TimestampUs time_us) con
 std::optional<std::int32_t> PartitionLog::last_sequence(std::int64_t producer_id) const {
   const std::shared_lock lock(mutex_);
   const auto found = producers_.find(producer_id);
-  if (found == producers_.end()) return std::nullopt;
+  if (found == producers_.end() || found->second.batches.empty()) return std::nullopt;
   return found->second.batches.back().last_sequence;
 }
 
 bool PartitionLog::add_waiter(Offset offset, const std::shared_ptr<Waiter>& waiter) const {
   const std::unique_lock lock(mutex_);
-  if (end_offset() > offset) return true;
+  if (stable_offset() > offset) return true;
   waiters_.push_back(waiter);
   return false;
 }
@@ -126,11 +140,22 @@ void PartitionLog::remove_waiter(const std::shared_ptr<Waiter>& waiter) const {
   std::erase(waiters_, waiter);
 }
 
+void PartitionLog::add_watcher(const std::shared_ptr<Watcher>& watcher) const {
+  const std::unique_lock lock(mutex_);
+  watchers_.push_back(watcher);
+}
+
+void PartitionLog::remove_watcher(const std::shared_ptr<Watcher>& watcher) const {
+  const std::unique_lock lock(mutex_);
+  std::erase(watchers_, watcher);
+}
+
 void PartitionLog::wake_all() const {
   std::vector<std::shared_ptr<Waiter>> waiters;
   {
     const std::unique_lock lock(mutex_);
     waiters.swap(waiters_);
+    watches_.changed(watchers_);
   }
   for (const auto& waiter : waiters) waiter->wake();
 }
@@ -152,16 +177,41 @@ base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
       bytes -= oldest.end_position;
       dropped.push_back(segments_.front().segment);
       segments_.erase(segments_.begin());
+      start_offset_ = std::max(start_offset_, segments_.front().segment->base_offset());
     }
   }
+  TRY(remove_files(dropped));
+  return static_cast<int>(dropped.size());
+}
+
+base::Result<> PartitionLog::remove_files(const std::vector<std::shared_ptr<Segment>>& dropped) {
   // Oldest first, so that a crash in between leaves no gap.
   for (const auto& segment : dropped) {
     TRY(disk_.remove(segment->path()));
     static_cast<void>(
         disk_.remove(directory_ / segment_file_name(segment->base_offset(), ".index")));
   }
-  if (!dropped.empty()) TRY(disk_.sync_directory(directory_));
-  return static_cast<int>(dropped.size());
+  if (dropped.empty()) return {};
+  return disk_.sync_directory(directory_);
+}
+
+base::Result<Offset> PartitionLog::delete_records(Offset offset) {
+  const Offset end = end_offset();
+  const Offset to = offset == -1 ? end : offset;
+  if (to < 0 || to > end) return outside(offset);
+  if (to <= start_offset()) return start_offset();
+  TRY(base::write_file_durably(disk_, directory_ / kStartFile, std::to_string(to) + "\n"));
+  std::vector<std::shared_ptr<Segment>> dropped;
+  {
+    const std::unique_lock lock(mutex_);
+    start_offset_ = std::max(start_offset_, to);
+    while (segments_.size() > 1 && segments_[1].segment->base_offset() <= start_offset_) {
+      dropped.push_back(segments_.front().segment);
+      segments_.erase(segments_.begin());
+    }
+  }
+  TRY(remove_files(dropped));
+  return to;
 }
 
 std::optional<PartitionCheckpoint> PartitionLog::checkpoint() const {

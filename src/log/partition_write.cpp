@@ -31,7 +31,7 @@ base::Error refusal(base::Error error, const std::string& name) {
 
 }  // namespace
 
-base::Result<std::optional<AppendResult>> PartitionLog::check_producer(
+std::expected<std::optional<AppendResult>, Refused> PartitionLog::check_producer(
     const BatchHeader& header) const {
   if (header.producer_id < 0) return std::optional<AppendResult>{};
   if (const auto changed = changed_producers_.find(header.producer_id);
@@ -40,12 +40,31 @@ base::Result<std::optional<AppendResult>> PartitionLog::check_producer(
   }
   const std::shared_lock lock(mutex_);
   const auto known = producers_.find(header.producer_id);
-  if (known != producers_.end()) return known->second.check(header);
-  if (header.base_sequence < 0) {
-    return base::fail(base::Code::kInvalid, "producer {} sent a batch without a sequence",
-                      header.producer_id);
+  return known != producers_.end() ? known->second.check(header) : Producer{}.check(header);
+}
+
+// A marker is written only where a transaction is open; it fences older epochs in any case.
+std::expected<std::optional<AppendResult>, Refused> PartitionLog::check_marker(
+    const BatchHeader& header) {
+  Producer& producer = changed_producer(header.producer_id);
+  if (auto raised = producer.raise_epoch(header.producer_id, header.producer_epoch); !raised) {
+    return std::unexpected(std::move(raised).error());
   }
-  return std::optional<AppendResult>{};
+  if (producer.transaction_from != kNoOffset) return std::optional<AppendResult>{};
+  producer.last_us = clock_.now_us();
+  return std::optional(AppendResult{.base_offset = -1, .last_offset = -1});
+}
+
+// The producer as it will be when this round is published.
+Producer& PartitionLog::changed_producer(std::int64_t id) {
+  const auto [changed, is_new] = changed_producers_.try_emplace(id);
+  if (is_new) {
+    const std::shared_lock lock(mutex_);
+    if (const auto before = producers_.find(id); before != producers_.end()) {
+      changed->second = before->second;
+    }
+  }
+  return changed->second;
 }
 
 void PartitionLog::write(std::span<Pending* const> round, std::vector<std::byte>& buffer) {
@@ -55,65 +74,82 @@ void PartitionLog::write(std::span<Pending* const> round, std::vector<std::byte>
   std::optional<base::Error> refused;
   for (Pending* const entry : round) {
     if (closed_) {
-      entry->result = base::fail(base::Code::kNotFound, "topic of {} was deleted", name_);
+      entry->refuse({Refusal::kUnknownPartition,
+                     {.code = base::Code::kNotFound,
+                      .message = fmt::format("topic of {} was deleted", name_),
+                      .mend = "create it, or look at the list of topics"}});
     } else if (refused) {
-      entry->result = std::unexpected(*refused);
+      entry->refuse({Refusal::kNotNow, *refused});
     } else if (auto placed = place(*entry, piece); !placed) {
       refused = std::move(placed).error();
       undo(piece, *refused);
-      entry->result = std::unexpected(*refused);
+      entry->refuse({Refusal::kNotNow, *refused});
     }
   }
   if (auto flushed = flush(piece); !flushed) undo(piece, flushed.error());
+  if (!dirty_) publish();  // what changed without a write
 }
 
 // Puts one batch into the piece, beginning a new segment first where it must. An error is the
 // disk's; an entry that is wrong in itself gets its own result.
 base::Result<> PartitionLog::place(Pending& entry, Piece& piece) {
-  auto known = check_producer(entry.header);
+  auto known =
+      entry.header.is_control() ? check_marker(entry.header) : check_producer(entry.header);
   if (!known) {
-    entry.result = std::unexpected(std::move(known).error());
+    entry.refuse(std::move(known).error());
     return {};
   }
+  piece.entries.push_back(&entry);
   if (known->has_value()) {
     entry.result = **known;
-    piece.entries.push_back(&entry);
     return {};
   }
-  const std::size_t needed = entry.batch.size() + kMarkSize;
-  if (must_roll(needed)) {
-    TRY(flush(piece));
-    if (auto rolled = roll(needed); !rolled)
-      return std::unexpected(refusal(std::move(rolled).error(), name_));
-  } else if (!file_ || !allocated_) {
-    if (auto begun = begin_segment(needed); !begun) {
-      return std::unexpected(refusal(std::move(begun).error(), name_));
-    }
-  }
+  piece.entries.pop_back();
+  TRY(make_room(entry.batch.size() + kMarkSize, piece));
   if (piece.buffer.empty()) {
     piece.buffer.resize(kMarkSize);
     buffer_position_ = write_position_ + kMarkSize;
   }
+  take_up(entry, piece);
+  return {};
+}
+
+base::Result<> PartitionLog::make_room(std::size_t bytes, Piece& piece) {
+  if (must_roll(bytes)) {
+    TRY(flush(piece));
+    if (auto rolled = roll(bytes); !rolled) {
+      return std::unexpected(refusal(std::move(rolled).error(), name_));
+    }
+  } else if (!file_ || !allocated_) {
+    if (auto begun = begin_segment(bytes); !begun) {
+      return std::unexpected(refusal(std::move(begun).error(), name_));
+    }
+  }
+  return {};
+}
+
+void PartitionLog::take_up(Pending& entry, Piece& piece) {
   entry.header.base_offset = write_offset_;
   set_base_offset(entry.batch, write_offset_);
   write_offset_ = entry.header.last_offset() + 1;
   piece.buffer.insert(piece.buffer.end(), entry.batch.begin(), entry.batch.end());
-  written_.push_back({entry.header, buffer_position_});
+  Written& written = written_.emplace_back(Written{entry.header, buffer_position_});
   buffer_position_ += entry.batch.size();
   if (entry.header.producer_id >= 0) {
-    auto [changed, is_new] = changed_producers_.try_emplace(entry.header.producer_id);
-    if (is_new) {
-      const std::shared_lock lock(mutex_);
-      if (const auto before = producers_.find(entry.header.producer_id);
-          before != producers_.end()) {
-        changed->second = before->second;
-      }
+    const Offset began =
+        changed_producer(entry.header.producer_id).record(entry.header, clock_.now_us());
+    if (entry.header.is_control() && !marker_commits(entry.batch).value_or(true)) {
+      written.aborted = AbortedRange{.producer_id = entry.header.producer_id,
+                                     .first_offset = began,
+                                     .last_offset = entry.header.last_offset()};
     }
-    changed->second.record(entry.header, clock_.now_us());
   }
-  entry.result = AppendResult{entry.header.base_offset, entry.header.last_offset(), false};
+  entry.result = AppendResult{.base_offset = entry.header.base_offset,
+                              .last_offset = entry.header.last_offset(),
+                              .append_time_ms = (entry.header.attributes & kAppendTimeBit) != 0
+                                                    ? entry.header.max_timestamp_ms
+                                                    : -1};
   piece.entries.push_back(&entry);
-  return {};
 }
 
 bool PartitionLog::must_roll(std::size_t bytes) const {
@@ -211,7 +247,7 @@ base::Result<> PartitionLog::flush(Piece& piece) {
 // Takes back a piece that was not written whole: the file ends where it did, and every entry of the
 // piece gets the error (a duplicate of one of them too).
 void PartitionLog::undo(Piece& piece, const base::Error& error) {
-  for (Pending* const entry : piece.entries) entry->result = std::unexpected(error);
+  for (Pending* const entry : piece.entries) entry->refuse({Refusal::kNotNow, error});
   piece.entries.clear();
   if (piece.buffer.empty()) return;
   piece.buffer.clear();
@@ -229,20 +265,41 @@ void PartitionLog::undo(Piece& piece, const base::Error& error) {
 
 void PartitionLog::publish() {
   dirty_ = false;
-  if (written_.empty()) return;
+  if (written_.empty() && changed_producers_.empty()) return;
   std::vector<std::shared_ptr<Waiter>> waiters;
   {
     const std::unique_lock lock(mutex_);
-    SegmentState& state = segments_.back().state;
-    for (const Written& batch : written_) state.add(batch.header, batch.position);
-    state.last_append_us = clock_.now_us();
-    for (auto& [id, producer] : changed_producers_) producers_[id] = std::move(producer);
-    end_offset_.store(state.end_offset, std::memory_order_release);
-    waiters.swap(waiters_);
+    if (!written_.empty()) {
+      SegmentState& state = segments_.back().state;
+      for (const Written& batch : written_) {
+        state.add(batch.header, batch.position);
+        if (batch.aborted) state.aborted.push_back(*batch.aborted);
+      }
+      state.last_append_us = clock_.now_us();
+      end_offset_.store(state.end_offset, std::memory_order_release);
+    }
+    for (auto& [id, changed] : changed_producers_) {
+      Producer& producer = producers_[id];
+      open_transactions_.erase(producer.transaction_from);
+      if (changed.transaction_from != kNoOffset) {
+        open_transactions_.insert(changed.transaction_from);
+      }
+      producer = std::move(changed);
+    }
+    count_transactions();
+    if (!written_.empty()) {
+      waiters.swap(waiters_);
+      watches_.changed(watchers_);
+    }
   }
   written_.clear();
   changed_producers_.clear();
   for (const auto& waiter : waiters) waiter->wake();
+}
+
+void PartitionLog::set_config(const TopicConfig& config) {
+  const std::unique_lock lock(mutex_);
+  config_ = config;
 }
 
 void PartitionLog::close() {

@@ -12,8 +12,6 @@ namespace eventlog {
 namespace {
 
 constexpr std::size_t kCrcFrom = 21;
-constexpr std::int16_t kCodecMask = 0x07;
-constexpr std::int16_t kLogAppendTime = 0x08;
 // Length, attributes, timestamp delta, offset delta, key length, value length, header count.
 constexpr std::size_t kRecordSizeMin = 7;
 constexpr std::int32_t kLengthMin = static_cast<std::int32_t>(kBatchHeaderSize) - 12;
@@ -136,7 +134,7 @@ bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& re
     return false;
   if (offset_delta < 0 || offset_delta > header.last_offset_delta) return false;
   record.offset = header.base_offset + offset_delta;
-  const bool append_time = (header.attributes & kLogAppendTime) != 0;
+  const bool append_time = (header.attributes & kAppendTimeBit) != 0;
   // Unsigned, because a hostile delta may wrap.
   record.timestamp_ms =
       append_time ? header.max_timestamp_ms
@@ -231,6 +229,7 @@ std::vector<std::byte> BatchBuilder::finish() {
   store_big<std::int32_t>(at + 8, static_cast<std::int32_t>(batch.size() - 12));
   store_big<std::int32_t>(at + 12, -1);
   store_big<std::int8_t>(at + 16, 2);
+  store_big<std::int16_t>(at + 21, attributes_);
   store_big<std::int32_t>(at + 23, count_ - 1);
   store_big<std::int64_t>(at + 27, base_timestamp_ms_);
   store_big<std::int64_t>(at + 35, max_timestamp_ms_);
@@ -244,7 +243,38 @@ std::vector<std::byte> BatchBuilder::finish() {
   producer_id_ = -1;
   producer_epoch_ = -1;
   base_sequence_ = -1;
+  attributes_ = 0;
   return batch;
+}
+
+std::vector<std::byte> end_marker(std::int64_t producer_id, std::int16_t epoch, bool commit,
+                                  std::int64_t timestamp_ms) {
+  // Key: version i16, type i16 (0 abort, 1 commit). Value: version i16, coordinator epoch i32.
+  const std::string_view key("\0\0\0\1", 4);
+  const std::string_view abort_key("\0\0\0\0", 4);
+  BatchBuilder builder;
+  builder.set_control();
+  builder.set_producer(producer_id, epoch, -1);
+  builder.add(commit ? key : abort_key, std::string_view("\0\0\0\0\0\0", 6), timestamp_ms);
+  return builder.finish();
+}
+
+base::Result<bool> marker_commits(std::span<const std::byte> batch) {
+  std::int16_t type = -1;
+  TRY(for_each_record(batch, [&](const RecordView& record) {
+    if (!record.key || record.key->size() < 4) return;
+    type = load_big<std::int16_t>(reinterpret_cast<const std::byte*>(record.key->data()) + 2);
+  }));
+  if (type == 0 || type == 1) return type == 1;
+  return base::fail(base::Code::kCorrupt, "control batch of the unknown type {}", type);
+}
+
+void set_append_time(std::span<std::byte> batch, std::int64_t time_ms) {
+  std::byte* const at = batch.data();
+  store_big<std::int16_t>(
+      at + 21, static_cast<std::int16_t>(load_big<std::int16_t>(at + 21) | kAppendTimeBit));
+  store_big<std::int64_t>(at + 35, time_ms);
+  store_big<std::uint32_t>(at + 17, base::crc32c(batch.subspan(kCrcFrom)));
 }
 
 void set_base_offset(std::span<std::byte> batch, std::int64_t base_offset) {

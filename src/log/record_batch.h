@@ -20,6 +20,10 @@ namespace eventlog {
 
 inline constexpr std::size_t kBatchHeaderSize = 61;
 inline constexpr std::size_t kBatchSizeMax = 64UL << 20;
+inline constexpr std::int16_t kCodecMask = 0x07;
+inline constexpr std::int16_t kAppendTimeBit = 0x08;
+inline constexpr std::int16_t kTransactionalBit = 0x10;
+inline constexpr std::int16_t kControlBit = 0x20;
 
 struct BatchHeader {
   std::int64_t base_offset = 0;
@@ -38,6 +42,9 @@ struct BatchHeader {
 
   std::size_t size() const { return static_cast<std::size_t>(length) + 12; }
   std::int64_t last_offset() const { return base_offset + last_offset_delta; }
+  int codec() const { return attributes & kCodecMask; }
+  bool is_transactional() const { return (attributes & kTransactionalBit) != 0; }
+  bool is_control() const { return (attributes & kControlBit) != 0; }
 };
 
 struct HeaderView {
@@ -69,6 +76,8 @@ class BatchBuilder {
   void add(std::optional<std::string_view> key, std::string_view value, std::int64_t timestamp_ms,
            std::span<const HeaderView> headers = {});
   void set_producer(std::int64_t id, std::int16_t epoch, std::int32_t base_sequence);
+  void set_transactional() { attributes_ |= kTransactionalBit; }
+  void set_control() { attributes_ |= kControlBit | kTransactionalBit; }
   int records() const { return count_; }
   std::size_t bytes() const { return kBatchHeaderSize + records_.size(); }
   // The finished batch, CRC set; the builder is empty again.
@@ -82,7 +91,17 @@ class BatchBuilder {
   std::int64_t producer_id_ = -1;
   std::int16_t producer_epoch_ = -1;
   std::int32_t base_sequence_ = -1;
+  std::int16_t attributes_ = 0;
 };
+
+// The control batch that ends a producer's transaction (KIP-98).
+std::vector<std::byte> end_marker(std::int64_t producer_id, std::int16_t epoch, bool commit,
+                                  std::int64_t timestamp_ms);
+// Whether a control batch says commit; kCorrupt when it is neither commit nor abort.
+base::Result<bool> marker_commits(std::span<const std::byte> batch);
+
+// Stamps the batch with the log's time and computes its CRC anew.
+void set_append_time(std::span<std::byte> batch, std::int64_t time_ms);
 
 // Sets base offset and leader epoch in place; neither is under the CRC.
 void set_base_offset(std::span<std::byte> batch, std::int64_t base_offset);

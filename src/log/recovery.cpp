@@ -38,7 +38,7 @@ class Walk {
       } else if (entry.kind == Entry::Kind::kBatch && entry.size <= round_left &&
                  holds(bytes.span.subspan(at, entry.size), entry.header, check_crc)) {
         round_left -= entry.size;
-        take(entry.header, start + at);
+        TRY(take(entry.header, start + at, bytes.span.subspan(at, entry.size)));
       } else {
         break;
       }
@@ -53,11 +53,17 @@ class Walk {
            (!check_crc || check_batch(batch).has_value());
   }
 
-  void take(const BatchHeader& header, std::uint64_t position) {
+  base::Result<> take(const BatchHeader& header, std::uint64_t position,
+                      std::span<const std::byte> batch) {
     state_.add(header, position);
-    if (producers_ != nullptr && header.producer_id >= 0) {
-      (*producers_)[header.producer_id].record(header, now_us_);
+    if (producers_ == nullptr || header.producer_id < 0) return {};
+    const Offset began = (*producers_)[header.producer_id].record(header, now_us_);
+    if (header.is_control() && !TRY(marker_commits(batch))) {
+      state_.aborted.push_back({.producer_id = header.producer_id,
+                                .first_offset = began == kNoOffset ? segment_.base_offset() : began,
+                                .last_offset = header.last_offset()});
     }
+    return {};
   }
 
   const Segment& segment_;
@@ -82,6 +88,7 @@ class Recovery {
   base::Result<> walk(std::size_t index, SegmentState state, bool check_crc, Producers* producers);
   base::Result<> settle_tail(const Segment& segment, std::size_t index, std::uint64_t position,
                              const Tail& tail);
+  base::Result<> load_start();
   base::Path path_of(Offset base, std::string_view suffix) const {
     return directory_ / segment_file_name(base, suffix);
   }
@@ -204,6 +211,26 @@ base::Result<> Recovery::load(std::size_t index,
   return {};
 }
 
+base::Result<> Recovery::load_start() {
+  if (!out_.segments.empty()) out_.start_offset = out_.segments.front().segment->base_offset();
+  const base::Path path = directory_ / kStartFile;
+  const auto text = base::read_file(disk_, path);
+  if (!text) {
+    return text.error().code == base::Code::kNotFound ? base::Result<>{}
+                                                      : std::unexpected(text.error());
+  }
+  Offset start = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), start);
+  if (error != std::errc{} || *end != '\n' || start < 0 || start > out_.end_offset) {
+    return base::fail_with(base::Code::kCorrupt,
+                           fmt::format("event log is damaged: {} does not hold an offset up to {}",
+                                       path.string(), out_.end_offset),
+                           "remove the file to read all records that are kept");
+  }
+  out_.start_offset = std::max(out_.start_offset, start);
+  return {};
+}
+
 base::Result<RecoveredPartition> Recovery::run(
     const std::optional<PartitionCheckpoint>& checkpoint) {
   TRY(find_files());
@@ -222,6 +249,7 @@ base::Result<RecoveredPartition> Recovery::run(
                     directory_.string(), out_.end_offset, checkpoint->state.end_offset),
         "restore the missing segment files from a backup");
   }
+  TRY(load_start());
   expire(out_.producers, now_us_);
   return std::move(out_);
 }

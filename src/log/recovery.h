@@ -21,6 +21,9 @@ struct PartitionCheckpoint {
   Producers producers;
 };
 
+// In a partition's folder: the first readable offset in decimal, where records were deleted.
+inline constexpr std::string_view kStartFile = "start";
+
 struct KeptSegment {
   std::shared_ptr<Segment> segment;
   SegmentState state;
@@ -29,6 +32,7 @@ struct KeptSegment {
 struct RecoveredPartition {
   std::vector<KeptSegment> segments;  // in order; the last is the active one
   Producers producers;
+  Offset start_offset = 0;
   Offset end_offset = 0;
 };
 

@@ -103,7 +103,7 @@ base::Result<> Segment::verify(std::span<const std::byte> batch, const BatchHead
   return {};
 }
 
-base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit,
+base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit, Offset offset_limit,
                                 std::size_t& bytes_left, ReadResult& result) const {
   const SegmentBytes bytes = TRY(view(position, limit));
   TRY(populate(bytes, std::min(bytes_left, bytes.span.size()) + kReadAheadBytes));
@@ -116,6 +116,7 @@ base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit,
     }
     if (entry.kind != Entry::Kind::kBatch)
       return corrupt(position + at, "no record batch stands here");
+    if (entry.header.base_offset >= offset_limit) break;
     if (entry.header.last_offset() >= result.next_offset) {
       if (!result.batches.empty() && entry.size > bytes_left) break;
       const auto batch = bytes.span.subspan(at, entry.size);

@@ -86,9 +86,9 @@ class Segment {
 
   // Adds the batches in [position, limit) whose last offset is at or after result.next_offset,
   // until `bytes_left` is used up (always at least one if the result is empty), and moves
-  // next_offset.
-  base::Result<> collect(std::uint64_t position, std::uint64_t limit, std::size_t& bytes_left,
-                         ReadResult& result) const;
+  // next_offset. Stops in front of the batch that reaches `offset_limit`.
+  base::Result<> collect(std::uint64_t position, std::uint64_t limit, Offset offset_limit,
+                         std::size_t& bytes_left, ReadResult& result) const;
   // The base offset of the first batch in [position, limit) with a timestamp at or after `time_ms`.
   base::Result<std::optional<Offset>> first_at_time(std::uint64_t position, std::uint64_t limit,
                                                     std::int64_t time_ms) const;

@@ -6,7 +6,7 @@
 
 namespace eventlog {
 namespace {
-constexpr std::string_view kName = "waybill-index-1";
+constexpr std::string_view kName = "waybill-index-2";
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -42,12 +42,17 @@ nlohmann::json to_json(const SegmentState& state) {
   for (const IndexEntry& entry : state.index) {
     entries.push_back({entry.offset, entry.position, entry.timestamp_ms});
   }
+  nlohmann::json aborted = nlohmann::json::array();
+  for (const AbortedRange& range : state.aborted) {
+    aborted.push_back({range.producer_id, range.first_offset, range.last_offset});
+  }
   return {{"end_offset", state.end_offset},
           {"end_position", state.end_position},
           {"max_timestamp_ms", state.max_timestamp_ms},
           {"started_us", state.started_us},
           {"last_append_us", state.last_append_us},
-          {"index", std::move(entries)}};
+          {"index", std::move(entries)},
+          {"aborted", std::move(aborted)}};
 }
 
 SegmentState state_from_json(const nlohmann::json& json) {
@@ -59,6 +64,10 @@ SegmentState state_from_json(const nlohmann::json& json) {
   for (const nlohmann::json& entry : json.at("index")) {
     state.index.push_back({entry.at(0).get<Offset>(), entry.at(1).get<std::uint64_t>(),
                            entry.at(2).get<std::int64_t>()});
+  }
+  for (const nlohmann::json& range : json.at("aborted")) {
+    state.aborted.push_back(
+        {range.at(0).get<std::int64_t>(), range.at(1).get<Offset>(), range.at(2).get<Offset>()});
   }
   return state;
 }

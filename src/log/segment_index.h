@@ -24,13 +24,21 @@ struct IndexEntry {
   std::int64_t timestamp_ms = kNoTimestamp;  // the greatest of all batches before it
 };
 
+// A transaction that was rolled back; its control batch, the last, is in this segment.
+struct AbortedRange {
+  std::int64_t producer_id = 0;
+  Offset first_offset = 0;
+  Offset last_offset = 0;
+};
+
 struct SegmentState {
   Offset end_offset = 0;           // the next after its last batch
   std::uint64_t end_position = 0;  // the bytes it holds
   std::int64_t max_timestamp_ms = kNoTimestamp;
   base::TimestampUs started_us = 0;  // when its file was begun and last written to
   base::TimestampUs last_append_us = 0;
-  std::vector<IndexEntry> index = {};  // sparse, in both orders
+  std::vector<IndexEntry> index = {};      // sparse, in both orders
+  std::vector<AbortedRange> aborted = {};  // by last_offset
 
   // The batch that stands at `position`, behind all others.
   void add(const BatchHeader& header, std::uint64_t position);

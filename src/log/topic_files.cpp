@@ -1,16 +1,21 @@
 #include "log/topic_files.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/logging.h"
 #include "base/uuid.h"
+#include "log/record_batch.h"
 
 namespace eventlog {
 namespace {
 
 constexpr std::string_view kDeletedPrefix = ".deleted-";
 constexpr std::size_t kNameSizeMax = 249;
+// In the order of the enumerations.
+constexpr std::array<std::string_view, 3> kDurabilities{"memory", "os", "disk"};
+constexpr std::array<std::string_view, 3> kCleanups{"delete", "compact", "compact,delete"};
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -36,22 +41,43 @@ std::string to_text(const std::string& id, const TopicConfig& config) {
                         {"retention_us", config.retention_us},
                         {"retention_bytes", config.retention_bytes},
                         {"segment_bytes_max", config.segment_bytes_max},
-                        {"segment_age_max_us", config.segment_age_max_us}}
+                        {"segment_age_max_us", config.segment_age_max_us},
+                        {"durability", kDurabilities[static_cast<std::size_t>(config.durability)]},
+                        {"cleanup", kCleanups[static_cast<std::size_t>(config.cleanup)]},
+                        {"tombstone_retention_us", config.tombstone_retention_us},
+                        {"batch_bytes_max", config.batch_bytes_max},
+                        {"append_time", config.append_time}}
              .dump(2) +
          "\n";
+}
+
+template <std::size_t N>
+std::size_t index_of(const std::array<std::string_view, N>& words, const std::string& word) {
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  throw nlohmann::json::other_error::create(500, "\"" + word + "\" is not known", nullptr);
 }
 
 base::Result<TopicFiles> from_text(const std::string& text, const base::Path& path) {
   try {
     const auto json = nlohmann::json::parse(text);
+    const TopicConfig defaults;
     return TopicFiles{
         .id = json.at("id").get<std::string>(),
-        .config = {.name = json.at("name").get<std::string>(),
-                   .partitions = json.at("partitions").get<int>(),
-                   .retention_us = json.at("retention_us").get<std::int64_t>(),
-                   .retention_bytes = json.at("retention_bytes").get<std::int64_t>(),
-                   .segment_bytes_max = json.at("segment_bytes_max").get<std::int64_t>(),
-                   .segment_age_max_us = json.at("segment_age_max_us").get<std::int64_t>()}};
+        .config = {
+            .name = json.at("name").get<std::string>(),
+            .partitions = json.at("partitions").get<int>(),
+            .durability =
+                static_cast<Durability>(index_of(kDurabilities, json.value("durability", "disk"))),
+            .cleanup = static_cast<Cleanup>(index_of(kCleanups, json.value("cleanup", "delete"))),
+            .retention_us = json.at("retention_us").get<std::int64_t>(),
+            .retention_bytes = json.at("retention_bytes").get<std::int64_t>(),
+            .segment_bytes_max = json.at("segment_bytes_max").get<std::int64_t>(),
+            .segment_age_max_us = json.at("segment_age_max_us").get<std::int64_t>(),
+            .tombstone_retention_us =
+                json.value("tombstone_retention_us", defaults.tombstone_retention_us),
+            .batch_bytes_max = json.value("batch_bytes_max", defaults.batch_bytes_max),
+            .append_time = json.value("append_time", defaults.append_time)}};
   } catch (const nlohmann::json::exception& error) {
     return base::fail_with(
         base::Code::kCorrupt,
@@ -82,6 +108,13 @@ base::Result<> check_config(const TopicConfig& config) {
         fmt::format("topic {} cannot have segments of {} bytes", name, config.segment_bytes_max),
         fmt::format("give {} to {}", kSegmentBytesMin, kSegmentBytesMax));
   }
+  if (config.batch_bytes_max < 1 ||
+      static_cast<std::size_t>(config.batch_bytes_max) > kBatchSizeMax) {
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("topic {} cannot have batches of {} bytes", name, config.batch_bytes_max),
+        fmt::format("give 1 to {}", kBatchSizeMax));
+  }
   return {};
 }
 
@@ -101,6 +134,16 @@ base::Result<std::string> create_topic_files(base::FileSystem& disk, const base:
   std::string id = base::new_uuid();
   TRY(base::write_file_durably(disk, directory / "topic.json", to_text(id, config)));
   return id;
+}
+
+base::Result<> change_topic_files(base::FileSystem& disk, const base::Path& topics,
+                                  const TopicFiles& files) {
+  const base::Path directory = topics / files.config.name;
+  for (Partition p = 0; p < files.config.partitions; ++p) {
+    TRY(disk.create_directories(partition_directory(topics, files.config.name, p)));
+  }
+  TRY(disk.sync_directory(directory));
+  return base::write_file_durably(disk, directory / "topic.json", to_text(files.id, files.config));
 }
 
 base::Result<> delete_topic_files(base::FileSystem& disk, const base::Path& topics,

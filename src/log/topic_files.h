@@ -27,6 +27,9 @@ base::Path partition_directory(const base::Path& topics, const std::string& topi
 // The id of the new topic.
 base::Result<std::string> create_topic_files(base::FileSystem& disk, const base::Path& topics,
                                              const TopicConfig& config);
+// Partitions may have been added, settings may have changed.
+base::Result<> change_topic_files(base::FileSystem& disk, const base::Path& topics,
+                                  const TopicFiles& files);
 base::Result<> delete_topic_files(base::FileSystem& disk, const base::Path& topics,
                                   const std::string& topic);
 // All topics; what creating or deleting left half done is removed.

@@ -37,7 +37,6 @@ base::Result<bool> SourceReader::read_piece(schema::BronzeDecoder& decoder,
                                             const eventlog::TopicPartition& partition,
                                             eventlog::Offset& position, eventlog::Offset until) {
   const eventlog::ReadResult read = TRY(log_.read(partition, position, kPieceBytes));
-  if (read.batches.empty()) return false;
   const eventlog::Offset to = std::min(read.next_offset, until);
   for (const std::span<const std::byte> batch : read.batches) {
     TRY(decoder.add(partition.partition, batch, position, to));

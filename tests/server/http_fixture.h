@@ -31,6 +31,17 @@ class FaultyLog final : public eventlog::EventLog {
   base::Result<> delete_topic(const std::string& topic) override {
     return log_->delete_topic(topic);
   }
+  base::Result<> alter_topic(const eventlog::TopicConfig& config) override {
+    return log_->alter_topic(config);
+  }
+  base::Result<> add_partitions(const std::string& topic, int partitions) override {
+    return log_->add_partitions(topic, partitions);
+  }
+  base::Result<eventlog::Offset> delete_records(const eventlog::TopicPartition& partition,
+                                                eventlog::Offset offset) override {
+    return log_->delete_records(partition, offset);
+  }
+  std::vector<std::string> groups() const override { return log_->groups(); }
   base::Result<eventlog::TopicInfo> topic(const std::string& topic) const override {
     return log_->topic(topic);
   }
