@@ -51,7 +51,8 @@ base::Result<FramedResponse> decode_response_header(std::span<const std::byte> f
 
 // Reads the whole body as a Message (any NameRequest or NameResponse). Records point into `body`.
 // kUnsupported for a version that the codec does not know; kInvalid, with the byte's place, where
-// the body ends early, has bytes left over or holds a length that cannot be.
+// the body ends early or holds a length that cannot be, or where a response has bytes left over;
+// what stands behind a request is ignored, as Kafka does.
 template <class Message>
 base::Result<Message> decode(std::span<const std::byte> body, std::int16_t version);
 

@@ -2,6 +2,19 @@
 #include "protocol/kafka/decoder.h"
 
 namespace protocol::kafka {
+namespace {
+
+// Kafka's servers do not look at what stands behind the last field of a request, and there are
+// clients that write something there (librdkafka 2.16, Metadata 9 of all topics).
+template <class Message>
+constexpr bool kIgnoresMore = false;
+#define WAYBILL_KAFKA_IGNORES_MORE(Name) \
+  template <>                            \
+  constexpr bool kIgnoresMore<Name##Request> = true;
+WAYBILL_KAFKA_CALLS(WAYBILL_KAFKA_IGNORES_MORE)
+#undef WAYBILL_KAFKA_IGNORES_MORE
+
+}  // namespace
 
 template <class Message>
 base::Result<Message> decode(std::span<const std::byte> body, std::int16_t version) {
@@ -15,7 +28,7 @@ base::Result<Message> decode(std::span<const std::byte> body, std::int16_t versi
   Decoder decoder(body, version, call.flexible(version));
   Message message;
   decoder.structure(message);
-  if (decoder.ok() && decoder.left() > 0)
+  if (decoder.ok() && decoder.left() > 0 && !kIgnoresMore<Message>)
     decoder.fail(fmt::format("{} bytes are left over", decoder.left()));
   if (!decoder.ok()) {
     return std::unexpected(decoder.take_error().in(
