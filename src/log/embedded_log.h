@@ -16,6 +16,8 @@
 
 namespace eventlog {
 
+class OffsetStore;
+
 enum class Isolation : std::uint8_t { kReadUncommitted, kReadCommitted };
 
 // A transaction that was rolled back: its producer's batches from first_offset on, up to its mark.
@@ -91,6 +93,8 @@ class EmbeddedLog : public EventLog {
   // Never given out before, over restarts; durable when it returns.
   virtual base::Result<std::int64_t> new_producer_id() = 0;
   virtual base::Path directory() const = 0;
+  // What the groups' coordinators work on; lives as long as the log.
+  virtual OffsetStore& offsets() = 0;
 };
 
 // As open_embedded_log().

@@ -174,7 +174,11 @@ class GroupCoordinator {
 
  private:
   Group* find(const std::string& group_id) const;
-  CoordinatorError check_commit(const MemberCall& who);
+  template <class F>
+  void change(Group& group, F&& change, GroupAnswers& answers);
+  void store(const MemberCall& who, std::optional<std::int64_t> producer_id,
+             OffsetsToCommit offsets, CommitDone done);
+  CoordinatorError check_commit(const MemberCall& who, bool in_transaction);
   void expire_offsets();
   void remember(const Group& group);
 

@@ -63,6 +63,7 @@ class SegmentLog final : public EmbeddedLog {
                                             std::int64_t producer_id) const override;
   base::Result<int> enforce_retention(base::TimestampUs now_us) override;
   base::Path directory() const override { return directory_; }
+  OffsetStore& offsets() override { return *offsets_; }
 
  private:
   struct Topic {
