@@ -191,7 +191,7 @@ void BatchBuilder::add(std::optional<std::string_view> key, std::string_view val
   max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
   const std::int64_t timestamp_delta = timestamp_ms - base_timestamp_ms_;
   const auto header_count = static_cast<std::int64_t>(headers.size());
-  std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(count_) +
+  std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(next_delta_) +
                        (key ? sized(*key) : varint_size(-1)) + sized(value) +
                        varint_size(header_count);
   for (const HeaderView& header : headers) length += sized(header.key) + sized(header.value);
@@ -199,7 +199,7 @@ void BatchBuilder::add(std::optional<std::string_view> key, std::string_view val
   append_varint(records_, static_cast<std::int64_t>(length));
   records_.push_back(std::byte{0});  // attributes: none are defined
   append_varint(records_, timestamp_delta);
-  append_varint(records_, count_);
+  append_varint(records_, next_delta_);
   if (key) {
     append_sized(records_, *key);
   } else {
@@ -212,6 +212,7 @@ void BatchBuilder::add(std::optional<std::string_view> key, std::string_view val
     append_sized(records_, header.value);
   }
   ++count_;
+  ++next_delta_;
 }
 
 void BatchBuilder::set_producer(std::int64_t id, std::int16_t epoch, std::int32_t base_sequence) {
@@ -230,7 +231,7 @@ std::vector<std::byte> BatchBuilder::finish() {
   store_big<std::int32_t>(at + 12, -1);
   store_big<std::int8_t>(at + 16, 2);
   store_big<std::int16_t>(at + 21, attributes_);
-  store_big<std::int32_t>(at + 23, count_ - 1);
+  store_big<std::int32_t>(at + 23, next_delta_ - 1);
   store_big<std::int64_t>(at + 27, base_timestamp_ms_);
   store_big<std::int64_t>(at + 35, max_timestamp_ms_);
   store_big<std::int64_t>(at + 43, producer_id_);
@@ -240,6 +241,7 @@ std::vector<std::byte> BatchBuilder::finish() {
   store_big<std::uint32_t>(at + 17, base::crc32c(std::span(batch).subspan(kCrcFrom)));
   records_.clear();
   count_ = 0;
+  next_delta_ = 0;
   producer_id_ = -1;
   producer_epoch_ = -1;
   base_sequence_ = -1;

@@ -8,6 +8,7 @@
 // All big-endian. Pure: bytes in, values out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -78,6 +79,9 @@ class BatchBuilder {
   void set_producer(std::int64_t id, std::int16_t epoch, std::int32_t base_sequence);
   void set_transactional() { attributes_ |= kTransactionalBit; }
   void set_control() { attributes_ |= kControlBit | kTransactionalBit; }
+  // The next record gets this offset delta, not the one behind the last: a batch with gaps, for
+  // readers only.
+  void skip_to(std::int32_t offset_delta) { next_delta_ = std::max(next_delta_, offset_delta); }
   int records() const { return count_; }
   std::size_t bytes() const { return kBatchHeaderSize + records_.size(); }
   // The finished batch, CRC set; the builder is empty again.
@@ -86,6 +90,7 @@ class BatchBuilder {
  private:
   std::vector<std::byte> records_;
   int count_ = 0;
+  std::int32_t next_delta_ = 0;
   std::int64_t base_timestamp_ms_ = 0;
   std::int64_t max_timestamp_ms_ = 0;
   std::int64_t producer_id_ = -1;
