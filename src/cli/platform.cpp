@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "log/kafka_log.h"
 
 namespace cli {
 namespace {
@@ -39,7 +40,11 @@ base::Result<> Platform::open_stores() {
   base::FileSystem& disk = base::posix_file_system();
   const base::Path data = TRY(make_folder(project_.data));
   store_ = TRY(state::Store::open(data / "state"));  // first: its lock keeps a second process out
-  log_ = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
+  if (project_.log.empty()) {
+    log_ = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
+  } else {
+    log_ = TRY(eventlog::open_kafka_log(TRY(eventlog::parse_kafka_url(project_.log))));
+  }
   objects_ = TRY(storage::local_store(disk, TRY(make_folder(data / "lake"))));
   const base::Path spill = TRY(make_folder(data / "spill"));
   engine_ = TRY(sql::Database::open({.memory_limit = project_.memory,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "log/kafka_url.h"
 #include "stream/operator.h"
 #include "stream/plan.h"
 
@@ -11,9 +12,15 @@ namespace {
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(yaml.only(
-      {"name", "data", "http", "postgres", "epoch", "memory", "fleet", "lookups", "simulate"}));
+      {"name", "log", "data", "http", "postgres", "epoch", "memory", "fleet", "lookups", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
+  project.log = TRY(yaml.text_or("log", ""));
+  if (!project.log.empty()) {
+    if (auto url = eventlog::parse_kafka_url(project.log); !url)
+      return std::unexpected(
+          std::move(url).error().at(yaml.file(), TRY(yaml.child("log")).line()));
+  }
   project.http = TRY(yaml.text_or("http", project.http));
   project.postgres = TRY(yaml.text_or("postgres", project.postgres));
   project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));

@@ -21,6 +21,7 @@ namespace cli {
 struct Project {
   base::Path folder;
   std::string name;
+  std::string log;  // kafka://…; empty: the embedded log in the data folder
   base::Path data;  // log/, lake/, state/ and what sources remember
   std::string http = "127.0.0.1:8080";
   std::string postgres = "127.0.0.1:5433";

@@ -35,20 +35,22 @@ std::int64_t in_ms(std::int64_t us) { return us < 0 ? -1 : us / base::kUsPerMs; 
 
 std::map<std::string, std::string> settings_of(const TopicConfig& config) {
   const std::int32_t bytes = std::min(config.batch_bytes_max, kMessageBytesMax);
-  return {{"cleanup.policy", cleanup_text(config.cleanup)},
-          {"retention.ms", std::to_string(in_ms(config.retention_us))},
-          {"retention.bytes", std::to_string(config.retention_bytes)},
-          {"segment.bytes", std::to_string(std::max<std::int64_t>(config.segment_bytes_max, 1 << 20))},
-          {"segment.ms", std::to_string(in_ms(config.segment_age_max_us))},
-          {"delete.retention.ms", std::to_string(in_ms(config.tombstone_retention_us))},
-          {"max.message.bytes", std::to_string(bytes)},
-          {"message.timestamp.type", config.append_time ? "LogAppendTime" : "CreateTime"}};
+  return {
+      {"cleanup.policy", cleanup_text(config.cleanup)},
+      {"retention.ms", std::to_string(in_ms(config.retention_us))},
+      {"retention.bytes", std::to_string(config.retention_bytes)},
+      {"segment.bytes", std::to_string(std::max<std::int64_t>(config.segment_bytes_max, 1 << 20))},
+      {"segment.ms", std::to_string(in_ms(config.segment_age_max_us))},
+      {"delete.retention.ms", std::to_string(in_ms(config.tombstone_retention_us))},
+      {"max.message.bytes", std::to_string(bytes)},
+      {"message.timestamp.type", config.append_time ? "LogAppendTime" : "CreateTime"}};
 }
 
 void take_setting(const std::string& name, const std::string& value, TopicConfig& config) {
   std::int64_t number = 0;
   std::from_chars(value.data(), value.data() + value.size(), number);
-  const std::int64_t us = number < 0 || number > INT64_MAX / base::kUsPerMs ? -1 : number * base::kUsPerMs;
+  const std::int64_t us =
+      number < 0 || number > INT64_MAX / base::kUsPerMs ? -1 : number * base::kUsPerMs;
   if (name == "cleanup.policy") {
     const bool compact = value.find("compact") != std::string::npos;
     const bool drop = value.find("delete") != std::string::npos;
@@ -98,12 +100,12 @@ using ListOffsets = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
 
 base::Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::open(const KafkaUrl& url) {
   std::unique_ptr<KafkaAdmin> admin(new KafkaAdmin(url));
-  admin->all_ = TRY(make_handle(RD_KAFKA_CONSUMER,
-                                TRY(make_conf(url, {{"isolation.level", "read_uncommitted"},
-                                                    {"group.id", "waybill-admin"}}))));
+  admin->all_ = TRY(
+      make_handle(RD_KAFKA_CONSUMER, TRY(make_conf(url, {{"isolation.level", "read_uncommitted"},
+                                                         {"group.id", "waybill-admin"}}))));
   admin->committed_ = TRY(make_handle(
-      RD_KAFKA_CONSUMER, TRY(make_conf(url, {{"isolation.level", "read_committed"},
-                                             {"group.id", "waybill-admin"}}))));
+      RD_KAFKA_CONSUMER,
+      TRY(make_conf(url, {{"isolation.level", "read_committed"}, {"group.id", "waybill-admin"}}))));
   const rd_kafka_metadata_t* metadata = nullptr;
   TRY(kafka_check(rd_kafka_metadata(admin->all_.get(), 0, nullptr, &metadata, kAdminTimeoutMs),
                   fmt::format("cannot reach Kafka at {}", url.brokers)));
@@ -145,7 +147,8 @@ base::Result<> KafkaAdmin::wait_for_topic(const std::string& topic, int partitio
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  return base::fail(base::Code::kUnavailable, "the topic {} was made, but has no leader yet", topic);
+  return base::fail(base::Code::kUnavailable, "the topic {} was made, but has no leader yet",
+                    topic);
 }
 
 base::Result<> KafkaAdmin::delete_topic(const std::string& topic) {
@@ -224,8 +227,8 @@ base::Result<Offset> KafkaAdmin::delete_records(const TopicPartition& partition,
 
 base::Result<std::map<std::string, int>> KafkaAdmin::partitions_of(const std::string& topic) {
   const std::string what = topic.empty() ? "cannot list topics" : "topic " + topic;
-  const KafkaTopic handle(
-      topic.empty() ? nullptr : rd_kafka_topic_new(all_.get(), topic.c_str(), nullptr));
+  const KafkaTopic handle(topic.empty() ? nullptr
+                                        : rd_kafka_topic_new(all_.get(), topic.c_str(), nullptr));
   const rd_kafka_metadata_t* metadata = nullptr;
   TRY(kafka_check(rd_kafka_metadata(all_.get(), topic.empty() ? 1 : 0, handle.get(), &metadata,
                                     kAdminTimeoutMs),
@@ -317,11 +320,14 @@ base::Result<TopicInfo> KafkaAdmin::topic(const std::string& topic) {
   return std::move(infos.front());
 }
 
-base::Result<std::vector<TopicInfo>> KafkaAdmin::topics() { return describe(TRY(partitions_of(""))); }
+base::Result<std::vector<TopicInfo>> KafkaAdmin::topics() {
+  return describe(TRY(partitions_of("")));
+}
 
 base::Result<Offset> KafkaAdmin::offset_at_time(const TopicPartition& partition,
                                                 std::int64_t time_ms) {
-  const auto found = TRY(query_offsets(all_.get(), {{partition, std::max<std::int64_t>(time_ms, 0)}}));
+  const auto found =
+      TRY(query_offsets(all_.get(), {{partition, std::max<std::int64_t>(time_ms, 0)}}));
   if (found.begin()->second >= 0) return found.begin()->second;
   return TRY(query_offsets(all_.get(), {{partition, RD_KAFKA_OFFSET_END}})).begin()->second;
 }

@@ -62,11 +62,10 @@ base::Code code_of(rd_kafka_resp_err_t error) {
       return base::Code::kConflict;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
       return base::Code::kLimit;
-    case RD_KAFKA_RESP_ERR_CORRUPT_MESSAGE:
     case RD_KAFKA_RESP_ERR__BAD_MSG:
       return base::Code::kCorrupt;
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
-    case RD_KAFKA_RESP_ERR_INVALID_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
     case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
     case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
@@ -89,10 +88,10 @@ base::Code code_of(rd_kafka_resp_err_t error) {
 
 std::unexpected<base::Error> kafka_fail(rd_kafka_resp_err_t error, const std::string& what,
                                         const char* detail) {
-  return base::fail_with(code_of(error),
-                         fmt::format("{}: Kafka says {}", what,
-                                     detail != nullptr ? detail : rd_kafka_err2str(error)),
-                         mend_of(error));
+  return base::fail_with(
+      code_of(error),
+      fmt::format("{}: Kafka says {}", what, detail != nullptr ? detail : rd_kafka_err2str(error)),
+      mend_of(error));
 }
 
 base::Result<KafkaConf> make_conf(const KafkaUrl& url,
@@ -110,10 +109,10 @@ base::Result<KafkaConf> make_conf(const KafkaUrl& url,
     if (rd_kafka_conf_set(conf.get(), key.c_str(), value.c_str(), text.data(), text.size()) ==
         RD_KAFKA_CONF_OK)
       continue;
-    return base::fail_with(base::Code::kInvalid,
-                           fmt::format("the setting '{}' of the Kafka log is refused: {}", key,
-                                       text.data()),
-                           "the settings in the address of 'log:' are those of librdkafka");
+    return base::fail_with(
+        base::Code::kInvalid,
+        fmt::format("the setting '{}' of the Kafka log is refused: {}", key, text.data()),
+        "the settings in the address of 'log:' are those of librdkafka");
   }
   rd_kafka_conf_set_log_cb(conf.get(), log_line);
   return conf;
@@ -141,7 +140,8 @@ base::Result<KafkaEvent> ask_admin(
   send(options.get(), queue.get());
   KafkaEvent event(rd_kafka_queue_poll(queue.get(), 2 * kAdminTimeoutMs));
   if (!event) return kafka_fail(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
-  TRY(kafka_check(rd_kafka_event_error(event.get()), what, rd_kafka_event_error_string(event.get())));
+  TRY(kafka_check(rd_kafka_event_error(event.get()), what,
+                  rd_kafka_event_error_string(event.get())));
   return event;
 }
 

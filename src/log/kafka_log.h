@@ -1,10 +1,9 @@
 // The event log on a real Kafka: the same interface as the embedded log, on librdkafka.
 //
-// Differences that a user of EventLog may meet: offsets have gaps (transactions, compaction); read()
-// rebuilds batches, which may start and end elsewhere than those that were appended; durability is
-// what the topic's replication gives (acks=all), not a setting of the topic; retention is Kafka's
-// own work; a topic has no id.
-// Threads: any.
+// Differences that a user of EventLog may meet: offsets have gaps (transactions, compaction);
+// read() rebuilds batches, which may start and end elsewhere than those that were appended;
+// durability is what the topic's replication gives (acks=all), not a setting of the topic;
+// retention is Kafka's own work; a topic has no id. Threads: any.
 #pragma once
 
 #include <memory>

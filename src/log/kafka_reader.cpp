@@ -47,19 +47,19 @@ base::Result<rd_kafka_t*> KafkaReader::lane(std::size_t index) {
   while (lanes_.size() <= index) {
     lanes_.push_back(TRY(make_handle(
         RD_KAFKA_CONSUMER,
-        TRY(make_conf(url_, {{"isolation.level", "read_committed"},
-                             {"group.id", "waybill-reader"},
-                             {"enable.auto.commit", "false"},
-                             {"enable.auto.offset.store", "false"},
-                             {"enable.partition.eof", "true"},
-                             {"auto.offset.reset", "error"},
-                             {"check.crcs", "true"},
-                             {"fetch.wait.max.ms", "200"},
-                             {"fetch.error.backoff.ms", "50"},
-                             {"fetch.message.max.bytes", std::to_string(4 << 20)},
-                             {"queued.min.messages", "50000"},
-                             {"queued.max.messages.kbytes",
-                              std::to_string(kAheadBytesMax / 1024)}})))));
+        TRY(make_conf(url_,
+                      {{"isolation.level", "read_committed"},
+                       {"group.id", "waybill-reader"},
+                       {"enable.auto.commit", "false"},
+                       {"enable.auto.offset.store", "false"},
+                       {"enable.partition.eof", "true"},
+                       {"auto.offset.reset", "error"},
+                       {"check.crcs", "true"},
+                       {"fetch.wait.max.ms", "200"},
+                       {"fetch.error.backoff.ms", "50"},
+                       {"fetch.message.max.bytes", std::to_string(4 << 20)},
+                       {"queued.min.messages", "50000"},
+                       {"queued.max.messages.kbytes", std::to_string(kAheadBytesMax / 1024)}})))));
   }
   return lanes_[index].get();
 }
@@ -104,9 +104,8 @@ void KafkaReader::close_unused() {
 void KafkaReader::finish(const TopicPartition& partition, Offset offset) {
   const std::scoped_lock lock(mutex_);
   auto& list = cursors_[partition];
-  const auto it = std::ranges::find_if(list, [&](const CursorPtr& cursor) {
-    return !cursor->busy && cursor->next == offset;
-  });
+  const auto it = std::ranges::find_if(
+      list, [&](const CursorPtr& cursor) { return !cursor->busy && cursor->next == offset; });
   if (it == list.end()) return;
   close(partition, *it);
   list.erase(it);
@@ -222,8 +221,7 @@ base::Result<ReadResult> KafkaReader::read(const TopicPartition& partition, Offs
   }
   const bool told = !cursor->ready.empty() || cursor->end >= 0;
   if (!told) {
-    if (cursor->error == RD_KAFKA_RESP_ERR_NO_ERROR)
-      cursor->error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (cursor->error == RD_KAFKA_RESP_ERR_NO_ERROR) cursor->error = RD_KAFKA_RESP_ERR__TIMED_OUT;
     const auto error = cursor->error;
     give_back(partition, cursor);
     return kafka_fail(error, fmt::format("cannot read {}/{} at offset {}", partition.topic,

@@ -41,8 +41,8 @@ class KafkaReader {
     KafkaTopic topic;
     KafkaQueue queue;
     std::size_t lane = 0;
-    Offset next = 0;             // what read() gives next
-    Offset end = -1;             // the end that Kafka told; -1 when more may be on its way
+    Offset next = 0;  // what read() gives next
+    Offset end = -1;  // the end that Kafka told; -1 when more may be on its way
     std::deque<KafkaMessage> ready;
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     bool busy = false;

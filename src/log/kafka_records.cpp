@@ -11,7 +11,8 @@ constexpr std::size_t kBatchBytes = 1UL << 20;
 constexpr Offset kDeltaMax = std::numeric_limits<std::int32_t>::max() - 1;
 
 std::string_view text_of(const void* data, std::size_t size) {
-  return data == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(data), size);
+  return data == nullptr ? std::string_view()
+                         : std::string_view(static_cast<const char*>(data), size);
 }
 
 }  // namespace
@@ -55,8 +56,8 @@ void BatchGatherer::add(const rd_kafka_message_t& message) {
     const void* value = nullptr;
     std::size_t size = 0;
     own = sequence_of(message).value_or(RecordSequence{});
-    for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
-                            RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
          ++i) {
       if (std::string_view(name) == kSequenceHeader) continue;
       headers_.push_back({name, text_of(value, size)});
@@ -64,8 +65,8 @@ void BatchGatherer::add(const rd_kafka_message_t& message) {
   }
   const bool goes_on = own.producer == last_.producer && own.base == last_.base &&
                        (own.producer < 0 || own.index == last_.index + 1);
-  if (builder_.records() > 0 && (!goes_on || builder_.bytes() > kBatchBytes ||
-                                 message.offset - base_offset_ > kDeltaMax))
+  if (builder_.records() > 0 &&
+      (!goes_on || builder_.bytes() > kBatchBytes || message.offset - base_offset_ > kDeltaMax))
     finish_batch();
   if (builder_.records() == 0) {
     base_offset_ = message.offset;

@@ -21,8 +21,8 @@ inline constexpr const char* kSequenceHeader = "waybill-seq";
 
 struct RecordSequence {
   std::int64_t producer = -1;
-  std::int32_t base = -1;   // of the batch
-  std::int32_t index = -1;  // in the batch
+  std::int32_t base = -1;         // of the batch
+  std::int32_t index = -1;        // in the batch
   std::int32_t sequence() const;  // wraps as Kafka's do
 };
 

@@ -48,14 +48,14 @@ struct KafkaWriter::Flight {
 base::Result<std::unique_ptr<KafkaWriter>> KafkaWriter::open(const KafkaUrl& url, KafkaAdmin& admin,
                                                              KafkaReader& reader) {
   std::unique_ptr<KafkaWriter> writer(new KafkaWriter(admin, reader));
-  KafkaConf conf = TRY(make_conf(
-      url, {{"enable.idempotence", "true"},
-            {"linger.ms", "1"},
-            {"batch.size", "900000"},
-            {"message.max.bytes", std::to_string(16 << 20)},
-            {"message.timeout.ms", "30000"},
-            {"queue.buffering.max.messages", std::to_string(kQueuedRecordsMax)},
-            {"queue.buffering.max.kbytes", std::to_string(kQueuedBytesMax / 1024)}}));
+  KafkaConf conf =
+      TRY(make_conf(url, {{"enable.idempotence", "true"},
+                          {"linger.ms", "1"},
+                          {"batch.size", "900000"},
+                          {"message.max.bytes", std::to_string(16 << 20)},
+                          {"message.timeout.ms", "30000"},
+                          {"queue.buffering.max.messages", std::to_string(kQueuedRecordsMax)},
+                          {"queue.buffering.max.kbytes", std::to_string(kQueuedBytesMax / 1024)}}));
   rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
   writer->producer_ = TRY(make_handle(RD_KAFKA_PRODUCER, std::move(conf)));
   writer->tasks_.run("kafka answers", [w = writer.get()](std::stop_token stop) { w->poll(stop); });
@@ -87,10 +87,9 @@ void KafkaWriter::on_delivery(rd_kafka_t* client, const rd_kafka_message_t* mess
     const std::scoped_lock lock(flight->mutex);
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (!flight->error) {
-        flight->error = kafka_fail(message->err,
-                                   fmt::format("cannot append to {}/{}",
-                                               rd_kafka_topic_name(message->rkt),
-                                               message->partition))
+        flight->error = kafka_fail(message->err, fmt::format("cannot append to {}/{}",
+                                                             rd_kafka_topic_name(message->rkt),
+                                                             message->partition))
                             .error();
       }
     } else {
@@ -260,8 +259,8 @@ void KafkaWriter::send_compared(Waiting waiting, base::Result<Offset> end) {
   {
     const std::scoped_lock lock(known_mutex_);
     Known& known = known_[waiting.partition];
-    base::Result<> learned = !end ? base::Result<>(std::unexpected(end.error()))
-                                  : learn(waiting.partition, known, *end);
+    base::Result<> learned =
+        !end ? base::Result<>(std::unexpected(end.error())) : learn(waiting.partition, known, *end);
     if (!learned) return waiting.done(std::unexpected(learned.error()));
     std::optional<std::int32_t> last;
     if (const auto it = known.last.find(header.producer_id); it != known.last.end())
@@ -278,9 +277,8 @@ void KafkaWriter::send_compared(Waiting waiting, base::Result<Offset> end) {
           "send the records between first"));
     }
     if (there >= header.record_count)
-      return waiting.done(AppendResult{.base_offset = known.to - 1,
-                                       .last_offset = known.to - 1,
-                                       .duplicate = true});
+      return waiting.done(AppendResult{
+          .base_offset = known.to - 1, .last_offset = known.to - 1, .duplicate = true});
     skip = static_cast<std::int32_t>(there);
     known.flying[header.producer_id] = last_sequence;
   }

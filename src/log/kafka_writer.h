@@ -39,14 +39,14 @@ class KafkaWriter {
                                                           std::int64_t producer_id);
 
  private:
-  struct Flight;   // the records of one append on their way
+  struct Flight;    // the records of one append on their way
   struct Waiting {  // an idempotent append that is to be compared first
     TopicPartition partition;
     std::vector<std::byte> batch;
     BatchHeader header;
     AppendDone done;
   };
-  struct Known {  // of one partition
+  struct Known {     // of one partition
     Offset to = -1;  // everything before it is in `last`
     std::map<std::int64_t, std::int32_t> last;
     std::map<std::int64_t, std::int32_t> flying;  // sent, not yet acknowledged

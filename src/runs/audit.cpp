@@ -49,7 +49,8 @@ class Auditor {
     return TRY(ask(table, "count(*)", " WHERE " + where))->int_at(0, 0);
   }
 
-  // Every offset up to the consumed one is in bronze exactly once.
+  // Every record up to the consumed offset is in bronze exactly once. Offsets need not be dense:
+  // the marks that end transactions have offsets, and compaction takes records away.
   base::Result<> check_bronze(const AuditedModel& model) {
     const auto groups = TRY(ask(
         model.table, "_partition, count(*), count(DISTINCT _offset), min(_offset), max(_offset)",
@@ -70,10 +71,12 @@ class Auditor {
       const std::int64_t span = groups->int_at(4, r) - groups->int_at(3, r) + 1;
       const auto consumed = input_.consumed.find(source);
       const bool up_to =
-          consumed == input_.consumed.end() || groups->int_at(4, r) + 1 == consumed->second;
-      check(name, n == sum.in && distinct == n && span == n && up_to,
-            fmt::format("{} taken in, {} in the table, {} different offsets from {} to {}", sum.in,
-                        n, distinct, groups->int_at(3, r), groups->int_at(4, r)));
+          consumed == input_.consumed.end() || groups->int_at(4, r) < consumed->second;
+      std::string detail =
+          fmt::format("{} taken in, {} in the table, {} different offsets from {} to {}", sum.in, n,
+                      distinct, groups->int_at(3, r), groups->int_at(4, r));
+      if (span > n) detail += fmt::format(", {} of them without a record", span - n);
+      check(name, n == sum.in && distinct == n && span >= n && up_to, std::move(detail));
     }
     return {};
   }

@@ -167,7 +167,7 @@ void Ingest::take_numbered(const Request& request, TopicReader& topic, const Num
   const Producers::Key key{topic.name(), number.producer};
   const bool queued =
       producers_.acquire(key, [=, this, &request, &topic](Producers::Entry& entry, bool waited) {
-        if (entry.loaded && !waited) return append_new(request, topic, number, entry, done);
+        if (entry.loaded && !waited) return append_new(request, topic, number, entry, false, done);
         // Reading the log back blocks, and whoever released the entry is not to work for its
         // successor.
         auto work = [=, this, &request, &topic, &entry] {
@@ -182,7 +182,8 @@ void Ingest::take_numbered(const Request& request, TopicReader& topic, const Num
 
 void Ingest::load_and_append(const Request& request, TopicReader& topic, const Numbered& number,
                              Producers::Entry& entry, const Done& done) {
-  if (!entry.loaded) {
+  const bool fresh = !entry.loaded;
+  if (fresh) {
     auto progress =
         recover_progress(platform_.log(), topic.name(), topic.partitions(), number.producer);
     if (!progress) {
@@ -192,7 +193,7 @@ void Ingest::load_and_append(const Request& request, TopicReader& topic, const N
     entry.progress = std::move(*progress);
     entry.loaded = true;
   }
-  append_new(request, topic, number, entry, done);
+  append_new(request, topic, number, entry, fresh, done);
 }
 
 // The refusal of numbers that would step over records or that are no longer known.
@@ -243,20 +244,32 @@ static ProducerNote note_of(const ProducerProgress& progress, const Records& rec
 std::optional<Response> Ingest::build_new(const Records& records, const Numbered& number,
                                           const ProducerProgress& progress,
                                           const ProducerNote& note, Flight& flight) const {
-  const std::string note_text = note.text();
   const std::int64_t now_ms = clock_.now_us() / base::kUsPerMs;
   const auto plain = headers_of(*flight.topic);
-  auto noted = plain;
-  noted.push_back({.key = kProducerHeader, .value = note_text});
   flight.records = records.values.size();
   std::vector<eventlog::BatchBuilder> builders(progress.high.size());
+  std::vector<std::int64_t> counts(builders.size());
+  for (std::size_t i = 0; i < records.values.size(); ++i) {
+    if (is_new(progress, records, number.sequence, i))
+      ++counts[static_cast<std::size_t>(records.routes[i].partition)];
+  }
   for (std::size_t i = 0; i < records.values.size(); ++i) {
     if (!is_new(progress, records, number.sequence, i)) {
       ++flight.duplicates;
       continue;
     }
-    auto& builder = builders[static_cast<std::size_t>(records.routes[i].partition)];
-    builder.add(records.key(i), records.values[i], now_ms, builder.records() == 0 ? noted : plain);
+    const auto p = static_cast<std::size_t>(records.routes[i].partition);
+    auto& builder = builders[p];
+    if (builder.records() > 0) {
+      builder.add(records.key(i), records.values[i], now_ms, plain);
+    } else {
+      ProducerNote own = note;
+      own.own = counts[p];
+      const std::string text = own.text();
+      auto noted = plain;
+      noted.push_back({.key = kProducerHeader, .value = text});
+      builder.add(records.key(i), records.values[i], now_ms, noted);
+    }
     if (builder.bytes() > kBatchBytesMax) return too_large_batch();
   }
   for (std::size_t p = 0; p < builders.size(); ++p) {
@@ -272,14 +285,22 @@ std::optional<Response> Ingest::build_new(const Records& records, const Numbered
 }
 
 void Ingest::append_new(const Request& request, TopicReader& topic, const Numbered& number,
-                        Producers::Entry& entry, const Done& done) {
+                        Producers::Entry& entry, bool fresh, const Done& done) {
   const Producers::Key key{topic.name(), number.producer};
   const auto refuse = [this, key, done](Response refusal) {
     producers_.release(key);
     done(std::move(refusal));
   };
   ProducerProgress& progress = entry.progress;
-  if (auto refusal = check_numbers(progress, number.sequence)) return refuse(std::move(*refusal));
+  if (auto refusal = check_numbers(progress, number.sequence)) {
+    if (fresh) return refuse(std::move(*refusal));
+    entry.loaded = false;  // another worker may have gone on with this producer
+    const auto again = [=, this, &request, &topic, &entry] {
+      load_and_append(request, topic, number, entry, done);
+    };
+    if (!workers_.submit(again)) refuse(too_many_requests("too many requests are waiting"));
+    return;
+  }
   Records records;
   if (auto refusal = topic.read(request, records)) return refuse(std::move(*refusal));
   const ProducerNote note = note_of(progress, records, number.sequence);

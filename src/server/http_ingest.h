@@ -45,7 +45,7 @@ class Ingest {
   void load_and_append(const Request& request, TopicReader& topic, const Numbered& number,
                        Producers::Entry& entry, const Done& done);
   void append_new(const Request& request, TopicReader& topic, const Numbered& number,
-                  Producers::Entry& entry, const Done& done);
+                  Producers::Entry& entry, bool fresh, const Done& done);
   std::optional<Response> build_new(const Records& records, const Numbered& number,
                                     const ProducerProgress& progress, const ProducerNote& note,
                                     Flight& flight) const;

@@ -28,8 +28,8 @@ bool take_number(std::string_view& text, char end, std::int64_t& into) {
 
 std::string group_of(std::int64_t producer) { return fmt::format("http-producer-{}", producer); }
 
-// The note on the first record of a batch, when it has one.
-base::Result<ProducerNote> note_of(std::span<const std::byte> batch) {
+// The note on the first record of a batch; nullopt when it is the rest of one.
+base::Result<std::optional<ProducerNote>> note_of(std::span<const std::byte> batch) {
   std::string found;
   bool first = true;
   TRY(eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) {
@@ -39,19 +39,34 @@ base::Result<ProducerNote> note_of(std::span<const std::byte> batch) {
       if (header.key == kProducerHeader) found = header.value;
     }
   }));
-  return ProducerNote::parse(found);
+  if (found.empty()) return std::optional<ProducerNote>();
+  return std::optional(TRY(ProducerNote::parse(found)));
 }
 
-// The note of the producer's last batch in [from, end); nullopt when it is not there.
-base::Result<std::optional<ProducerNote>> find_note(const eventlog::EventLog& log,
-                                                    const TopicPartition& at, Offset from,
-                                                    Offset end, std::int64_t producer) {
-  std::optional<ProducerNote> found;
+// The producer's last batch of a partition, as far as the log has it: a log that takes record by
+// record may have kept only the first ones, and gives a batch in pieces.
+struct LastBatch {
+  ProducerNote note;
+  std::int32_t base_sequence = 0;
+  std::int64_t records = 0;
+  bool whole() const { return note.own < 0 || records >= note.own; }
+};
+
+// In [from, end); nullopt when it is not there.
+base::Result<std::optional<LastBatch>> find_note(const eventlog::EventLog& log,
+                                                 const TopicPartition& at, Offset from, Offset end,
+                                                 std::int64_t producer) {
+  std::optional<LastBatch> found;
   while (from < end) {
     const eventlog::ReadResult read = TRY(log.read(at, from, kReadBytes));
     for (const std::span<const std::byte> batch : read.batches) {
       const eventlog::BatchHeader header = TRY(eventlog::read_header(batch));
-      if (header.producer_id == log_producer_id(producer)) found = TRY(note_of(batch));
+      if (header.producer_id != log_producer_id(producer)) continue;
+      if (auto note = TRY(note_of(batch))) {
+        found = LastBatch{*std::move(note), header.base_sequence, header.record_count};
+      } else if (found) {
+        found->records += header.record_count;
+      }
     }
     if (read.next_offset <= from) break;
     from = read.next_offset;
@@ -60,24 +75,25 @@ base::Result<std::optional<ProducerNote>> find_note(const eventlog::EventLog& lo
 }
 
 // Looks from the end backwards, in windows that double: the batch is near the end, or gone.
-base::Result<std::optional<ProducerNote>> last_note(const eventlog::EventLog& log,
-                                                    const TopicPartition& at, Offset start,
-                                                    Offset end, std::int64_t producer) {
-  Offset until = end;
-  for (Offset window = kFirstWindow; until > start; window *= 2) {
-    const Offset from = std::max(start, end - window);
-    auto note = TRY(find_note(log, at, from, until, producer));
-    if (note) return note;
-    until = from;
+base::Result<std::optional<LastBatch>> last_batch(const eventlog::EventLog& log,
+                                                  const TopicPartition& at, Offset start,
+                                                  Offset end, std::int64_t producer) {
+  Offset from = end;
+  for (Offset window = kFirstWindow; from > start; window *= 2) {
+    from = std::max(start, end - window);
+    auto batch = TRY(find_note(log, at, from, end, producer));
+    if (batch) return batch;
   }
-  return std::optional<ProducerNote>{};
+  return std::optional<LastBatch>{};
 }
 
 }  // namespace
 
 std::string ProducerNote::text() const {
-  return fmt::format("{} {} {} {} {}", first, start, count, complete_to,
-                     fmt::join(partitions, ","));
+  std::string text =
+      fmt::format("{} {} {} {} {}", first, start, count, complete_to, fmt::join(partitions, ","));
+  if (own >= 0) text += fmt::format(" {}", own);
+  return text;
 }
 
 base::Result<ProducerNote> ProducerNote::parse(std::string_view text) {
@@ -90,8 +106,13 @@ base::Result<ProducerNote> ProducerNote::parse(std::string_view text) {
     good = take_number(text, '\0', partition) && partition <= INT32_MAX;
     note.partitions.push_back(static_cast<Partition>(partition));
     if (text.empty()) break;
-    good = good && text.front() == ',';
+    const char next = text.front();
     text.remove_prefix(1);
+    if (next == ' ') {
+      good = good && take_number(text, '\0', note.own) && text.empty();
+      break;
+    }
+    good = good && next == ',';
   }
   if (!good)
     return base::fail(base::Code::kCorrupt, "a batch's producer note is unreadable: '{}'", whole);
@@ -112,10 +133,15 @@ base::Result<ProducerProgress> recover_progress(const eventlog::EventLog& log,
     const auto sequence = log.last_sequence(at, log_producer_id(producer));
     if (!sequence) continue;
     progress.last_sequence[p] = *sequence;
-    auto note = TRY(last_note(log, at, info.start_offsets[p], info.end_offsets[p], producer));
-    if (!note) continue;  // retention took it
-    progress.high[p] = note->end() - 1;
-    notes.emplace(at.partition, std::move(*note));
+    auto batch = TRY(last_batch(log, at, info.start_offsets[p], info.stable_offsets[p], producer));
+    if (!batch) continue;  // retention took it
+    if (batch->whole()) {
+      progress.high[p] = batch->note.end() - 1;
+    } else {  // the repeat sends all of it; the log takes what it lacks
+      progress.high[p] = batch->note.start - 1;
+      progress.last_sequence[p] = batch->base_sequence - 1;
+    }
+    notes.emplace(at.partition, std::move(batch->note));
   }
   if (notes.empty()) return progress;
   for (const auto& [partition, note] : notes) {

@@ -14,9 +14,14 @@
 // lacks.
 //
 // After a restart both are read back from the log. The first record of every batch carries the
-// header `waybill-producer: FIRST START COUNT P,P,…`: the first number ever taken, the request's
-// numbers, and the partitions that the request writes to. The request is complete when all of these
-// have it. Threads: any; an entry belongs to the one request that has acquired it.
+// header `waybill-producer: FIRST START COUNT COMPLETE P,P,… OWN`: the first number ever taken, the
+// request's numbers, what was complete before it, the partitions that the request writes to, and
+// how many records are in this batch. The request is complete when all of these have it.
+//
+// On a log that several workers share, another worker may have taken requests of a producer since:
+// numbers that do not fit are compared with the log once more before they are refused, and the log
+// itself leaves out what is there already. Threads: any; an entry belongs to the one request that
+// has acquired it.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +61,7 @@ struct ProducerNote {
   std::int64_t count = 0;
   std::int64_t complete_to = 0;  // before the request
   std::vector<eventlog::Partition> partitions;
+  std::int64_t own = -1;  // records of this batch; -1 = not said
 
   std::int64_t end() const { return start + count; }
 

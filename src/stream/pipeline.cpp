@@ -438,11 +438,17 @@ PipelineStatus Pipeline::status() const {
     const std::scoped_lock lock(mutex_);
     status = status_;
   }
+  const auto empty = reader_->empty_ahead();  // before the offsets: see below
   const auto info = services_.log.topic(name_);
   const auto offsets = consumed();
   if (!info || !offsets) return status;
   for (const auto& [source, to] : *offsets) {
-    status.lag_records += info->end_offsets[static_cast<std::size_t>(source.partition)] - to;
+    // What held no row when nothing else waited holds none now, if nothing was committed since.
+    const auto passed = empty.find(source);
+    const bool holds = passed != empty.end() && passed->second.from == to;
+    status.lag_records += std::max<std::int64_t>(
+        0, info->stable_offsets[static_cast<std::size_t>(source.partition)] -
+               (holds ? passed->second.to : to));
   }
   if (status.lag_records > 0 && status.committed_us > 0) {
     status.lag_seconds = static_cast<double>(services_.clock.now_us() - status.committed_us) / 1e6;

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 2UL << 20;
 constexpr std::size_t kPendingBytesMax = 512UL << 20;
 constexpr std::int64_t kWaitUs = 200'000;
+constexpr std::int64_t kReplayWaitUs = 5 * base::kUsPerSecond;
 constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max();
 
 }  // namespace
@@ -97,12 +98,22 @@ base::Result<std::optional<EpochInput>> SourceReader::take(std::int64_t timeout_
   return input;
 }
 
+std::map<eventlog::TopicPartition, runs::Interval> SourceReader::empty_ahead() const {
+  const std::scoped_lock lock(mutex_);
+  std::map<eventlog::TopicPartition, runs::Interval> empty;
+  if (!pending_ || pending_->rows() > 0) return empty;
+  for (const auto& [partition, to] : next_)
+    empty[partition] = {partition, taken_.at(partition), to};
+  return empty;
+}
+
 base::Result<EpochInput> SourceReader::replay(const std::vector<runs::Interval>& intervals) {
   schema::BronzeDecoder decoder(topic_);
   for (const runs::Interval& interval : intervals) {
     eventlog::Offset position = interval.from;
     while (position < interval.to) {
-      if (!TRY(read_piece(decoder, interval.source, position, interval.to))) {
+      if (TRY(read_piece(decoder, interval.source, position, interval.to))) continue;
+      if (!log_.wait_for_data({{interval.source, position}}, kReplayWaitUs)) {
         return base::fail_with(
             base::Code::kCorrupt,
             fmt::format("the log of {}/{} ends at {}, but an epoch was planned up to {}",

@@ -41,6 +41,9 @@ class SourceReader {
   base::Result<std::optional<EpochInput>> take(std::int64_t timeout_us);
   // True when an epoch's worth of rows waits.
   bool full() const;
+  // While no row waits: offsets that hold none, by partition, behind what was taken last (marks
+  // that end transactions, what compaction took away).
+  std::map<eventlog::TopicPartition, runs::Interval> empty_ahead() const;
   // Exactly these intervals, read now: an epoch that was planned before a crash. The read-ahead
   // must be stopped.
   base::Result<EpochInput> replay(const std::vector<runs::Interval>& intervals);
