@@ -53,6 +53,17 @@ constexpr std::array kApis = {
     api<kafka::CreatePartitionsRequest>(0, 3),
     api<kafka::IncrementalAlterConfigsRequest>(0, 1),
     api<kafka::DescribeClusterRequest>(0, 1),
+    api<kafka::FindCoordinatorRequest>(0, 3),
+    api<kafka::JoinGroupRequest>(0, 9),
+    api<kafka::SyncGroupRequest>(0, 5),
+    api<kafka::HeartbeatRequest>(0, 4),
+    api<kafka::LeaveGroupRequest>(0, 5),
+    api<kafka::DescribeGroupsRequest>(0, 5),
+    api<kafka::ListGroupsRequest>(0, 5),
+    api<kafka::DeleteGroupsRequest>(0, 2),
+    api<kafka::OffsetCommitRequest>(1, 8),
+    api<kafka::OffsetFetchRequest>(1, 8),
+    api<kafka::OffsetDeleteRequest>(0, 0),
 };
 
 }  // namespace

@@ -51,5 +51,29 @@ KafkaAnswer<kafka::AlterConfigsResponse> handle(KafkaBroker& broker, const Kafka
                                                 kafka::AlterConfigsRequest request);
 KafkaAnswer<kafka::IncrementalAlterConfigsResponse> handle(
     KafkaBroker& broker, const KafkaCall& call, kafka::IncrementalAlterConfigsRequest request);
+// kafka_group_handlers.cpp
+KafkaAnswer<kafka::FindCoordinatorResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                   kafka::FindCoordinatorRequest request);
+KafkaAnswer<kafka::JoinGroupResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                             kafka::JoinGroupRequest request);
+KafkaAnswer<kafka::SyncGroupResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                             kafka::SyncGroupRequest request);
+KafkaAnswer<kafka::HeartbeatResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                             kafka::HeartbeatRequest request);
+KafkaAnswer<kafka::LeaveGroupResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                              kafka::LeaveGroupRequest request);
+KafkaAnswer<kafka::DescribeGroupsResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                  kafka::DescribeGroupsRequest request);
+KafkaAnswer<kafka::ListGroupsResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                              kafka::ListGroupsRequest request);
+KafkaAnswer<kafka::DeleteGroupsResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                kafka::DeleteGroupsRequest request);
+// kafka_offset_handlers.cpp
+KafkaAnswer<kafka::OffsetCommitResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                kafka::OffsetCommitRequest request);
+KafkaAnswer<kafka::OffsetFetchResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                               kafka::OffsetFetchRequest request);
+KafkaAnswer<kafka::OffsetDeleteResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                kafka::OffsetDeleteRequest request);
 
 }  // namespace server
