@@ -4,6 +4,8 @@
 #include <future>
 #include <map>
 
+#include "base/bug.h"
+
 namespace eventlog {
 
 Committer::Committer(std::size_t queued_bytes_max)
@@ -86,6 +88,7 @@ std::vector<Pending> Committer::take_round() {
     round.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  if (base::bug("reorder") && round.size() > 1) std::swap(round.front(), round.back());
   return round;
 }
 
@@ -117,7 +120,9 @@ void Committer::commit(std::vector<Pending>& round) {
   }
   if (!dirty.empty()) {
     const auto start = std::chrono::steady_clock::now();
-    syncs_.sync_all(dirty);
+    const bool now = !base::bug("ack_before_sync") ||
+                     start.time_since_epoch() / std::chrono::milliseconds(50) % 2 == 0;
+    if (now) syncs_.sync_all(dirty);
     sync_seconds_.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     for (PartitionLog* const partition : dirty) partition->publish();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/bug.h"
+
 namespace eventlog {
 namespace {
 
@@ -38,6 +40,7 @@ std::expected<std::optional<AppendResult>, Refused> Producer::check(
                   "number the batches from 0 on");
   }
   if (header.producer_epoch < epoch) {
+    if (base::bug("forgotten_epoch")) return std::optional<AppendResult>{};
     return fenced(header.producer_id, header.producer_epoch, epoch);
   }
   const bool new_epoch = header.producer_epoch > epoch && epoch >= 0;
@@ -57,7 +60,9 @@ std::expected<std::optional<AppendResult>, Refused> Producer::check(
     }
   }
   const std::int32_t expected = sequence_after(batches.back().last_sequence, 1);
-  if (header.base_sequence == expected) return std::optional<AppendResult>{};
+  if (header.base_sequence == expected || base::bug("reorder")) {
+    return std::optional<AppendResult>{};
+  }
   return refuse(Refusal::kOutOfOrderSequence,
                 fmt::format("producer {} is out of order: sequence {} came, {} is next",
                             header.producer_id, header.base_sequence, expected),
@@ -76,6 +81,7 @@ std::expected<void, Refused> Producer::raise_epoch(std::int64_t producer_id, std
 
 Offset Producer::record(const BatchHeader& header, base::TimestampUs now_us) {
   last_us = now_us;
+  if (base::bug("forgotten_epoch") && header.producer_epoch < epoch) return kNoOffset;
   static_cast<void>(raise_epoch(header.producer_id, std::max(epoch, header.producer_epoch)));
   if (header.is_control()) return std::exchange(transaction_from, kNoOffset);
   if (header.is_transactional() && transaction_from == kNoOffset) {

@@ -1,4 +1,5 @@
 // Records of the embedded log: taking them in, giving them out, telling of new ones.
+#include "base/bug.h"
 #include "base/check.h"
 #include "log/segment_log.h"
 
@@ -99,6 +100,9 @@ void SegmentLog::end_transaction(const TopicPartition& partition, std::int64_t p
   if (!found) {
     return committer_.refuse(refused(Refusal::kUnknownPartition, std::move(found).error()),
                              std::move(store_done));
+  }
+  if (base::bug("torn_transaction") && commit && partition.partition == 1) {
+    return committer_.refuse({}, [store_done](auto, auto) { store_done(AppendResult{}, {}); });
   }
   auto marker = end_marker(producer_id, epoch, commit, clock_.now_us() / base::kUsPerMs);
   const auto header = read_header(marker);
