@@ -9,9 +9,12 @@
 // add_*() answers; a transaction's end is durable before end() answers.
 #pragma once
 
+#include <condition_variable>
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -70,7 +73,7 @@ using TransactionDone = std::function<void(CoordinatorError)>;
 class TransactionCoordinator {
  public:
   // Reads DIR/transactions.log; what is prepared in it is carried out from the first tick on. All
-  // of them outlive it. The caller syncs the folder, in which the file may be new.
+  // of them outlive it.
   static base::Result<std::unique_ptr<TransactionCoordinator>> open(
       base::FileSystem& disk, const base::Clock& clock, EmbeddedLog& log, OffsetStore& offsets,
       GroupCoordinator& groups, TransactionOptions options = {});
@@ -98,14 +101,54 @@ class TransactionCoordinator {
   // Aborts what has taken too long, tries again what could not be written. To be called about every
   // 50 ms, from one thread.
   void tick();
-  // Returns when nothing is being written any more.
+  // Answers whoever waits; returns when nothing is being written any more.
   void stop();
 
  private:
-  struct Parts;
-  explicit TransactionCoordinator(std::unique_ptr<Parts> parts);
+  struct Entry;
+  using Entries = std::map<std::string, std::unique_ptr<Entry>, std::less<>>;
+  // What is to be done once the lock is let go of.
+  using Later = std::vector<std::function<void()>>;
 
-  std::unique_ptr<Parts> parts_;
+  TransactionCoordinator(const base::Clock& clock, EmbeddedLog& log, OffsetStore& offsets,
+                         GroupCoordinator& groups, TransactionOptions options);
+  base::Result<> load(const nlohmann::json& change);
+  std::vector<nlohmann::json> current() const;
+  void recover();
+  // With mutex_ held: find(); the rest as well where they take `later`.
+  Entry* find(const std::string& transactional_id) const;
+  void store(Entry& entry, Transaction next, TransactionDone done);
+  void stored(Entry& entry, const Transaction& next, const base::Result<>& written,
+              const TransactionDone& done);
+  using Step = std::function<std::expected<Transaction, CoordinatorError>(const Transaction&)>;
+  void change(const ProducerCall& call, const Step& step, TransactionDone done);
+  std::expected<Transaction, CoordinatorError> next_of(const InitCall& call,
+                                                       std::optional<std::int64_t> new_id);
+  void carry_out(Entry& entry, Later& later);
+  void carried_out(Entry& entry, const base::Result<>& done);
+  void complete(Entry& entry, Later& later);
+  void answer_waiting(Entry& entry, CoordinatorError error, Later& later);
+  void expire(base::TimestampUs now_us);
+  void keep(Entry& entry, Transaction next);
+  void run(Later& later);
+  void end_call();
+
+  const base::Clock& clock_;
+  EmbeddedLog& log_;
+  OffsetStore& offsets_;
+  GroupCoordinator& groups_;
+  const TransactionOptions options_;
+  mutable std::shared_mutex mutex_;
+  Entries entries_;
+  std::unordered_map<std::int64_t, Entry*> by_producer_;
+  std::set<Entry*> active_;  // open ones and those that are being carried out
+  base::TimestampUs ticked_us_;
+  std::int64_t now_ms_ = 0;  // of this coordinator's own time, as in the groups
+  std::int64_t expired_ms_ = 0;
+  bool stopped_ = false;
+  int calls_ = 0;  // of the log and the store that have not called back
+  std::condition_variable_any calls_over_;
+  std::unique_ptr<Journal> journal_;
 };
 
 }  // namespace eventlog

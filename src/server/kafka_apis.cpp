@@ -64,6 +64,13 @@ constexpr std::array kApis = {
     api<kafka::OffsetCommitRequest>(1, 8),
     api<kafka::OffsetFetchRequest>(1, 8),
     api<kafka::OffsetDeleteRequest>(0, 0),
+    api<kafka::InitProducerIdRequest>(0, 4),
+    api<kafka::AddPartitionsToTxnRequest>(0, 3),
+    api<kafka::AddOffsetsToTxnRequest>(0, 3),
+    api<kafka::TxnOffsetCommitRequest>(0, 3),
+    api<kafka::EndTxnRequest>(0, 3),
+    api<kafka::DescribeTransactionsRequest>(0, 0),
+    api<kafka::ListTransactionsRequest>(0, 1),
 };
 
 }  // namespace

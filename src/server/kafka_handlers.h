@@ -75,5 +75,20 @@ KafkaAnswer<kafka::OffsetFetchResponse> handle(KafkaBroker& broker, const KafkaC
                                                kafka::OffsetFetchRequest request);
 KafkaAnswer<kafka::OffsetDeleteResponse> handle(KafkaBroker& broker, const KafkaCall& call,
                                                 kafka::OffsetDeleteRequest request);
+// kafka_transaction_handlers.cpp
+KafkaAnswer<kafka::InitProducerIdResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                  kafka::InitProducerIdRequest request);
+KafkaAnswer<kafka::AddPartitionsToTxnResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                      kafka::AddPartitionsToTxnRequest request);
+KafkaAnswer<kafka::AddOffsetsToTxnResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                   kafka::AddOffsetsToTxnRequest request);
+KafkaAnswer<kafka::TxnOffsetCommitResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                   kafka::TxnOffsetCommitRequest request);
+KafkaAnswer<kafka::EndTxnResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                          kafka::EndTxnRequest request);
+KafkaAnswer<kafka::DescribeTransactionsResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                        kafka::DescribeTransactionsRequest request);
+KafkaAnswer<kafka::ListTransactionsResponse> handle(KafkaBroker& broker, const KafkaCall& call,
+                                                    kafka::ListTransactionsRequest request);
 
 }  // namespace server
