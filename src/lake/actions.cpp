@@ -1,8 +1,11 @@
 #include "lake/actions.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 
+#include "lake/deletion_vector.h"
 #include "lake/spark_schema.h"
 #include "lake/uri.h"
 
@@ -98,6 +101,9 @@ Result<RemoveFile> parse_remove(const json& action) {
     remove.partition_values = partition_map(action["partitionValues"]);
   }
   remove.size = integer_or(action, "size", 0);
+  if (const json& vector = member(action, "deletionVector"); vector.is_object()) {
+    remove.deletion_vector = vector.dump();
+  }
   return remove;
 }
 
@@ -153,6 +159,9 @@ json print_remove(const RemoveFile& remove) {
     action["partitionValues"] = print_map(*remove.partition_values);
     action["size"] = remove.size;
   }
+  if (!remove.deletion_vector.empty()) {
+    action["deletionVector"] = json::parse(remove.deletion_vector);
+  }
   return action;
 }
 
@@ -198,6 +207,10 @@ Result<> parse_one(const std::string& kind, const json& body, Commit& into) {
   } else if (kind == "protocol") {
     if (into.protocol) return base::fail(Code::kCorrupt, "there are two protocol actions");
     into.protocol = parse_protocol(body);
+  } else if (kind == "cdc") {
+    into.changes.push_back({.path = TRY(decode_path(TRY(text_at(body, "path")))),
+                            .partition_values = partition_map(member(body, "partitionValues")),
+                            .size = integer_or(body, "size", 0)});
   } else if (kind == "sidecar") {
     into.sidecars.push_back(TRY(decode_path(TRY(text_at(body, "path")))));
   } else if (kind == "commitInfo") {
@@ -208,7 +221,9 @@ Result<> parse_one(const std::string& kind, const json& body, Commit& into) {
 
 }  // namespace
 
-std::int64_t AddFile::rows() const {
+namespace {
+
+std::int64_t stored_rows(const std::string& stats) {
   // Writers put numRecords first; a column may have that name, so elsewhere it needs a real parse.
   constexpr std::string_view kStart = "{\"numRecords\":";
   if (stats.starts_with(kStart)) {
@@ -219,6 +234,41 @@ std::int64_t AddFile::rows() const {
   }
   const json parsed = json::parse(stats, nullptr, false);
   return parsed.is_object() ? integer_or(parsed, "numRecords", -1) : -1;
+}
+
+}  // namespace
+
+std::int64_t AddFile::rows() const {
+  const std::int64_t rows = stored_rows(stats);
+  return rows < 0 ? rows : rows - deletion_vector_cardinality(deletion_vector);
+}
+
+std::string file_key(const AddFile& file) {
+  return file.deletion_vector.empty() ? file.path
+                                      : file.path + '\n' + deletion_vector_id(file.deletion_vector);
+}
+
+std::string file_key(const RemoveFile& file) {
+  return file.deletion_vector.empty() ? file.path
+                                      : file.path + '\n' + deletion_vector_id(file.deletion_vector);
+}
+
+// What a legacy version stands for is in "Table Features", "Legacy".
+bool has_feature(const Protocol& protocol, std::string_view feature) {
+  if (protocol.min_writer_version >= 7) {
+    return std::ranges::find(protocol.writer_features, feature) != protocol.writer_features.end();
+  }
+  struct Legacy {
+    std::string_view name;
+    int from;
+  };
+  constexpr std::array kLegacy{Legacy{"appendOnly", 2},       Legacy{"invariants", 2},
+                               Legacy{"checkConstraints", 3}, Legacy{"changeDataFeed", 4},
+                               Legacy{"generatedColumns", 4}, Legacy{"columnMapping", 5},
+                               Legacy{"identityColumns", 6}};
+  return std::ranges::any_of(kLegacy, [&](const Legacy& legacy) {
+    return legacy.name == feature && protocol.min_writer_version >= legacy.from;
+  });
 }
 
 Result<> parse_action(const json& action, Commit& into) {
@@ -278,6 +328,14 @@ void print_action(std::string& out, const RemoveFile& file) {
   print_line(out, "remove", print_remove(file));
 }
 
+void print_action(std::string& out, const ChangeFile& file) {
+  print_line(out, "cdc",
+             {{"path", encode_path(file.path)},
+              {"partitionValues", print_map(file.partition_values)},
+              {"size", file.size},
+              {"dataChange", false}});
+}
+
 std::string print_commit(const Commit& commit) {
   std::string out;
   if (!commit.info.is_null()) print_line(out, "commitInfo", commit.info);
@@ -286,6 +344,7 @@ std::string print_commit(const Commit& commit) {
   for (const AppTransaction& transaction : commit.transactions) print_action(out, transaction);
   for (const RemoveFile& file : commit.removes) print_action(out, file);
   for (const AddFile& file : commit.adds) print_action(out, file);
+  for (const ChangeFile& file : commit.changes) print_action(out, file);
   return out;
 }
 

@@ -32,6 +32,18 @@ struct RemoveFile {
   // Absent in logs of old writers ("extendedFileMetadata").
   std::optional<PartitionValues> partition_values = std::nullopt;
   std::int64_t size = 0;
+  std::string deletion_vector = {};  // as AddFile's
+};
+
+// What tells files of a table apart: the path, with the deletion vector's id where there is one.
+std::string file_key(const AddFile& file);
+std::string file_key(const RemoveFile& file);
+
+// A file of _change_data: changed rows with their _change_type.
+struct ChangeFile {
+  std::string path;
+  PartitionValues partition_values = {};
+  std::int64_t size = 0;
 };
 
 struct AppTransaction {
@@ -40,8 +52,8 @@ struct AppTransaction {
   std::int64_t last_updated_ms = 0;  // 0 = unknown
 };
 
-// What one version changes, or what a checkpoint holds. Actions that Waybill does not use (cdc,
-// domainMetadata, …) are skipped.
+// What one version changes, or what a checkpoint holds. Actions that Waybill does not use
+// (domainMetadata, …) are skipped.
 struct Commit {
   nlohmann::json info = {};  // commitInfo; null when there is none
   std::optional<Protocol> protocol = std::nullopt;
@@ -49,8 +61,11 @@ struct Commit {
   std::vector<AddFile> adds = {};
   std::vector<RemoveFile> removes = {};
   std::vector<AppTransaction> transactions = {};
+  std::vector<ChangeFile> changes = {};
   std::vector<std::string> sidecars = {};  // of a version 2 checkpoint: file names in _sidecars
 };
+
+bool has_feature(const Protocol& protocol, std::string_view feature);
 
 // kCorrupt names the line. An empty partition value is a null.
 base::Result<Commit> parse_commit(std::string_view text);
@@ -65,5 +80,6 @@ void print_action(std::string& out, const Metadata& metadata);
 void print_action(std::string& out, const AppTransaction& transaction);
 void print_action(std::string& out, const AddFile& file);
 void print_action(std::string& out, const RemoveFile& file);
+void print_action(std::string& out, const ChangeFile& file);
 
 }  // namespace lake

@@ -20,10 +20,10 @@ constexpr std::string_view kRow = R"row({
   "txn": {"appId": "VARCHAR", "version": "BIGINT", "lastUpdated": "BIGINT"},
   "add": {"path": "VARCHAR", "partitionValues": "MAP(VARCHAR, VARCHAR)", "size": "BIGINT",
           "modificationTime": "BIGINT", "dataChange": "BOOLEAN", "stats": "VARCHAR",
-          "tags": "MAP(VARCHAR, VARCHAR)"},
+          "tags": "MAP(VARCHAR, VARCHAR)"DV},
   "remove": {"path": "VARCHAR", "deletionTimestamp": "BIGINT", "dataChange": "BOOLEAN",
              "extendedFileMetadata": "BOOLEAN", "partitionValues": "MAP(VARCHAR, VARCHAR)",
-             "size": "BIGINT"},
+             "size": "BIGINT"DV},
   "metaData": {"id": "VARCHAR", "name": "VARCHAR", "description": "VARCHAR",
                "format": {"provider": "VARCHAR", "options": "MAP(VARCHAR, VARCHAR)"},
                "schemaString": "VARCHAR", "partitionColumns": ["VARCHAR"],
@@ -31,6 +31,20 @@ constexpr std::string_view kRow = R"row({
   "protocol": {"minReaderVersion": "INTEGER", "minWriterVersion": "INTEGER",
                "readerFeatures": ["VARCHAR"], "writerFeatures": ["VARCHAR"]}
 })row";
+
+// Where kRow has DV, for a table whose files can have deletion vectors.
+constexpr std::string_view kVector = R"row(,
+  "deletionVector": {"storageType": "VARCHAR", "pathOrInlineDv": "VARCHAR", "offset": "INTEGER",
+                     "sizeInBytes": "INTEGER", "cardinality": "BIGINT"})row";
+
+std::string row_type(const Protocol& protocol) {
+  const bool vectors = has_feature(protocol, "deletionVectors");
+  std::string text(kRow);
+  for (std::size_t at = text.find("DV"); at != std::string::npos; at = text.find("DV", at + 1)) {
+    text.replace(at, 2, vectors ? kVector : std::string_view());
+  }
+  return text;
+}
 
 Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& connection,
                               const std::string& key, Commit& into) {
@@ -135,7 +149,7 @@ Result<> write_checkpoint(storage::ObjectStore& store, sql::Database& database,
   auto written = connection->execute(
       fmt::format("COPY (SELECT unnest(from_json(line, {})) FROM checkpoint_lines) TO {} "
                   "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
-                  sql::quote_text(kRow), sql::quote_text(store.url(aside))));
+                  sql::quote_text(row_type(state.protocol)), sql::quote_text(store.url(aside))));
   auto data = written ? store.get(aside) : std::unexpected(std::move(written).error());
   TRY(store.remove(aside));
   const std::string bytes = TRY(std::move(data));

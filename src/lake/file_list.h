@@ -2,7 +2,7 @@
 // have in common.
 //
 // Threads: a value; copies may be used by different threads. Invariant: entries stay in the order
-// in which they were appended, paths are unique.
+// in which they were appended.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +36,19 @@ class FileList {
   // Takes the entries with these paths out and gives them to `erased`.
   template <class Erased>
   void erase(const std::unordered_set<std::string_view>& paths, Erased erased) {
+    erase(paths, [](const T&) { return true; }, erased);
+  }
+
+  // The same for those of them that `matches`.
+  template <class Matches, class Erased>
+  void erase(const std::unordered_set<std::string_view>& paths, Matches matches, Erased erased) {
     if (paths.empty() || size_ == 0) return;
     std::unordered_set<std::uint64_t> hashes;
     for (const std::string_view path : paths) hashes.insert(hash(path));
     for (auto& chunk : chunks_) {
       const auto goes = [&](const Entry& entry) {
-        return hashes.contains(entry.hash) && paths.contains(entry.item->path);
+        return hashes.contains(entry.hash) && paths.contains(entry.item->path) &&
+               matches(*entry.item);
       };
       bool changes = false;
       for (const Entry& entry : *chunk) changes = changes || goes(entry);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kVersionDigits = 20;
 constexpr std::size_t kPartDigits = 10;
+constexpr std::string_view kCompactedSuffix = ".compacted.json";
 
 std::optional<std::int64_t> parse_digits(std::string_view text) {
   std::int64_t value = 0;
@@ -70,6 +71,12 @@ LogListing read_listing(const std::string& table_path,
     if (rest == "json") {
       newest_us = std::max(object.modified_us, newest_us + base::kUsPerMs);
       listing.commits[*version] = newest_us;
+    } else if (rest.size() == kVersionDigits + kCompactedSuffix.size() &&
+               rest.ends_with(kCompactedSuffix)) {
+      const auto last = parse_digits(rest.substr(0, kVersionDigits));
+      if (!last || *last <= *version) continue;
+      CompactedLog& known = listing.compacted[*version];
+      if (*last > known.last) known = {.last = *last, .key = object.key};
     } else if (rest.starts_with("checkpoint.")) {
       take_checkpoint(*version, rest.substr(11), object, parts, listing.checkpoints, v2);
     }

@@ -25,9 +25,16 @@ struct Checkpoint {
   base::TimestampUs modified_us = 0;
 };
 
+// What several versions change together (x.y.compacted.json).
+struct CompactedLog {
+  Version last = 0;
+  std::string key;
+};
+
 struct LogListing {
   // Commit times by version, each at least 1 ms after the one before it.
   std::map<Version, base::TimestampUs> commits;
+  std::map<Version, CompactedLog> compacted;  // by their first version, the longest of it
   std::vector<Checkpoint> checkpoints;  // complete ones, newest first, classic before version 2
 };
 

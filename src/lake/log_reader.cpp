@@ -44,24 +44,47 @@ Result<State> load_checkpoint(storage::ObjectStore& store, sql::Database& databa
   return State{};
 }
 
+// The versions from the state's next one on that a compacted file holds, in one step; nothing when
+// there is none, or it cannot be read.
+std::optional<State> replay_compacted(storage::ObjectStore& store, const LogListing& listing,
+                                      const State& state, Version target) {
+  const auto compacted = listing.compacted.find(state.version + 1);
+  if (compacted == listing.compacted.end() || compacted->second.last > target) return std::nullopt;
+  const auto time = listing.commits.find(compacted->second.last);
+  if (time == listing.commits.end()) return std::nullopt;
+  const auto text = store.get(compacted->second.key);
+  auto commit = text ? parse_commit(*text) : std::unexpected(text.error());
+  auto next = commit ? advance(state, compacted->second.last, time->second, *commit)
+                     : std::unexpected(std::move(commit).error());
+  if (next) return std::move(*next);
+  spdlog::warn("lake: cannot read {}: {}; the single versions are used", compacted->second.key,
+               next.error().to_string());
+  return std::nullopt;
+}
+
+Result<State> replay_one(storage::ObjectStore& store, const std::string& table_path,
+                         const LogListing& listing, const State& state, Version target) {
+  const Version version = state.version + 1;
+  const auto time = listing.commits.find(version);
+  if (time == listing.commits.end()) {
+    return base::fail(Code::kCorrupt,
+                      "the table {}: version {} is missing from the log, but version {} is there",
+                      table_path, version, target);
+  }
+  auto file = read_commit(store, table_path, version);
+  if (!file) return std::unexpected(std::move(file).error());
+  auto next = advance(state, version, time->second, file->commit);
+  if (next) return next;
+  return std::unexpected(
+      std::move(next).error().in(fmt::format("the table {}, version {}", table_path, version)));
+}
+
 Result<State> replay(storage::ObjectStore& store, const std::string& table_path,
                      const LogListing& listing, State state, Version target) {
   while (state.version < target) {
-    const Version version = state.version + 1;
-    const auto time = listing.commits.find(version);
-    if (time == listing.commits.end()) {
-      return base::fail(Code::kCorrupt,
-                        "the table {}: version {} is missing from the log, but version {} is there",
-                        table_path, version, target);
-    }
-    auto file = read_commit(store, table_path, version);
-    if (!file) return std::unexpected(std::move(file).error());
-    auto next = advance(state, version, time->second, file->commit);
-    if (!next) {
-      return std::unexpected(
-          std::move(next).error().in(fmt::format("the table {}, version {}", table_path, version)));
-    }
-    state = std::move(*next);
+    auto several = replay_compacted(store, listing, state, target);
+    state =
+        several ? std::move(*several) : TRY(replay_one(store, table_path, listing, state, target));
   }
   return state;
 }

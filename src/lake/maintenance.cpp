@@ -13,7 +13,6 @@ namespace {
 
 using base::Code;
 using base::Result;
-using Files = std::vector<std::shared_ptr<const AddFile>>;
 
 constexpr std::int64_t kCompactedBytes = 128 << 20;  // of input for one new file
 constexpr std::int64_t kOrphanAgeMinUs = 3600 * base::kUsPerSecond;
@@ -92,7 +91,7 @@ Result<int> StoreTable::compact(std::int64_t small_bytes, int files_min) {
   const auto rewrite = [&]() -> Result<> {
     for (const Bin& bin : bins) {
       auto files = TRY(stage_partition(store_, *connection, path_, state,
-                                       scan_files_sql(state, folder_, bin.files), bin.values));
+                                       scan_files_sql(state, source_, bin.files), bin.values));
       for (AddFile& file : files) {
         staged.push_back(path_ + "/" + file.path);
         file.data_change = false;
@@ -140,7 +139,7 @@ Result<int> StoreTable::vacuum(std::int64_t keep_us, base::TimestampUs now_us) {
 
 // A path in the log as the store knows it; "" for a file that is not in this table's folder.
 std::string StoreTable::own_path(const std::string& path) const {
-  if (path.starts_with(folder_ + "/")) return path.substr(folder_.size() + 1);
+  if (path.starts_with(source_.folder + "/")) return path.substr(source_.folder.size() + 1);
   return path.starts_with('/') || path.find("://") != std::string::npos ? "" : path;
 }
 

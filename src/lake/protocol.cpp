@@ -15,11 +15,15 @@ constexpr int kReaderVersionMax = 3;
 constexpr int kWriterVersionMax = 7;
 
 // Features that change nothing for a reader, or only where a file or checkpoint uses them, which is
-// checked there (deletionVectors, v2Checkpoint). Widened types are read by the casts of every scan.
+// looked at there. Widened types are read by the casts of every scan.
 constexpr std::array<std::string_view, 7> kReadable{
     "timestampNtz", "vacuumProtocolCheck",  "v2Checkpoint", "deletionVectors",
     "typeWidening", "typeWidening-preview", "columnMapping"};
-constexpr std::array<std::string_view, 2> kWritable{"appendOnly", "invariants"};
+constexpr std::array<std::string_view, 11> kWritable{
+    "appendOnly", "invariants", "checkConstraints", "columnMapping", "timestampNtz",
+    "deletionVectors", "v2Checkpoint", "vacuumProtocolCheck", "changeDataFeed",
+    // Only where no column uses them, which is looked at.
+    "generatedColumns", "identityColumns"};
 
 template <std::size_t size>
 std::string unknown(const std::vector<std::string>& features,
@@ -37,18 +41,9 @@ std::unexpected<base::Error> refuse(std::string_view verb, const std::string& wh
                          "rewrite it without that feature, or use an engine that has it");
 }
 
-// The features that a legacy writer version stands for.
-std::string legacy_features(int writer_version) {
-  std::string names = "checkConstraints";
-  if (writer_version >= 4) names += ", changeDataFeed, generatedColumns";
-  if (writer_version >= 5) names += ", columnMapping";
-  if (writer_version >= 6) names += ", identityColumns";
-  return names;
-}
-
 }  // namespace
 
-Result<> check_readable(const Protocol& protocol, const Metadata& metadata) {
+Result<> check_readable(const Protocol& protocol) {
   if (protocol.min_reader_version > kReaderVersionMax || protocol.min_reader_version < 1) {
     return refuse("read", fmt::format("it needs reader version {}", protocol.min_reader_version));
   }
@@ -59,27 +54,18 @@ Result<> check_readable(const Protocol& protocol, const Metadata& metadata) {
     const std::string names = unknown(protocol.reader_features, kReadable);
     if (!names.empty()) return refuse("read", "it uses " + names);
   }
-  const auto mode = metadata.configuration.find("delta.columnMapping.mode");
-  if (mode != metadata.configuration.end() && mode->second != "none") {
-    return refuse("read", fmt::format("it uses columnMapping (mode {})", mode->second));
-  }
   return {};
 }
 
 Result<> check_writable(const Protocol& protocol, const Metadata& metadata) {
-  TRY(check_readable(protocol, metadata));
-  if (protocol.min_reader_version > 1 && protocol.min_writer_version < 7) {
-    return refuse("write", "it has reader version 2 (columnMapping)");
-  }
+  TRY(check_readable(protocol));
   if (protocol.min_writer_version >= 7) {
     const std::string names = unknown(protocol.writer_features, kWritable);
     if (!names.empty()) return refuse("write", "it uses " + names);
-  } else if (protocol.min_writer_version > 2) {
-    return refuse("write", fmt::format("it has writer version {} ({})", protocol.min_writer_version,
-                                       legacy_features(protocol.min_writer_version)));
   }
   for (const SparkField& field : TRY(parse_spark_schema(metadata.schema_string))) {
-    if (field.has_invariant) return refuse("write", "column " + field.name + " has invariants");
+    if (field.special.empty()) continue;
+    return refuse("write", fmt::format("it uses {} (column {})", field.special, field.name));
   }
   return {};
 }

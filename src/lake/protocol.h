@@ -8,7 +8,7 @@
 namespace lake {
 
 // kUnsupported names the versions or features that stand in the way.
-base::Result<> check_readable(const Protocol& protocol, const Metadata& metadata);
+base::Result<> check_readable(const Protocol& protocol);
 base::Result<> check_writable(const Protocol& protocol, const Metadata& metadata);
 
 }  // namespace lake

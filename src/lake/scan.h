@@ -1,4 +1,4 @@
-// The SELECT that gives a state's rows. Pure: builds text, opens nothing.
+// The SELECT that gives a state's rows. Builds text; only deletion vectors are read.
 #pragma once
 
 #include <map>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lake/deletion_vectors.h"
 #include "lake/state.h"
 
 namespace lake {
@@ -17,17 +18,37 @@ inline constexpr const char* kPartitionTagMaterialized = "materialized";
 inline constexpr const char* kSchemaTag = "waybill.schema";
 
 using PartitionFilter = std::map<std::string, std::vector<std::optional<std::string>>>;
+using Files = std::vector<std::shared_ptr<const AddFile>>;
 
 // Whether a file can have rows of these partitions. Columns that do not partition the table filter
 // nothing.
-bool in_partitions(const AddFile& file, const PartitionFilter& only_partitions);
+bool in_partitions(const State& state, const AddFile& file, const PartitionFilter& only_partitions);
 
-// `folder` is what DuckDB calls the table's folder, without a slash at the end.
-std::string scan_sql(const State& state, const std::string& folder,
+// Where a table's files lie.
+struct FileSource {
+  std::string folder;  // what DuckDB calls the table's folder, without a slash at the end
+  std::shared_ptr<DeletionVectors> deletion_vectors;
+};
+
+// A deletion vector that cannot be read makes the SELECT fail with its error: it never gives rows
+// that are gone.
+std::string scan_sql(const State& state, const FileSource& source,
                      const PartitionFilter& only_partitions);
 // The same for some files only.
-std::string scan_files_sql(const State& state, const std::string& folder,
-                           const std::vector<std::shared_ptr<const AddFile>>& files);
+std::string scan_files_sql(const State& state, const FileSource& source, const Files& files);
+
+// Names of the two columns that tell rows apart.
+inline constexpr const char* kFileColumn = "__waybill_file";  // index in `files`
+inline constexpr const char* kRowColumn = "__waybill_row";    // from 0, within the file
+struct NumberedScan {
+  std::string sql;  // the table's columns, then the two
+  Files files;      // in the order that kFileColumn counts
+};
+NumberedScan scan_numbered_sql(const State& state, const FileSource& source, const Files& files);
+
+// Part of "CAST('value' AS type)" for a partition value of the log; timestamps without an offset
+// are UTC.
+std::string partition_literal(const SparkField& field, const std::optional<std::string>& value);
 
 // 'text' where DuckDB takes a file name: characters of patterns escaped.
 std::string quote_file(const std::string& folder, const std::string& path);

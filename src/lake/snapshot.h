@@ -12,8 +12,8 @@ namespace lake {
 
 class StateSnapshot final : public Snapshot {
  public:
-  StateSnapshot(State state, std::string folder)
-      : state_(std::move(state)), folder_(std::move(folder)) {}
+  StateSnapshot(State state, FileSource source)
+      : state_(std::move(state)), source_(std::move(source)) {}
 
   Version version() const override { return state_.version; }
   base::TimestampUs timestamp_us() const override { return state_.timestamp_us; }
@@ -30,18 +30,24 @@ class StateSnapshot final : public Snapshot {
     const auto it = state_.transactions->find(app_id);
     return it == state_.transactions->end() ? -1 : it->second.version;
   }
-  std::string scan_sql() const override { return lake::scan_sql(state_, folder_, {}); }
+  std::string scan_sql() const override { return lake::scan_sql(state_, source_, {}); }
   std::string scan_sql(const PartitionFilter& only_partitions) const override {
-    return lake::scan_sql(state_, folder_, only_partitions);
+    return lake::scan_sql(state_, source_, only_partitions);
   }
   std::int64_t rows() const override { return state_.files_without_rows > 0 ? -1 : state_.rows; }
   std::int64_t bytes() const override { return state_.bytes; }
 
   const State& state() const { return state_; }
+  std::string scan_files_sql(const Files& files) const {
+    return lake::scan_files_sql(state_, source_, files);
+  }
+  NumberedScan scan_numbered_sql(const Files& files) const {
+    return lake::scan_numbered_sql(state_, source_, files);
+  }
 
  private:
   const State state_;
-  const std::string folder_;
+  const FileSource source_;
   mutable std::once_flag files_once_;
   mutable std::vector<AddFile> files_;
 };

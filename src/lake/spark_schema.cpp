@@ -61,50 +61,149 @@ std::string_view spark_name(Type type) {
   return "string";
 }
 
-Result<std::pair<std::string, Type>> parse_type_of(const json& type, int depth);
+// What a type is called in SQL by its logical and by its physical names, and how COPY gives it
+// field ids.
+struct TypeText {
+  std::string logical;
+  std::string physical;
+  Type type = Type::kString;
+  std::string ids;  // members within a FIELD_IDS struct; "" = none
+};
 
-Result<std::pair<std::string, Type>> parse_nested(const json& type, int depth) {
-  const std::string kind = type.value("type", "");
-  if (kind == "array" && type.contains("elementType")) {
-    const auto element = TRY(parse_type_of(type["elementType"], depth + 1));
-    return std::pair{element.first + "[]", Type::kString};
+class TypeParser {
+ public:
+  explicit TypeParser(ColumnMapping mapping) : mapped_(mapping != ColumnMapping::kNone) {}
+
+  Result<TypeText> parse(const json& type, int depth = 0) const {
+    if (depth > kNestingMax) {
+      return base::fail(Code::kLimit, "the schema nests deeper than {} levels", kNestingMax);
+    }
+    if (type.is_object()) return nested(type, depth);
+    if (!type.is_string()) return base::fail(Code::kCorrupt, "{} is no type", type.dump());
+    const auto name = type.get<std::string>();
+    for (const Primitive& primitive : kPrimitives) {
+      if (primitive.spark != name) continue;
+      return TypeText{std::string(primitive.sql), std::string(primitive.sql), primitive.type, ""};
+    }
+    std::string decimal;
+    if (name == "decimal") decimal = "DECIMAL(10,0)";
+    if (name.starts_with("decimal(") && name.ends_with(")") &&
+        name.find_first_not_of("0123456789, ", 8) == name.size() - 1) {
+      decimal = "DECIMAL" + name.substr(7);
+    }
+    if (!decimal.empty()) return TypeText{decimal, decimal, Type::kString, ""};
+    return base::fail(Code::kUnsupported, "the type \"{}\" is not implemented", name);
   }
-  if (kind == "map" && type.contains("keyType") && type.contains("valueType")) {
-    const auto key = TRY(parse_type_of(type["keyType"], depth + 1));
-    const auto value = TRY(parse_type_of(type["valueType"], depth + 1));
-    return std::pair{fmt::format("MAP({}, {})", key.first, value.first), Type::kString};
+
+  // The physical name of a field.
+  Result<std::string> physical(const json& field) const {
+    const auto name = field["name"].get<std::string>();
+    if (!mapped_) return name;
+    const json& metadata = member(field, "metadata");
+    const json& physical = member(metadata, "delta.columnMapping.physicalName");
+    if (physical.is_string()) return physical.get<std::string>();
+    return base::fail(Code::kCorrupt, "the column {} has no physical name", name);
   }
-  if (kind == "struct" && type.contains("fields") && type["fields"].is_array()) {
-    std::string sql;
+
+  std::int64_t id(const json& field) const {
+    const json& id = member(member(field, "metadata"), "delta.columnMapping.id");
+    return mapped_ && id.is_number_integer() ? id.get<std::int64_t>() : -1;
+  }
+
+  // "{__duckdb_field_id: 3, …}" or "3".
+  std::string ids(const json& field, const TypeText& type) const {
+    const std::int64_t own = id(field);
+    if (own < 0) return "";
+    if (type.ids.empty()) return std::to_string(own);
+    return fmt::format("{{__duckdb_field_id: {}, {}}}", own, type.ids);
+  }
+
+ private:
+  static const json& member(const json& object, const char* key) {
+    static const json kNull;
+    if (!object.is_object()) return kNull;
+    const auto it = object.find(key);
+    return it == object.end() ? kNull : *it;
+  }
+
+  Result<TypeText> nested(const json& type, int depth) const {
+    const json& kind = member(type, "type");
+    if (kind == "array" && type.contains("elementType")) {
+      const TypeText element = TRY(parse(type["elementType"], depth + 1));
+      return TypeText{element.logical + "[]", element.physical + "[]", Type::kString,
+                      inner_ids("element", element)};
+    }
+    if (kind == "map" && type.contains("keyType") && type.contains("valueType")) {
+      const TypeText key = TRY(parse(type["keyType"], depth + 1));
+      const TypeText value = TRY(parse(type["valueType"], depth + 1));
+      std::string ids = inner_ids("key", key);
+      if (const std::string more = inner_ids("value", value); !more.empty()) {
+        ids += (ids.empty() ? "" : ", ") + more;
+      }
+      return TypeText{fmt::format("MAP({}, {})", key.logical, value.logical),
+                      fmt::format("MAP({}, {})", key.physical, value.physical), Type::kString, ids};
+    }
+    if (kind == "struct" && member(type, "fields").is_array()) return structure(type, depth);
+    return base::fail(Code::kUnsupported, "the type {} is not implemented", type.dump());
+  }
+
+  Result<TypeText> structure(const json& type, int depth) const {
+    TypeText text;
     for (const json& field : type["fields"]) {
-      if (!field.is_object() || !field.contains("name") || !field.contains("type")) {
+      if (!member(field, "name").is_string() || !field.contains("type")) {
         return base::fail(Code::kCorrupt, "a struct field has no name or type: {}", field.dump());
       }
-      const auto inner = TRY(parse_type_of(field["type"], depth + 1));
-      if (!sql.empty()) sql += ", ";
-      sql += sql::quote_name(field["name"].get<std::string>()) + " " + inner.first;
+      const TypeText inner = TRY(parse(field["type"], depth + 1));
+      const std::string comma = text.logical.empty() ? "" : ", ";
+      const std::string name = sql::quote_name(TRY(physical(field)));
+      text.logical +=
+          comma + sql::quote_name(field["name"].get<std::string>()) + " " + inner.logical;
+      text.physical += comma + name + " " + inner.physical;
+      if (const std::string own = ids(field, inner); !own.empty()) {
+        text.ids += (text.ids.empty() ? "" : ", ") + name + ": " + own;
+      }
     }
-    return std::pair{"STRUCT(" + sql + ")", Type::kString};
+    text.logical = "STRUCT(" + text.logical + ")";
+    text.physical = "STRUCT(" + text.physical + ")";
+    return text;
   }
-  return base::fail(Code::kUnsupported, "the type {} is not implemented", type.dump());
-}
 
-Result<std::pair<std::string, Type>> parse_type_of(const json& type, int depth) {
-  if (depth > kNestingMax) {
-    return base::fail(Code::kLimit, "the schema nests deeper than {} levels", kNestingMax);
+  // Elements, keys and values have no ids of their own in the log.
+  static std::string inner_ids(const char* name, const TypeText& inner) {
+    return inner.ids.empty() ? "" : fmt::format("{}: {{{}}}", name, inner.ids);
   }
-  if (type.is_object()) return parse_nested(type, depth);
-  if (!type.is_string()) return base::fail(Code::kCorrupt, "{} is no type", type.dump());
-  const auto name = type.get<std::string>();
-  for (const Primitive& primitive : kPrimitives) {
-    if (primitive.spark == name) return std::pair{std::string(primitive.sql), primitive.type};
+
+  const bool mapped_;
+};
+
+// SQL that gives `value`, of this type by the one kind of names, by the other kind. Structs are the
+// only types with names.
+std::string rename_sql(const TypeParser& parser, const json& type, const std::string& value,
+                       bool to_logical, int depth = 0) {
+  if (!type.is_object()) return value;
+  const std::string kind = type.value("type", "");
+  const std::string inner = fmt::format("x{}", depth);
+  if (kind == "array") {
+    return fmt::format("list_transform({}, lambda {}: {})", value, inner,
+                       rename_sql(parser, type["elementType"], inner, to_logical, depth + 1));
   }
-  if (name == "decimal") return std::pair{std::string("DECIMAL(10,0)"), Type::kString};
-  if (name.starts_with("decimal(") && name.ends_with(")") &&
-      name.find_first_not_of("0123456789, ", 8) == name.size() - 1) {
-    return std::pair{"DECIMAL" + name.substr(7), Type::kString};
+  if (kind == "map") {
+    return fmt::format(
+        "map_from_entries(list_transform(map_entries({}), lambda {}: "
+        "{{'key': {}, 'value': {}}}))",
+        value, inner, rename_sql(parser, type["keyType"], inner + ".key", to_logical, depth + 1),
+        rename_sql(parser, type["valueType"], inner + ".value", to_logical, depth + 1));
   }
-  return base::fail(Code::kUnsupported, "the type \"{}\" is not implemented", name);
+  std::string members;
+  for (const json& field : type["fields"]) {
+    const std::string logical = sql::quote_name(field["name"].get<std::string>());
+    const std::string physical = sql::quote_name(parser.physical(field).value_or(""));
+    const std::string from = value + "." + (to_logical ? physical : logical);
+    members +=
+        fmt::format("{}{} := {}", members.empty() ? "" : ", ", to_logical ? logical : physical,
+                    rename_sql(parser, field["type"], from, to_logical, depth + 1));
+  }
+  return fmt::format("CASE WHEN {} IS NULL THEN NULL ELSE struct_pack({}) END", value, members);
 }
 
 Result<json> parse_struct(const std::string& text) {
@@ -127,6 +226,32 @@ bool boolean_at(const json& object, const char* key, bool otherwise) {
   return it != object.end() && it->is_boolean() ? it->get<bool>() : otherwise;
 }
 
+// {"expression":{"expression":"x > 3"}} as x > 3; any other text as it is.
+std::string invariant_sql(const std::string& text) {
+  const json parsed = json::parse(text, nullptr, false);
+  const json::json_pointer at("/expression/expression");
+  if (!parsed.is_object() || !parsed.contains(at) || !parsed[at].is_string()) return text;
+  return parsed[at].get<std::string>();
+}
+
+void take_metadata(const json& field, SparkField& into) {
+  const auto metadata = field.find("metadata");
+  if (metadata == field.end() || !metadata->is_object()) return;
+  for (const auto& [key, value] : metadata->items()) {
+    if (key == "delta.invariants" && value.is_string()) {
+      into.invariant = invariant_sql(value.get<std::string>());
+    } else if (key == "delta.generationExpression") {
+      into.special = "generatedColumns";
+    } else if (key.starts_with("delta.identity.")) {
+      into.special = "identityColumns";
+    } else if (key == "CURRENT_DEFAULT") {
+      into.special = "allowColumnDefaults";
+    } else if (key == "__CHAR_VARCHAR_TYPE_STRING") {
+      into.special = "char and varchar lengths";
+    }
+  }
+}
+
 json print_field(const columns::Field& field) {
   return {{"name", field.name},
           {"type", spark_name(field.type)},
@@ -136,19 +261,35 @@ json print_field(const columns::Field& field) {
 
 }  // namespace
 
-Result<std::vector<SparkField>> parse_spark_schema(const std::string& text) {
+Result<ColumnMapping> column_mapping(const std::map<std::string, std::string>& configuration) {
+  const auto mode = configuration.find("delta.columnMapping.mode");
+  if (mode == configuration.end() || mode->second == "none") return ColumnMapping::kNone;
+  if (mode->second == "name") return ColumnMapping::kName;
+  if (mode->second == "id") return ColumnMapping::kId;
+  return base::fail(Code::kUnsupported, "the columnMapping mode \"{}\" is not known", mode->second);
+}
+
+Result<std::vector<SparkField>> parse_spark_schema(const std::string& text, ColumnMapping mapping) {
   const json root = TRY(parse_struct(text));
+  const TypeParser parser(mapping);
   std::vector<SparkField> fields;
   for (const json& field : root["fields"]) {
     SparkField parsed{.name = field["name"].get<std::string>()};
-    auto type = parse_type_of(field["type"], 0);
+    auto type = parser.parse(field["type"]);
     if (!type) return std::unexpected(std::move(type).error().in("column " + parsed.name));
-    parsed.sql_type = type->first;
-    parsed.type = type->second;
+    parsed.sql_type = type->logical;
+    parsed.type = type->type;
     parsed.nullable = boolean_at(field, "nullable", true);
-    const auto metadata = field.find("metadata");
-    parsed.has_invariant =
-        metadata != field.end() && metadata->is_object() && metadata->contains("delta.invariants");
+    parsed.physical_name = TRY(parser.physical(field));
+    parsed.physical_type = type->physical;
+    parsed.field_id = parser.id(field);
+    parsed.field_ids = parser.ids(field, *type);
+    if (type->logical != type->physical) {
+      parsed.to_logical =
+          rename_sql(parser, field["type"], sql::quote_name(parsed.physical_name), true);
+      parsed.to_physical = rename_sql(parser, field["type"], sql::quote_name(parsed.name), false);
+    }
+    take_metadata(field, parsed);
     fields.push_back(std::move(parsed));
   }
   return fields;

@@ -44,23 +44,47 @@ class Stager {
           fmt::format("{}CAST({} AS {}) AS {}", columns.empty() ? "" : ", ",
                       empty_is_null ? "NULLIF(" + name + ", '')" : name, field.sql_type, name);
     }
-    return fmt::format("SELECT {} FROM ({}) AS source", columns, select);
+    const std::string rows = fmt::format("SELECT {} FROM ({}) AS source", columns, select);
+    return constraints_.empty() ? rows : fmt::format("SELECT * FROM ({}){}", rows, constraints_);
+  }
+
+  // Rows that break a constraint make the statement fail. kUnsupported for a constraint that DuckDB
+  // does not understand.
+  Result<> prepare_constraints() {
+    for (const auto& [name, expression] : constraints_of(state_)) {
+      const auto understood = connection_.prepare(
+          fmt::format("SELECT ({}) IS TRUE FROM ({})", expression, scan_files_sql(state_, {}, {})));
+      if (!understood) {
+        return base::fail_with(Code::kUnsupported,
+                               fmt::format("cannot check the constraint {} ({}): {}", name,
+                                           expression, understood.error().message),
+                               "write with the engine that made it, or drop it");
+      }
+      constraints_ += fmt::format(
+          "{} CASE WHEN ({}) IS TRUE THEN true ELSE error({}) END",
+          constraints_.empty() ? "" : " AND", expression,
+          sql::quote_text(fmt::format("a row breaks the constraint {} ({})", name, expression)));
+    }
+    if (!constraints_.empty()) constraints_ = fmt::format(" WHERE {}", constraints_);
+    return {};
   }
 
   Result<> copy(const std::string& select, const PartitionValues& values) {
     std::string path;
     for (const std::string& column : state_.metadata->partition_columns) {
-      path += hive_escape(column) + "=" + hive_escape(values.at(column).value_or("")) + "/";
+      const auto& value = values.at(physical_name(state_, column));
+      if (!value && !field(column).nullable) return null_in(column);
+      path += hive_escape(column) + "=" + hive_escape(value.value_or("")) + "/";
     }
     path += "part-" + base::new_uuid() + ".zstd.parquet";
     const std::string key = table_path_ + "/" + path;
     TRY(store_.prepare(key));
     keys_.push_back(key);
-    const auto result = TRY(
-        connection_.query(fmt::format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION zstd, "
-                                      "COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {}, "
-                                      "RETURN_STATS)",
-                                      select, sql::quote_text(store_.url(key)), kRowGroupRows)));
+    const auto result = TRY(connection_.query(fmt::format(
+        "COPY ({}) TO {} (FORMAT parquet, COMPRESSION zstd, "
+        "COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {}{}, "
+        "RETURN_STATS)",
+        physical(select), sql::quote_text(store_.url(key)), kRowGroupRows, field_ids())));
     return take(*result, std::move(path), key, values);
   }
 
@@ -72,7 +96,7 @@ class Stager {
     std::string texts;
     for (const std::string& name : names) {
       columns += (columns.empty() ? "" : ", ") + sql::quote_name(name);
-      texts += (texts.empty() ? "" : ", ") + partition_value_sql(name, field(name).type);
+      texts += (texts.empty() ? "" : ", ") + partition_value_sql(field(name));
     }
     const auto groups = TRY(connection_.query(fmt::format(
         "SELECT {} FROM (SELECT DISTINCT {} FROM {}) ORDER BY ALL", texts, columns, table_)));
@@ -85,7 +109,7 @@ class Stager {
         where += fmt::format("{}{} IS NOT DISTINCT FROM CAST({} AS {})",
                              i == 0 ? " WHERE " : " AND ", sql::quote_name(names[i]),
                              value ? sql::quote_text(*value) : "NULL", field(names[i]).sql_type);
-        values[names[i]] = std::move(value);
+        values[physical_name(state_, names[i])] = std::move(value);
       }
       TRY(copy("FROM " + table_ + (groups->rows() == 1 ? "" : where), values));
     }
@@ -106,6 +130,40 @@ class Stager {
 
   const SparkField& field(const std::string& column) const {
     return *std::ranges::find(*state_.fields, column, &SparkField::name);
+  }
+
+  bool mapped() const { return state_.mapping != ColumnMapping::kNone; }
+
+  // Typed rows as they stand in files: with column mapping by their physical names and, as other
+  // engines do it, without the partition columns.
+  std::string physical(const std::string& select) const {
+    if (!mapped()) return select;
+    std::string columns;
+    for (const SparkField& field : *state_.fields) {
+      if (is_partition(field.name)) continue;
+      columns +=
+          fmt::format("{}CAST({} AS {}) AS {}", columns.empty() ? "" : ", ",
+                      field.to_physical.empty() ? sql::quote_name(field.name) : field.to_physical,
+                      field.physical_type, sql::quote_name(field.physical_name));
+    }
+    return fmt::format("SELECT {} FROM ({})", columns, select);
+  }
+
+  std::string field_ids() const {
+    std::string ids;
+    for (const SparkField& field : *state_.fields) {
+      if (field.field_ids.empty() || is_partition(field.name)) continue;
+      ids += fmt::format("{}{}: {}", ids.empty() ? "" : ", ", sql::quote_name(field.physical_name),
+                         field.field_ids);
+    }
+    return ids.empty() ? "" : ", FIELD_IDS {" + ids + "}";
+  }
+
+  std::unexpected<base::Error> null_in(const std::string& column) const {
+    return base::fail_with(
+        Code::kInvalid,
+        fmt::format("column {} of {} must not be null, but is", column, table_path_),
+        "filter those rows, or give them a value with coalesce()");
   }
 
   Result<> sort() {
@@ -136,19 +194,18 @@ class Stager {
     }
     const auto statistics = result.json(column("column_statistics"), 0);
     if (const std::string name = null_violation(*state_.fields, statistics); !name.empty()) {
-      return base::fail_with(
-          Code::kInvalid,
-          fmt::format("column {} of {} must not be null, but is", name, table_path_),
-          "filter those rows, or give them a value with coalesce()");
+      return null_in(name);
     }
-    files_.push_back(
-        {.path = std::move(path),
-         .partition_values = values,
-         .size = result.int_at(column("file_size_bytes"), 0),
-         .modification_time_ms = base::SystemClock().now_us() / base::kUsPerMs,
-         .data_change = true,
-         .stats = print_stats(*state_.fields, state_.metadata->partition_columns, rows, statistics),
-         .tags = {{kPartitionTag, kPartitionTagMaterialized}, {kSchemaTag, state_.schema_tag}}});
+    files_.push_back({.path = std::move(path),
+                      .partition_values = values,
+                      .size = result.int_at(column("file_size_bytes"), 0),
+                      .modification_time_ms = base::SystemClock().now_us() / base::kUsPerMs,
+                      .data_change = true,
+                      .stats = print_stats(state_, rows, statistics),
+                      .tags = {}});
+    if (mapped()) return {};
+    files_.back().tags = {{kPartitionTag, kPartitionTagMaterialized},
+                          {kSchemaTag, state_.schema_tag}};
     return {};
   }
 
@@ -156,7 +213,8 @@ class Stager {
   sql::Connection& connection_;
   const std::string& table_path_;
   const State& state_;
-  std::string table_;  // quoted; "" = none
+  std::string constraints_;  // " WHERE …", or ""
+  std::string table_;        // quoted; "" = none
   std::vector<std::string> keys_;
   std::vector<AddFile> files_;
 };
@@ -167,22 +225,44 @@ base::Error in_table(base::Error error, const std::string& table_path) {
 
 }  // namespace
 
-std::string partition_value_sql(const std::string& column, columns::Type type) {
-  const std::string name = sql::quote_name(column);
-  if (type == columns::Type::kTimestamp) {
+std::string partition_value_sql(const SparkField& field) {
+  const std::string name = sql::quote_name(field.name);
+  if (field.sql_type == "TIMESTAMPTZ") {
     return fmt::format("strftime({} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')", name);
   }
-  if (type == columns::Type::kString) return fmt::format("NULLIF({}, '')", name);
+  if (field.sql_type == "TIMESTAMP")
+    return fmt::format("strftime({}, '%Y-%m-%d %H:%M:%S.%f')", name);
+  if (field.type == columns::Type::kString) {
+    return fmt::format("NULLIF(CAST({} AS VARCHAR), '')", name);
+  }
   return fmt::format("CAST({} AS VARCHAR)", name);
+}
+
+std::vector<std::pair<std::string, std::string>> constraints_of(const State& state) {
+  constexpr std::string_view kPrefix = "delta.constraints.";
+  std::vector<std::pair<std::string, std::string>> found;
+  const auto take = [&](const std::string& name, std::string expression) {
+    std::ranges::replace(expression, '`', '"');
+    found.emplace_back(name, std::move(expression));
+  };
+  for (const auto& [key, value] : state.metadata->configuration) {
+    if (key.starts_with(kPrefix)) take(key.substr(kPrefix.size()), value);
+  }
+  for (const SparkField& field : *state.fields) {
+    if (!field.invariant.empty()) take("of column " + field.name, field.invariant);
+  }
+  return found;
 }
 
 Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store, sql::Connection& connection,
                                         const std::string& table_path, const State& state,
                                         const std::string& select) {
   Stager stager(store, connection, table_path, state);
-  const auto copied = state.metadata->partition_columns.empty()
-                          ? stager.copy(stager.typed(select), {})
-                          : stager.copy_partitions(select);
+  auto copied = stager.prepare_constraints();
+  if (copied) {
+    copied = state.metadata->partition_columns.empty() ? stager.copy(stager.typed(select), {})
+                                                       : stager.copy_partitions(select);
+  }
   if (!copied) return std::unexpected(in_table(copied.error(), table_path));
   return stager.finish();
 }

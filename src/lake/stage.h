@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lake/state.h"
@@ -18,11 +19,16 @@ base::Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store,
                                               const std::string& table_path, const State& state,
                                               const std::string& select);
 
-// SQL for the value of a partition column as the log holds it. An empty text means null to every
-// reader, so it becomes one.
-std::string partition_value_sql(const std::string& column, columns::Type type);
+// SQL for the value of a partition column as the log holds it; reads the column by its logical
+// name. An empty text means null to every reader, so it becomes one.
+std::string partition_value_sql(const SparkField& field);
 
-// All rows into one file of one partition, without a look at their partition columns.
+// The table's CHECK constraints and columns' invariants as SQL, by name. Spark's quotes become
+// SQL's.
+std::vector<std::pair<std::string, std::string>> constraints_of(const State& state);
+
+// All rows into one file of one partition, without a look at their partition columns. `values` as
+// AddFile's.
 base::Result<std::vector<AddFile>> stage_partition(storage::ObjectStore& store,
                                                    sql::Connection& connection,
                                                    const std::string& table_path,

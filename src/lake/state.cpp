@@ -1,5 +1,6 @@
 #include "lake/state.h"
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -11,40 +12,37 @@ namespace {
 using base::Code;
 using base::Result;
 
-Result<> check_files(const Commit& commit) {
-  for (const AddFile& file : commit.adds) {
-    if (file.deletion_vector.empty()) continue;
-    return base::fail_with(
-        Code::kUnsupported,
-        fmt::format("cannot read the table: it uses deletionVectors ({})", file.path),
-        "purge them (REORG TABLE … APPLY (PURGE)), or use an engine that has them");
+Result<> take_schema(State& next) {
+  const Metadata& metadata = *next.metadata;
+  // Without the feature the property has no effect.
+  next.mapping = has_feature(next.protocol, "columnMapping")
+                     ? TRY(column_mapping(metadata.configuration))
+                     : ColumnMapping::kNone;
+  std::vector<SparkField> fields;
+  if (!metadata.schema_string.empty()) {
+    fields = TRY(parse_spark_schema(metadata.schema_string, next.mapping));
   }
+  next.schema_tag = schema_tag(fields);
+  next.fields = std::make_shared<const std::vector<SparkField>>(std::move(fields));
   return {};
 }
 
 Result<> take_metadata(const Commit& commit, State& next) {
   if (commit.protocol) next.protocol = *commit.protocol;
-  if (commit.metadata) {
-    next.metadata = std::make_shared<const Metadata>(*commit.metadata);
-    std::vector<SparkField> fields;
-    if (!commit.metadata->schema_string.empty()) {
-      fields = TRY(parse_spark_schema(commit.metadata->schema_string));
-    }
-    next.schema_tag = schema_tag(fields);
-    next.fields = std::make_shared<const std::vector<SparkField>>(std::move(fields));
-  }
+  if (commit.metadata) next.metadata = std::make_shared<const Metadata>(*commit.metadata);
   if (!next.metadata) {
     return base::fail(Code::kCorrupt, "version {} has no metaData action", next.version);
   }
   if (next.version >= 0 && !commit.protocol && next.protocol.min_reader_version == 0) {
     return base::fail(Code::kCorrupt, "version {} has no protocol action", next.version);
   }
-  if (commit.protocol || commit.metadata) return check_readable(next.protocol, *next.metadata);
-  return {};
+  if (!commit.protocol && !commit.metadata) return {};
+  TRY(check_readable(next.protocol));
+  return take_schema(next);
 }
 
 void count_file(State& state, const AddFile& file, int sign) {
-  const std::int64_t rows = file.rows();
+  const std::int64_t rows = file.rows();  // without those that a deletion vector takes away
   if (rows < 0) {
     state.files_without_rows += sign;
   } else {
@@ -54,13 +52,29 @@ void count_file(State& state, const AddFile& file, int sign) {
 }
 
 void take_files(const Commit& commit, State& next) {
-  std::unordered_set<std::string_view> added;
-  std::unordered_set<std::string_view> touched;
-  for (const AddFile& file : commit.adds) added.insert(file.path);
+  std::unordered_set<std::string_view> added;    // paths
+  std::unordered_set<std::string_view> touched;  // paths
+  std::unordered_set<std::string> keys;          // with the deletion vector
+  for (const AddFile& file : commit.adds) {
+    added.insert(file.path);
+    keys.insert(file_key(file));
+  }
   touched = added;
-  for (const RemoveFile& file : commit.removes) touched.insert(file.path);
-  next.files.erase(touched, [&](const AddFile& file) { count_file(next, file, -1); });
-  next.tombstones.erase(touched, [](const RemoveFile&) {});
+  const std::unordered_set<std::string> added_keys = keys;
+  for (const RemoveFile& file : commit.removes) {
+    touched.insert(file.path);
+    keys.insert(file_key(file));
+  }
+  // The removal of a file with another deletion vector leaves this one where it is.
+  next.files.erase(
+      touched,
+      [&](const AddFile& file) {
+        return added.contains(file.path) || keys.contains(file_key(file));
+      },
+      [&](const AddFile& file) { count_file(next, file, -1); });
+  next.tombstones.erase(
+      touched, [&](const RemoveFile& file) { return keys.contains(file_key(file)); },
+      [](const RemoveFile&) {});
 
   std::vector<std::shared_ptr<const AddFile>> files;
   files.reserve(commit.adds.size());
@@ -72,7 +86,8 @@ void take_files(const Commit& commit, State& next) {
 
   std::vector<std::shared_ptr<const RemoveFile>> removed;
   for (const RemoveFile& file : commit.removes) {
-    if (!added.contains(file.path)) removed.push_back(std::make_shared<const RemoveFile>(file));
+    if (!added_keys.contains(file_key(file)))
+      removed.push_back(std::make_shared<const RemoveFile>(file));
   }
   next.tombstones.append(std::move(removed));
   const std::int64_t keep_ms =
@@ -85,6 +100,13 @@ void take_files(const Commit& commit, State& next) {
 
 }  // namespace
 
+Result<State> with_metadata(const State& state, const Metadata& metadata) {
+  State next = state;
+  next.metadata = std::make_shared<const Metadata>(metadata);
+  TRY(take_schema(next));
+  return next;
+}
+
 Result<State> advance(const State& state, Version version, base::TimestampUs timestamp_us,
                       const Commit& commit) {
   State next = state;
@@ -93,7 +115,6 @@ Result<State> advance(const State& state, Version version, base::TimestampUs tim
   next.timestamp_us = std::max(
       timestamp_us, state.version < 0 ? timestamp_us : state.timestamp_us + base::kUsPerMs);
   TRY(take_metadata(commit, next));
-  TRY(check_files(commit));
   take_files(commit, next);
   if (!commit.transactions.empty() || !next.transactions) {
     auto all = next.transactions ? *next.transactions : std::map<std::string, AppTransaction>();
@@ -102,6 +123,11 @@ Result<State> advance(const State& state, Version version, base::TimestampUs tim
         std::make_shared<const std::map<std::string, AppTransaction>>(std::move(all));
   }
   return next;
+}
+
+const std::string& physical_name(const State& state, const std::string& column) {
+  const auto it = std::ranges::find(*state.fields, column, &SparkField::name);
+  return it == state.fields->end() ? column : it->physical_name;
 }
 
 std::int64_t interval_us(const Metadata& metadata, const std::string& key,

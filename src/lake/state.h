@@ -21,6 +21,7 @@ struct State {
   std::shared_ptr<const Metadata> metadata;  // null before the first metaData
   std::shared_ptr<const std::vector<SparkField>> fields;
   std::string schema_tag;  // of `fields`
+  ColumnMapping mapping = ColumnMapping::kNone;
   FileList<AddFile> files;
   // Removals that readers or vacuum may still need: those younger than
   // delta.deletedFileRetentionDuration at the last commit.
@@ -37,6 +38,13 @@ struct State {
 // a feature that this library does not have.
 base::Result<State> advance(const State& state, Version version, base::TimestampUs timestamp_us,
                             const Commit& commit);
+
+// The same files under another schema or other properties, for rows that are staged before the
+// commit that changes it.
+base::Result<State> with_metadata(const State& state, const Metadata& metadata);
+
+// What a column is called in files and partition values; the name itself for one that is none.
+const std::string& physical_name(const State& state, const std::string& column);
 
 // "interval 7 days" as microseconds; `otherwise_us` for an absent or unreadable value.
 std::int64_t interval_us(const Metadata& metadata, const std::string& key,

@@ -100,28 +100,36 @@ std::optional<std::string> value_of(const json& column, const char* key) {
   return it->get<std::string>();
 }
 
+std::size_t indexed_columns(const Metadata& metadata) {
+  const auto it = metadata.configuration.find("delta.dataSkippingNumIndexedCols");
+  if (it == metadata.configuration.end()) return kColumnsMax;
+  const auto most = number<std::int64_t>(it->second);
+  if (!most) return kColumnsMax;
+  return most->get<std::int64_t>() < 0 ? SIZE_MAX : most->get<std::size_t>();
+}
+
 }  // namespace
 
-std::string print_stats(const std::vector<SparkField>& fields,
-                        const std::vector<std::string>& partition_columns, std::int64_t rows,
-                        const json& columns) {
+std::string print_stats(const State& state, std::int64_t rows, const json& columns) {
+  const auto& partition_columns = state.metadata->partition_columns;
+  const std::size_t most = indexed_columns(*state.metadata);
   ordered_json min_values = ordered_json::object();
   ordered_json max_values = ordered_json::object();
   ordered_json null_count = ordered_json::object();
   std::size_t taken = 0;
-  for (const SparkField& field : fields) {
+  for (const SparkField& field : *state.fields) {
     if (std::ranges::find(partition_columns, field.name) != partition_columns.end()) continue;
-    if (taken++ == kColumnsMax) break;
-    const auto it = columns.find(sql::quote_name(field.name));
+    if (taken++ == most) break;
+    const auto it = columns.find(sql::quote_name(field.physical_name));
     if (it == columns.end() || !it->is_object()) continue;
     if (const auto nulls = value_of(*it, "null_count")) {
-      if (auto value = number<std::int64_t>(*nulls)) null_count[field.name] = *value;
+      if (auto value = number<std::int64_t>(*nulls)) null_count[field.physical_name] = *value;
     }
     const auto min = value_of(*it, "min");
     const auto max = value_of(*it, "max");
     if (!min || !max) continue;
-    if (auto value = convert(field, *min, Bound::kMin)) min_values[field.name] = *value;
-    if (auto value = convert(field, *max, Bound::kMax)) max_values[field.name] = *value;
+    if (auto value = convert(field, *min, Bound::kMin)) min_values[field.physical_name] = *value;
+    if (auto value = convert(field, *max, Bound::kMax)) max_values[field.physical_name] = *value;
   }
   const ordered_json stats = {{"numRecords", rows},
                               {"minValues", std::move(min_values)},
@@ -133,7 +141,7 @@ std::string print_stats(const std::vector<SparkField>& fields,
 std::string null_violation(const std::vector<SparkField>& fields, const json& columns) {
   for (const SparkField& field : fields) {
     if (field.nullable) continue;
-    const auto it = columns.find(sql::quote_name(field.name));
+    const auto it = columns.find(sql::quote_name(field.physical_name));
     if (it == columns.end() || !it->is_object()) continue;
     const auto nulls = value_of(*it, "null_count");
     if (nulls && *nulls != "0") return field.name;

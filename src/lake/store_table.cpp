@@ -28,8 +28,9 @@ StoreTable::StoreTable(storage::ObjectStore& store, sql::Database& database, std
     : store_(store),
       database_(database),
       path_(std::move(path)),
-      folder_(store.url(path_)),
-      newest_(std::make_shared<const StateSnapshot>(std::move(state), folder_)),
+      source_{.folder = store.url(path_),
+              .deletion_vectors = std::make_shared<DeletionVectors>(store, path_)},
+      newest_(std::make_shared<const StateSnapshot>(std::move(state), source_)),
       checkpoint_version_(std::max<Version>(newest_->state().checkpoint_version, 0)) {}
 
 std::shared_ptr<const StateSnapshot> StoreTable::newest() const {
@@ -41,7 +42,7 @@ Result<> StoreTable::take(Version version, base::TimestampUs time_us,
                           std::shared_ptr<const Commit> commit) {
   auto state = advance(newest()->state(), version, time_us, *commit);
   if (!state) return std::unexpected(std::move(state).error().in("the table " + path_));
-  auto next = std::make_shared<const StateSnapshot>(std::move(*state), folder_);
+  auto next = std::make_shared<const StateSnapshot>(std::move(*state), source_);
   const std::scoped_lock lock(state_mutex_);
   recent_.push_back(std::move(newest_));
   if (recent_.size() > kRecentMax) recent_.pop_front();
@@ -101,7 +102,7 @@ Result<std::shared_ptr<const Snapshot>> StoreTable::snapshot_at(Version version)
     }
   }
   return std::make_shared<const StateSnapshot>(TRY(load_state(store_, database_, path_, version)),
-                                               folder_);
+                                               source_);
 }
 
 Result<std::shared_ptr<const Snapshot>> StoreTable::snapshot_as_of(base::TimestampUs time_us) {
@@ -152,7 +153,7 @@ void StoreTable::forget_tombstones(const std::unordered_set<std::string_view>& p
   const std::scoped_lock lock(refresh_mutex_);
   State state = newest()->state();
   state.tombstones.erase(paths, [](const RemoveFile&) {});
-  auto next = std::make_shared<const StateSnapshot>(std::move(state), folder_);
+  auto next = std::make_shared<const StateSnapshot>(std::move(state), source_);
   const std::scoped_lock state_lock(state_mutex_);
   newest_ = std::move(next);
 }

@@ -36,6 +36,8 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   // For transactions: held during a commit, so that writers of one process do not race each other.
   std::mutex& commit_mutex() { return commit_mutex_; }
   storage::ObjectStore& store() { return store_; }
+  sql::Database& database() { return database_; }
+  const FileSource& source() const { return source_; }
   std::shared_ptr<const StateSnapshot> newest() const;
   // Takes in what others have committed.
   base::Result<std::shared_ptr<const StateSnapshot>> refresh();
@@ -60,7 +62,7 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   storage::ObjectStore& store_;
   sql::Database& database_;
   const std::string path_;
-  const std::string folder_;  // what DuckDB calls it
+  const FileSource source_;
 
   std::mutex commit_mutex_;
   std::mutex checkpoint_mutex_;

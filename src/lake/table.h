@@ -29,15 +29,17 @@ using Version = std::int64_t;
 // An `add` action. Statistics are the protocol's JSON text (numRecords, minValues, …).
 struct AddFile {
   std::string path;  // relative to the table, not URI-encoded
+  // By physical column names, which column mapping can make different from the logical ones.
   std::map<std::string, std::optional<std::string>> partition_values = {};
   std::int64_t size = 0;
   std::int64_t modification_time_ms = 0;
   bool data_change = true;
   std::string stats = {};
   std::map<std::string, std::string> tags = {};
-  // The action's deletionVector as JSON; "" = none. Such tables are refused.
+  // The action's deletionVector as JSON; "" = none.
   std::string deletion_vector = {};
-  std::int64_t rows() const;  // numRecords; -1 when unknown
+  // numRecords without the rows that the deletion vector takes away; -1 when unknown.
+  std::int64_t rows() const;
 };
 
 struct Metadata {

@@ -40,7 +40,8 @@ class StoreTransaction final : public Transaction {
                                .deletion_time_ms = 0,
                                .data_change = data_change,
                                .partition_values = file.partition_values,
-                               .size = file.size});
+                               .size = file.size,
+                               .deletion_vector = file.deletion_vector});
   }
   void set_transaction(const std::string& app_id, std::int64_t version) override {
     intent_.app_ids.insert(app_id);
@@ -93,10 +94,11 @@ Result<> StoreTransaction::check() {
   const auto& partition_columns = base_->metadata().partition_columns;
   std::unordered_set<std::string_view> added;
   for (const AddFile& file : commit_.adds) {
-    const bool fits = file.partition_values.size() == partition_columns.size() &&
-                      std::ranges::all_of(partition_columns, [&](const std::string& column) {
-                        return file.partition_values.contains(column);
-                      });
+    const bool fits =
+        file.partition_values.size() == partition_columns.size() &&
+        std::ranges::all_of(partition_columns, [&](const std::string& column) {
+          return file.partition_values.contains(physical_name(base_->state(), column));
+        });
     if (!fits) {
       return base::fail(Code::kInvalid, "the file {} does not have the table's partition columns",
                         file.path);

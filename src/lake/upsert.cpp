@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "lake/actions.h"
+#include "lake/snapshot.h"
 #include "lake/stage.h"
 
 namespace lake {
@@ -27,6 +28,7 @@ class Upsert {
         connection_(connection),
         transaction_(transaction),
         metadata_(transaction.base().metadata()),
+        state_(static_cast<const StateSnapshot&>(transaction.base()).state()),
         changed_(sql::quote_table(changed_table)),
         keys_(keys) {}
 
@@ -89,16 +91,15 @@ class Upsert {
     const auto& columns = metadata_.partition_columns;
     std::string values;
     for (const std::string& column : columns) {
-      const auto index = metadata_.schema.find(column);
-      CHECK(index.has_value(), "partition column {}", column);
-      values += (values.empty() ? "" : ", ") +
-                partition_value_sql(column, metadata_.schema.fields[*index].type);
+      const auto field = std::ranges::find(*state_.fields, column, &SparkField::name);
+      CHECK(field != state_.fields->end(), "partition column {}", column);
+      values += (values.empty() ? "" : ", ") + partition_value_sql(*field);
     }
     const auto rows = TRY(connection_.query("SELECT DISTINCT " + values + " FROM " + from));
     for (std::size_t row = 0; row < rows->rows(); ++row) {
       PartitionValues partition;
       for (std::size_t i = 0; i < columns.size(); ++i) {
-        partition[columns[i]] =
+        partition[physical_name(state_, columns[i])] =
             rows->is_null(i, row) ? std::nullopt : std::optional(rows->text(i, row));
       }
       partitions_.insert(std::move(partition));
@@ -125,14 +126,13 @@ class Upsert {
   }
 
   std::string old_rows_sql() const {
-    if (metadata_.partition_columns.empty()) return transaction_.base().scan_sql();
-    std::string sql;
-    for (const PartitionValues& partition : partitions_) {
-      std::map<std::string, std::vector<std::optional<std::string>>> filter;
-      for (const auto& [column, value] : partition) filter[column] = {value};
-      sql += (sql.empty() ? "" : " UNION ALL ") + transaction_.base().scan_sql(filter);
-    }
-    return sql;
+    Files files;
+    state_.files.each([&](const auto& file) {
+      if (metadata_.partition_columns.empty() || partitions_.contains(file->partition_values)) {
+        files.push_back(file);
+      }
+    });
+    return static_cast<const StateSnapshot&>(transaction_.base()).scan_files_sql(files);
   }
 
   std::string new_rows_sql() const {
@@ -163,6 +163,7 @@ class Upsert {
   sql::Connection& connection_;
   Transaction& transaction_;
   const Metadata& metadata_;
+  const State& state_;
   const std::string changed_;  // quoted
   const std::vector<std::string>& keys_;
   std::set<PartitionValues> partitions_;

@@ -1,6 +1,5 @@
 // Tables that Apache Spark wrote, with the rows that it reads from them.
 #include <cstdlib>
-#include <map>
 #include <set>
 
 #include "base/uuid.h"
@@ -9,7 +8,6 @@
 
 namespace {
 
-using base::Code;
 namespace fs = std::filesystem;
 
 // Where the archives lie: in WAYBILL_SHARED, or beside the checkout.
@@ -18,15 +16,6 @@ fs::path golden_folder() {
   const fs::path root = shared ? fs::path(shared) : fs::path(WAYBILL_SOURCE_DIR) / ".." / "shared";
   return root / "acceptance" / "delta" / "golden";
 }
-
-// Tables with expected rows that use a feature which is refused, by its name.
-const std::map<std::string, std::string> kRefused = {
-    {"data-reader-timestamp_ntz-name-mode", "columnMapping"},
-    {"data-skipping-basic-stats-all-types-columnmapping-name", "columnMapping"},
-    {"dv-with-columnmapping", "columnMapping"},
-    {"log-replay-dv-key-cases", "deletionVectors"},
-    {"table-with-columnmapping-mode-name", "columnMapping"},
-};
 
 class GoldenTables : public lake_test::LakeTest {
  protected:
@@ -75,7 +64,7 @@ class GoldenTables : public lake_test::LakeTest {
   }
 };
 
-TEST_F(GoldenTables, AreReadWithTheRowsThatSparkReadsOrRefusedByName) {
+TEST_F(GoldenTables, AreReadWithTheRowsThatSparkReadsOrRefusedWhereTheyHaveNone) {
   const fs::path golden = golden_folder();
   if (!fs::exists(golden))
     GTEST_SKIP() << "set WAYBILL_SHARED to the folder that has acceptance/delta";
@@ -97,13 +86,7 @@ TEST_F(GoldenTables, AreReadWithTheRowsThatSparkReadsOrRefusedByName) {
     std::string verdict;
     if (!table) {
       verdict = "refused: " + table.error().to_string();
-      const auto known = kRefused.find(name);
-      if (known != kRefused.end()) {
-        EXPECT_EQ(table.error().code, Code::kUnsupported) << verdict;
-        EXPECT_THAT(table.error().message, testing::HasSubstr(known->second));
-      } else {
-        EXPECT_FALSE(fs::exists(expected)) << verdict;
-      }
+      EXPECT_FALSE(fs::exists(expected)) << verdict;
     } else if (fs::exists(expected)) {
       const std::string wrong = compare(**table, expected);
       EXPECT_EQ(wrong, "");
@@ -123,7 +106,7 @@ TEST_F(GoldenTables, AreReadWithTheRowsThatSparkReadsOrRefusedByName) {
     }
     fmt::print("golden {:60} {}\n", name, verdict.substr(0, 150));
   }
-  EXPECT_GE(read, 30);
+  EXPECT_GE(read, 35);
 }
 
 }  // namespace

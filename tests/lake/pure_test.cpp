@@ -138,7 +138,7 @@ TEST(SparkSchema, KeepsTheRealTypeForSqlAndTheNearestForBatches) {
     {"name":"b","type":{"type":"array","elementType":"byte","containsNull":true},"nullable":true,"metadata":{}},
     {"name":"c","type":{"type":"map","keyType":"string","valueType":"date","valueContainsNull":true},"nullable":true,"metadata":{}},
     {"name":"d","type":{"type":"struct","fields":[{"name":"x y","type":"float","nullable":true,"metadata":{}}]},"nullable":false,"metadata":{}},
-    {"name":"e","type":"timestamp_ntz","nullable":true,"metadata":{"delta.invariants":"x"}}]
+    {"name":"e","type":"timestamp_ntz","nullable":true,"metadata":{"delta.invariants":"{\"expression\":{\"expression\":\"e > 3\"}}"}}]
 })json";
   const auto fields = lake::parse_spark_schema(text).value();
   EXPECT_EQ(fields[0].sql_type, "DECIMAL(12, 3)");
@@ -146,7 +146,7 @@ TEST(SparkSchema, KeepsTheRealTypeForSqlAndTheNearestForBatches) {
   EXPECT_EQ(fields[2].sql_type, "MAP(VARCHAR, DATE)");
   EXPECT_EQ(fields[3].sql_type, "STRUCT(\"x y\" FLOAT)");
   EXPECT_EQ(fields[4].sql_type, "TIMESTAMP");
-  EXPECT_TRUE(fields[4].has_invariant);
+  EXPECT_EQ(fields[4].invariant, "e > 3");
   EXPECT_EQ(fields[0].type, Type::kString);
   EXPECT_FALSE(fields[3].nullable);
 
@@ -167,6 +167,17 @@ TEST(SparkSchema, NamesWhatItCannotRead) {
   EXPECT_EQ(unknown.error().code, Code::kUnsupported);
   EXPECT_THAT(unknown.error().message, HasSubstr("column v"));
   EXPECT_THAT(unknown.error().message, HasSubstr("variant"));
+}
+
+lake::State state_of(std::vector<lake::SparkField> fields,
+                     std::vector<std::string> partition_columns = {}) {
+  lake::State state;
+  for (auto& field : fields) field.physical_name = field.name;
+  state.fields = std::make_shared<const std::vector<lake::SparkField>>(std::move(fields));
+  lake::Metadata metadata;
+  metadata.partition_columns = std::move(partition_columns);
+  state.metadata = std::make_shared<const lake::Metadata>(metadata);
+  return state;
 }
 
 TEST(Statistics, AreWidenedOrLeftOutNeverNarrowed) {
@@ -198,7 +209,7 @@ TEST(Statistics, AreWidenedOrLeftOutNeverNarrowed) {
     const std::vector<lake::SparkField> fields = {
         {.name = "c", .sql_type = one.type, .type = one.column}};
     const json columns = {{"\"c\"", {{"min", one.min}, {"max", one.max}, {"null_count", "4"}}}};
-    const auto stats = json::parse(lake::print_stats(fields, {}, 10, columns));
+    const auto stats = json::parse(lake::print_stats(state_of(fields), 10, columns));
     EXPECT_EQ(stats["numRecords"], 10);
     EXPECT_EQ(stats["nullCount"]["c"], 4);
     EXPECT_EQ(stats["minValues"].value("c", json()), one.want_min) << one.type << " " << one.min;
@@ -213,7 +224,7 @@ TEST(Statistics, StopAfter32ColumnsAndSkipPartitions) {
     fields.push_back({.name = fmt::format("c{}", i), .sql_type = "BIGINT", .type = Type::kInt64});
     columns[fmt::format("\"c{}\"", i)] = {{"min", "1"}, {"max", "2"}, {"null_count", "0"}};
   }
-  const auto stats = json::parse(lake::print_stats(fields, {"c0"}, 1, columns));
+  const auto stats = json::parse(lake::print_stats(state_of(fields, {"c0"}), 1, columns));
   EXPECT_EQ(stats["minValues"].size(), 32U);
   EXPECT_FALSE(stats["minValues"].contains("c0"));
   EXPECT_TRUE(stats["minValues"].contains("c32"));
@@ -350,7 +361,7 @@ TEST(FileList, BehavesLikeAVectorAndLeavesCopiesAlone) {
   }
 }
 
-TEST(State, NeedsProtocolAndMetadataAndRefusesDeletionVectors) {
+TEST(State, NeedsProtocolAndMetadata) {
   EXPECT_EQ(lake::advance({}, 0, 1, {}).error().code, Code::kCorrupt);
   auto first = lake::parse_commit(kCommit).value();
   auto no_protocol = first;
@@ -362,9 +373,42 @@ TEST(State, NeedsProtocolAndMetadataAndRefusesDeletionVectors) {
   const auto state = lake::advance({}, 0, 1, first).value();
   EXPECT_EQ(state.rows, 2);
   EXPECT_EQ(state.bytes, 5);
-  lake::Commit vector;
-  vector.adds.push_back({.path = "p=1/new", .stats = "", .deletion_vector = "{}"});
-  EXPECT_THAT(lake::advance(state, 1, 2, vector).error().message, HasSubstr("deletionVectors"));
+}
+
+TEST(State, TellsAFileFromItselfWithAnotherDeletionVector) {
+  const auto vector = [](const std::string& id) {
+    return fmt::format(
+        R"({{"storageType":"u","pathOrInlineDv":"{}","offset":1,"sizeInBytes":9,"cardinality":1}})",
+        id);
+  };
+  auto state = lake::advance({}, 0, 1, lake::parse_commit(kCommit).value()).value();
+  const std::string path = "p=1/new";
+  lake::Commit plain;
+  plain.adds.push_back({.path = path, .stats = R"({"numRecords":5,"minValues":{}})"});
+  state = lake::advance(state, 1, 1, plain).value();
+  const std::int64_t rows = state.rows;
+  // The same path with a vector comes, without one it goes.
+  lake::Commit first;
+  first.removes.push_back({.path = path});
+  first.adds.push_back({.path = path,
+                        .stats = R"({"numRecords":5,"minValues":{}})",
+                        .deletion_vector = vector("a")});
+  state = lake::advance(state, 2, 1, first).value();
+  EXPECT_EQ(state.rows, rows - 1);
+  EXPECT_EQ(state.files.count({path}), 1U);
+  const std::size_t tombstones = state.tombstones.size();
+  // A late removal of what it was before touches nothing.
+  lake::Commit late;
+  late.removes.push_back({.path = path});
+  state = lake::advance(state, 3, 1, late).value();
+  EXPECT_EQ(state.files.count({path}), 1U);
+  EXPECT_EQ(state.tombstones.size(), tombstones);
+  lake::Commit last;
+  last.removes.push_back({.path = path, .deletion_vector = vector("a")});
+  state = lake::advance(state, 4, 1, last).value();
+  EXPECT_EQ(state.files.count({path}), 0U);
+  EXPECT_EQ(state.tombstones.size(), tombstones + 1);
+  EXPECT_EQ(state.rows, rows - 5);
 }
 
 TEST(State, ForgetsTombstonesThatAreOlderThanTheirRetention) {

@@ -386,10 +386,9 @@ TEST_F(Table, OfALaterProtocolIsRefusedByTheFeaturesName) {
   EXPECT_THAT(transaction.error().message, HasSubstr("rowTracking"));
   EXPECT_EQ((*opened)->vacuum(0, 0).error().code, Code::kUnsupported);
 
+  // An old writer version stands for features that no column of this table uses.
   opened = upgrade(R"({"minReaderVersion":1,"minWriterVersion":4})");
-  transaction = opened.value()->begin();
-  ASSERT_FALSE(transaction);
-  EXPECT_THAT(transaction.error().message, HasSubstr("generatedColumns"));
+  EXPECT_TRUE(opened.value()->begin());
 }
 
 TEST_F(Table, ThatIsAppendOnlyKeepsItsRows) {
