@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-postgres bench-first bench-log format clean
+.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-log accept-postgres bench-first bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,10 @@ accept-delta: binary $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables
 	@ninja -C $(BUILD) --quiet lake_tool
 	@$(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 
+accept-log: build $(VENV)/STAMP ## librdkafka's own tests, kcat, kafkajs, confluent-kafka, the Java client against the Kafka door
+	@ninja -C $(BUILD) --quiet kafka_server
+	@$(PYTHON) tests/interop/accept_log.py $(BUILD)/tests/kafka_server --waybill $(BUILD)/waybill
+
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
 	@ninja -C $(BUILD) --quiet pg_server
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
@@ -63,9 +67,9 @@ bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to 
 	@ninja -C $(BUILD) --quiet bench_stream
 	@$(PYTHON) bench/first.py
 
-bench-log: binary ## figures of the event log
-	@ninja -C $(BUILD) --quiet bench_log
-	@$(BUILD)/bench/bench_log
+bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka beside it
+	@ninja -C $(BUILD) --quiet kafka_server bench_log
+	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log
 
 format: ## clang-format over all C++
 	@find src tests bench -name '*.cpp' -o -name '*.h' | xargs clang-format-19 -i
