@@ -5,6 +5,7 @@
 
 #include "base/logging.h"
 #include "cli/commands.h"
+#include "cli/kafka_commands.h"
 
 namespace {
 
@@ -114,6 +115,8 @@ int main(int argc, char** argv) {
   add_question_commands(app, arguments, run);
   add_dead_letter_commands(app, arguments, run);
   add_simulate_command(app, arguments, run);
+  cli::KafkaArguments kafka;
+  kafka.add_to(app, arguments.project, run);
   CLI11_PARSE(app, argc, argv);
   const bool serves = app.got_subcommand("up");
   base::start_logging(serves ? arguments.log_level : "warn");
