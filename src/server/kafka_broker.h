@@ -25,8 +25,8 @@ namespace server {
 struct KafkaParts {
   eventlog::EmbeddedLog& log;
   const base::Clock& clock;
-  eventlog::GroupCoordinator* groups = nullptr;  // null where only records are served
-  eventlog::TransactionCoordinator* transactions = nullptr;
+  eventlog::GroupCoordinator& groups;
+  eventlog::TransactionCoordinator& transactions;
 };
 
 class KafkaBroker {
@@ -36,8 +36,8 @@ class KafkaBroker {
                                                          KafkaOptions options);
 
   eventlog::EmbeddedLog& log() { return parts_.log; }
-  eventlog::GroupCoordinator& groups() { return *parts_.groups; }
-  eventlog::TransactionCoordinator& transactions() { return *parts_.transactions; }
+  eventlog::GroupCoordinator& groups() { return parts_.groups; }
+  eventlog::TransactionCoordinator& transactions() { return parts_.transactions; }
   const base::Clock& clock() const { return parts_.clock; }
   const KafkaOptions& options() const { return options_; }
   const std::string& cluster_id() const { return cluster_id_; }

@@ -92,13 +92,10 @@ class KafkaListener::Impl {
     stopping_ = true;
     asio::post(threads_.front()->context, [this] { acceptor_.close(); });
     each_connection([](KafkaConnection& connection) { connection.drain(); });
-    const bool answered = wait_for_end(server_.options.stop_timeout);
-    if (!answered) {
-      if (end_waits_) end_waits_();
+    if (end_waits_) end_waits_();
+    if (!wait_for_end(server_.options.stop_timeout)) {
       each_connection([](KafkaConnection& connection) { connection.close(""); });
       wait_for_end(std::chrono::hours(24));  // running calls end in their own time
-    } else if (end_waits_) {
-      end_waits_();
     }
     for (auto& thread : threads_) {
       thread->guard.reset();

@@ -3,6 +3,9 @@
 // sent.
 #include <atomic>
 
+#include "log/record_batch.h"
+#include "log/transactions.h"
+#include "server/kafka_coordinator_error.h"
 #include "server/kafka_errors.h"
 #include "server/kafka_handlers.h"
 
@@ -68,13 +71,24 @@ void store(KafkaBroker& broker, const KafkaCall& call, const std::string& topic,
     return refuse(answer, ErrorCode::kUnsupportedCompressionType,
                   "zstd needs version 7 of Produce; use a newer client or another codec");
   }
-  gathered->open.fetch_add(1, std::memory_order_relaxed);
-  broker.log().store({topic, data.index}, {records.begin(), records.end()},
-                     [&answer, gathered](const base::Result<eventlog::AppendResult>& result,
-                                         eventlog::Refusal refusal) {
-                       take_result(answer, result, refusal);
-                       gathered->one_less();
-                     });
+  const eventlog::TopicPartition partition{topic, data.index};
+  const auto enqueue = [&broker, &partition, records, &answer, &gathered] {
+    gathered->open.fetch_add(1, std::memory_order_relaxed);
+    broker.log().store(partition, {records.begin(), records.end()},
+                       [&answer, gathered](const base::Result<eventlog::AppendResult>& result,
+                                           eventlog::Refusal refusal) {
+                         take_result(answer, result, refusal);
+                         gathered->one_less();
+                       });
+  };
+  const auto header = eventlog::read_header(records);
+  if (!header || !header->is_transactional()) return enqueue();
+  // Only what the coordinator knows to be in the producer's open transaction: otherwise nobody
+  // would ever end it.
+  const auto may =
+      broker.transactions().write(header->producer_id, header->producer_epoch, partition, enqueue);
+  if (may != eventlog::CoordinatorError::kNone)
+    refuse(answer, kafka_error(may), "the batch is in no open transaction of this partition");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 
 #include "base/logging.h"
 #include "server/kafka_configs.h"
-#include "server/kafka_listener.h"
+#include "server/kafka_door.h"
 
 namespace {
 
@@ -35,13 +35,14 @@ base::Result<> serve(const Arguments& arguments, const sigset_t& signals) {
   options.address = fmt::format("127.0.0.1:{}", arguments.port);
   TRY(server::set_kafka_topic_setting(options.topic_defaults, "waybill.durability",
                                       arguments.durability));
-  const auto broker = TRY(server::KafkaBroker::open({.log = *log, .clock = clock}, options));
-  const auto listener = TRY(server::KafkaListener::start(*broker));
-  std::cout << "listening 127.0.0.1:" << listener->port() << std::endl;
-  int signal = 0;
-  sigwait(&signals, &signal);
-  listener->stop();
-  broker->stop();
+  const auto door = TRY(server::KafkaDoor::open(*log, clock, options));
+  std::cout << "listening " << door->address() << std::endl;
+  const timespec between{.tv_sec = 10, .tv_nsec = 0};
+  while (sigtimedwait(&signals, nullptr, &between) < 0) {
+    const auto kept = log->enforce_retention(clock.now_us());
+    if (!kept) spdlog::warn("retention: {}", kept.error().to_string());
+  }
+  door->stop();
   return {};
 }
 
