@@ -191,7 +191,7 @@ void Group::tick_members(std::int64_t now_ms, GroupAnswers& answers) {
 
 void Group::tick(std::int64_t now_ms, GroupAnswers& answers) {
   tick_members(now_ms, answers);
-  if (state_ == GroupState::kCompletingRebalance && sync_deadline_ms_ <= now_ms &&
+  if (state_ != GroupState::kPreparingRebalance && sync_deadline_ms_ <= now_ms &&
       !unsynced_.empty()) {
     // Who was let in and did not ask for its assignment is gone.
     const std::set<std::string> late = std::exchange(unsynced_, {});

@@ -332,6 +332,7 @@ OffsetStore::Committed OffsetStore::all_committed(const std::string& group) cons
 
 bool OffsetStore::is_pending(const std::string& group, const TopicPartition& partition) const {
   const std::scoped_lock lock(mutex_);
+  if (being_written_.contains({group, partition})) return true;
   const Group* const found = find(group);
   return found != nullptr && std::ranges::any_of(found->pending, [&](const auto& entry) {
            return entry.second.contains(partition);

@@ -49,7 +49,6 @@ class OffsetStore {
   // The caller syncs the folder, in which the file may be new.
   static base::Result<std::unique_ptr<OffsetStore>> open(base::FileSystem& disk,
                                                          const base::Path& directory);
-  ~OffsetStore() { journal_->stop(); }
 
   // For the platform's own groups: they wait, and their offsets never expire.
   base::Result<> commit(const std::string& group, const Offsets& offsets);
