@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace cli {
 namespace {
@@ -37,7 +38,11 @@ base::Result<> write_run_file(const base::Path& data, const RunFile& run) {
   return base::write_file_durably(base::posix_file_system(), run_file(data), json.dump() + "\n");
 }
 
+// With several workers the file is that of the one that started last.
 void remove_run_file(const base::Path& data) {
+  const auto text = base::read_file(base::posix_file_system(), run_file(data));
+  const auto run = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+  if (!run.is_object() || run.value("pid", 0) != ::getpid()) return;
   static_cast<void>(base::posix_file_system().remove(run_file(data)));
 }
 
@@ -64,6 +69,7 @@ base::Result<std::unique_ptr<Client>> Client::connect(const base::Path& folder) 
       return client;
     }
   }
+  project.worker = "command";
   client->platform_ = TRY(Platform::open(std::move(project)));
   client->listener_ = TRY(
       server::HttpListener::start(*client->platform_, client->clock_, {.address = "127.0.0.1:0"}));

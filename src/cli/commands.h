@@ -15,6 +15,7 @@ struct UpOptions {
   base::Path web;              // the built page; empty: beside the binary
   std::string http;            // overrides the project's
   std::string postgres;        // the same
+  std::string worker;          // its name among several on one Kafka
   std::int64_t simulate = -1;  // trucks; 0 = none; -1 = as the project says
 };
 

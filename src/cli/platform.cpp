@@ -9,6 +9,8 @@
 #include "base/logging.h"
 #include "base/metrics.h"
 #include "log/kafka_log.h"
+#include "sources/file_source.h"
+#include "sources/simulated_source.h"
 
 namespace cli {
 namespace {
@@ -17,12 +19,26 @@ constexpr std::int64_t kQuietUs = 4 * base::kUsPerSecond;
 constexpr std::int64_t kLagMax = 1000;  // records; a live topic is never without any
 constexpr std::int64_t kKeyedKeepUs = 600 * base::kUsPerSecond;  // time travel of rewritten tables
 
+// Units of work.
+constexpr const char* kDaily = "daily";
+constexpr const char* kFiles = "files";
+constexpr const char* kSimulator = "simulator";
+constexpr const char* kMaintenance = "maintenance";
+
+std::int64_t steady_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 base::Result<base::Path> make_folder(const base::Path& path) {
   TRY(base::posix_file_system().create_directories(path));
   return path;
 }
 
 }  // namespace
+
+std::string unit_of(const schema::TopicSchema& topic) { return "topic-" + topic.topic.name; }
 
 base::Result<std::unique_ptr<Platform>> Platform::open(Project project) {
   std::unique_ptr<Platform> platform(new Platform(std::move(project)));
@@ -39,14 +55,16 @@ Platform::~Platform() { stop(); }
 base::Result<> Platform::open_stores() {
   base::FileSystem& disk = base::posix_file_system();
   const base::Path data = TRY(make_folder(project_.data));
-  store_ = TRY(state::Store::open(data / "state"));  // first: its lock keeps a second process out
-  if (project_.log.empty()) {
-    log_ = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
-  } else {
+  const base::Path own = TRY(make_folder(project_.worker_folder()));
+  if (!project_.log.empty())
     log_ = TRY(eventlog::open_kafka_log(TRY(eventlog::parse_kafka_url(project_.log))));
-  }
+  std::vector<std::string> names{kDaily, kFiles, kSimulator, kMaintenance};
+  for (const schema::TopicSchema& topic : project_.topics) names.push_back(unit_of(topic));
+  // The state before the log: its lock keeps a second process out.
+  units_ = TRY(Units::open(project_, log_.get(), alerts_, clock_, names));
+  if (!log_) log_ = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
   objects_ = TRY(storage::local_store(disk, TRY(make_folder(data / "lake"))));
-  const base::Path spill = TRY(make_folder(data / "spill"));
+  const base::Path spill = TRY(make_folder(own / "spill"));
   engine_ = TRY(sql::Database::open({.memory_limit = project_.memory,
                                      .threads = 2,
                                      .temporary_directory = (spill / "engine").string()}));
@@ -73,13 +91,25 @@ base::Result<> Platform::open_topics() {
                               existing->config.partitions)}
                                  .at(topic.file, 0));
     }
-    if (!existing) TRY(log_->create_topic(topic.topic));
+    if (existing) continue;
+    auto made = log_->create_topic(topic.topic);
+    if (!made && made.error().code != base::Code::kAlreadyExists) return made;
   }
   return {};
 }
 
-stream::Services Platform::services() {
-  return {*log_, *catalog_, *engine_, *store_, alerts_, clock_};
+stream::Services Platform::services(const std::string& unit) {
+  return {*log_, *catalog_, *engine_, units_->store(unit), alerts_, clock_};
+}
+
+base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
+                                      std::vector<runs::Model> models) {
+  const std::string unit = unit_of(topic);
+  pipelines_.push_back(TRY(stream::Pipeline::make(services(unit), topic, models, project_.suites,
+                                                  {.epoch_us = project_.epoch_us})));
+  stream::Pipeline* pipeline = pipelines_.back().get();
+  return units_->add(unit, {.prepare = [pipeline] { return pipeline->restore(); },
+                            .run = [pipeline](std::stop_token stop) { pipeline->run(stop); }});
 }
 
 base::Result<> Platform::open_pipelines() {
@@ -87,17 +117,20 @@ base::Result<> Platform::open_pipelines() {
   const auto by_topic = TRY(models_by_topic(project_, *connection));
   for (const schema::TopicSchema& topic : project_.topics) {
     const auto it = by_topic.find(topic.topic.name);
-    auto pipeline = TRY(stream::Pipeline::make(
-        services(), topic, it == by_topic.end() ? std::vector<runs::Model>{} : it->second,
-        project_.suites, {.epoch_us = project_.epoch_us}));
-    TRY(pipeline->restore());
-    pipelines_.push_back(std::move(pipeline));
+    TRY(add_pipeline(topic, it == by_topic.end() ? std::vector<runs::Model>{} : it->second));
   }
   std::vector<runs::Model> daily;
   std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
                [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
-  daily_ = std::make_unique<batch::DailyModels>(services(), std::move(daily));
-  return daily_->restore();
+  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily));
+  TRY(units_->add(kDaily, {.prepare = [this] { return daily_->restore(); },
+                           .run =
+                               [this](std::stop_token stop) {
+                                 daily_->run_schedule(stop, [this] { return settled(); });
+                               }}));
+  TRY(units_->add(kMaintenance,
+                  {.prepare = nullptr, .run = [this](std::stop_token stop) { maintain(stop); }}));
+  return add_sources();
 }
 
 base::Result<> Platform::open_serving() {
@@ -117,38 +150,47 @@ base::Result<> Platform::open_serving() {
   return {};
 }
 
-base::Result<> Platform::start() {
-  for (const auto& pipeline : pipelines_) {
-    tasks_.run("epochs", [p = pipeline.get()](std::stop_token stop) { p->run(stop); });
-  }
-  tasks_.run("daily", [this](std::stop_token stop) {
-    daily_->run_schedule(stop, [this] { return settled(); });
-  });
-  tasks_.run("maintain", [this](std::stop_token stop) { maintain(stop); });
-  if (fleet_) source_tasks_.run("fleet", [this](std::stop_token stop) { follow_fleet(stop); });
-  base::FileSystem& disk = base::posix_file_system();
-  files_ = std::make_unique<sources::FileSource>(
-      *log_, *engine_, disk, clock_, project_.topics,
-      sources::FileSourceOptions{.project = project_.folder,
-                                 .data = project_.data,
-                                 .on_problem = [this](const sources::FileProblem& problem) {
-                                   alerts_.raise("file/" + problem.error.file, "error",
-                                                 problem.error.to_string(), clock_.now_us());
-                                 }});
-  TRY(files_->open());
-  files_->start();
-  if (project_.simulate) {
-    simulated_ = std::make_unique<sources::SimulatedSource>(*log_, project_.topics, clock_, disk,
-                                                            project_.data, *project_.simulate);
-    TRY(simulated_->start());
-  }
-  return {};
+// Drop folders and the simulated fleet: made anew whenever this worker gets them, from what they
+// keep in the data folder.
+base::Result<> Platform::add_sources() {
+  const auto wait = [](std::stop_token stop) {
+    while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  const auto open_files = [this] {
+    files_ = std::make_unique<sources::FileSource>(
+        *log_, *engine_, base::posix_file_system(), clock_, project_.topics,
+        sources::FileSourceOptions{.project = project_.folder,
+                                   .data = project_.data,
+                                   .on_problem = [this](const sources::FileProblem& problem) {
+                                     alerts_.raise("file/" + problem.error.file, "error",
+                                                   problem.error.to_string(), clock_.now_us());
+                                   }});
+    return files_->open();
+  };
+  const auto files = [this, wait](std::stop_token stop) {
+    files_->start();
+    wait(stop);
+    files_->stop();
+  };
+  const auto simulate = [this, wait](std::stop_token stop) {
+    if (!project_.simulate) return wait(stop);
+    sources::SimulatedSource source(*log_, project_.topics, clock_, base::posix_file_system(),
+                                    project_.data, *project_.simulate);
+    if (auto started = source.start(); !started)
+      alerts_.raise("simulate", "error", started.error().to_string(), clock_.now_us());
+    wait(stop);
+  };
+  TRY(units_->add(kFiles, {.prepare = open_files, .run = files, .is_source = true}));
+  return units_->add(kSimulator, {.prepare = nullptr, .run = simulate, .is_source = true});
+}
+
+base::Result<> Platform::start(const std::string& address) {
+  if (fleet_) tasks_.run("fleet", [this](std::stop_token stop) { follow_fleet(stop); });
+  return units_->start(address);
 }
 
 void Platform::stop() {
-  if (simulated_) simulated_->stop();
-  if (files_) files_->stop();
-  source_tasks_.stop();
+  if (units_) units_->stop();
   tasks_.stop();
 }
 
@@ -159,7 +201,9 @@ bool Platform::settled() const {
   for (std::size_t i = 0; i < pipelines_.size(); ++i) {
     const stream::PipelineStatus status = pipelines_[i]->status();
     if (status.lag_records >= kLagMax) return false;
-    if (project_.topics[i].files && now_us - status.committed_us < kQuietUs) return false;
+    if (!project_.topics[i].files) continue;
+    if (now_us - status.committed_us < kQuietUs) return false;
+    if (steady_us() - units_->changed_us(unit_of(project_.topics[i])) < kQuietUs) return false;
   }
   return true;
 }
@@ -199,7 +243,7 @@ void Platform::follow_fleet(std::stop_token stop) {
 
 base::Result<> Platform::maintain_once() {
   TRY(log_->enforce_retention(clock_.now_us()));
-  for (const std::string& name : TRY(catalog_->names())) {
+  for (const std::string& name : TRY(catalog_->names(units_->shared()))) {
     const auto table = TRY(catalog_->table(name));
     const auto snapshot = TRY(table->snapshot(false));
     const auto& configuration = snapshot->metadata().configuration;

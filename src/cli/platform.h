@@ -14,6 +14,7 @@
 #include "base/task_group.h"
 #include "batch/daily.h"
 #include "cli/project.h"
+#include "cli/units.h"
 #include "lake/catalog.h"
 #include "runs/audit.h"
 #include "server/http_listener.h"
@@ -21,18 +22,21 @@
 #include "server/postgres_listener.h"
 #include "server/sql_session.h"
 #include "sources/file_source.h"
-#include "sources/simulated_source.h"
 #include "storage/object_store.h"
 #include "stream/pipeline.h"
 
 namespace cli {
+
+// The unit of work that is a topic's pipeline.
+std::string unit_of(const schema::TopicSchema& topic);
 
 class Platform final : public server::Platform {
  public:
   static base::Result<std::unique_ptr<Platform>> open(Project project);
   ~Platform() override;
 
-  base::Result<> start();
+  // `address` is where other workers' people find this one.
+  base::Result<> start(const std::string& address);
   void stop();
 
   eventlog::EventLog& log() override { return *log_; }
@@ -61,7 +65,14 @@ class Platform final : public server::Platform {
   base::Result<> open_topics();
   base::Result<> open_pipelines();
   base::Result<> open_serving();
-  stream::Services services();
+  stream::Services services(const std::string& unit);
+  base::Result<> add_pipeline(const schema::TopicSchema& topic, std::vector<runs::Model> models);
+  base::Result<> add_sources();
+  nlohmann::json pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const;
+  base::Result<std::optional<nlohmann::json>> lookup_in_lake(const runs::Model& model,
+                                                             const std::string& id);
+  base::Result<bool> pipelines_rest() const;
+  base::Result<runs::AuditInput> audit_input_now();
   bool settled() const;
   void follow_fleet(std::stop_token stop);
   void maintain(std::stop_token stop);
@@ -74,7 +85,7 @@ class Platform final : public server::Platform {
   base::TimestampUs started_us_ = 0;
   quality::Alerts alerts_;
   std::unique_ptr<eventlog::EventLog> log_;
-  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<Units> units_;
   std::unique_ptr<storage::ObjectStore> objects_;
   std::unique_ptr<sql::Database> engine_;   // pipelines and daily models
   std::unique_ptr<sql::Database> serving_;  // clients' SQL, locked
@@ -84,10 +95,8 @@ class Platform final : public server::Platform {
   std::unique_ptr<server::LakeSql> lake_sql_;
   std::unique_ptr<ops::Fleet> fleet_;
   std::unique_ptr<sources::FileSource> files_;
-  std::unique_ptr<sources::SimulatedSource> simulated_;
   std::mutex lookup_mutex_;
   std::unique_ptr<sql::Connection> lookup_connection_;
-  base::TaskGroup source_tasks_;
   base::TaskGroup tasks_;
 };
 

@@ -1,5 +1,7 @@
 // What the listeners ask of the platform: look-ups, status, runs, audit, dead letters.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/logging.h"
 #include "cli/platform.h"
@@ -10,6 +12,8 @@ namespace cli {
 namespace {
 
 using nlohmann::json;
+
+constexpr int kAuditTries = 60;
 
 json rows_as_json(const sql::Result& result) {
   json rows = json::array();
@@ -56,6 +60,7 @@ base::Result<std::optional<json>> Platform::lookup(const std::string& name, cons
   for (const auto& pipeline : pipelines_) {
     for (const auto& op : pipeline->operators()) {
       if (op->model().table != it->second || op->served().empty()) continue;
+      if (!units_->running("topic-" + pipeline->name())) return lookup_in_lake(op->model(), id);
       const std::scoped_lock lock(lookup_mutex_);
       const auto result = TRY(lookup_connection_->query(
           fmt::format("SELECT * FROM {} WHERE {} = {} LIMIT 1", sql::quote_name(op->served()),
@@ -67,6 +72,31 @@ base::Result<std::optional<json>> Platform::lookup(const std::string& name, cons
   return std::nullopt;
 }
 
+// What a pipeline in another worker has put into its table; some epochs behind its memory.
+base::Result<std::optional<json>> Platform::lookup_in_lake(const runs::Model& model,
+                                                           const std::string& id) {
+  const auto snapshot = TRY(TRY(catalog_->table(model.table))->snapshot());
+  const std::scoped_lock lock(lookup_mutex_);
+  const auto result = TRY(lookup_connection_->query(
+      fmt::format("SELECT * FROM ({}) WHERE {} = {} LIMIT 1", snapshot->scan_sql(),
+                  sql::quote_name(model.key.front()), sql::quote_text(id))));
+  if (result->rows() == 0) return std::nullopt;
+  return rows_as_json(*result)[0];
+}
+
+json Platform::pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const {
+  const stream::PipelineStatus status = pipeline.status();
+  json entry = to_json(status, now_us);
+  if (!units_->shared()) return entry;
+  const std::string unit = "topic-" + status.name;
+  const json owner = units_->owner(unit);
+  entry["worker"] = owner.is_object() ? owner.value("worker", "") : "";
+  if (units_->running(unit)) return entry;
+  entry["state"] = status.lag_records > 0 ? "running" : "idle";  // as far as is seen from here
+  if (const auto epoch = pipeline.epochs(); epoch) entry["epoch"] = epoch->committed;
+  return entry;
+}
+
 json Platform::status() {
   const base::TimestampUs now_us = clock_.now_us();
   json status{{"version", "0.1.0"},
@@ -76,7 +106,7 @@ json Platform::status() {
               {"pipelines", json::array()},
               {"tables", json::array()}};
   for (const auto& pipeline : pipelines_)
-    status["pipelines"].push_back(to_json(pipeline->status(), now_us));
+    status["pipelines"].push_back(pipeline_status(*pipeline, now_us));
   for (const runs::Model& model : daily_->models()) {
     json entry{{"name", model.table},
                {"mode", fmt::format("daily at {:02}:{:02} {}", model.schedule.hour,
@@ -89,7 +119,7 @@ json Platform::status() {
                {"records_per_second", 0},
                {"committed_at", nullptr},
                {"freshness_seconds", nullptr}};
-    if (const auto done = store_->get("daily/" + model.table); done && *done) {
+    if (const auto done = units_->store("daily").get("daily/" + model.table); done && *done) {
       const json saved = json::parse(**done);
       entry["epoch"] = saved.at("number");
       entry["committed_at"] = base::format_rfc3339(saved.at("ran_us"));
@@ -98,7 +128,8 @@ json Platform::status() {
     }
     status["pipelines"].push_back(std::move(entry));
   }
-  if (const auto names = catalog_->names()) {
+  if (units_->shared()) status["worker"] = project_.worker;
+  if (const auto names = catalog_->names(units_->shared())) {
     for (const std::string& name : *names) {
       const auto table = catalog_->table(name);
       if (!table) continue;
@@ -119,20 +150,30 @@ json Platform::status() {
 }
 
 base::Result<json> Platform::runs(std::size_t limit, const std::string& model) {
-  return json(TRY(runs::list_runs(*store_, limit, model)));
+  std::vector<json> all;
+  for (const state::Store* store : units_->stores()) {
+    for (json& run : TRY(runs::list_runs(*store, limit, model))) all.push_back(std::move(run));
+  }
+  std::ranges::sort(all, std::ranges::greater{},
+                           [](const json& run) { return run.at("started_at").get<std::string>(); });
+  if (all.size() > limit) all.resize(limit);
+  return json(std::move(all));
 }
 
-// Ledger, offsets and table versions of one moment: no epoch runs while they are read.
-base::Result<runs::AuditInput> Platform::audit_input() {
+// Ledger, offsets and table versions of one moment: no epoch runs here while they are read.
+base::Result<runs::AuditInput> Platform::audit_input_now() {
   std::vector<std::unique_lock<std::mutex>> holds;
   for (const auto& pipeline : pipelines_) holds.push_back(pipeline->hold());
   runs::AuditInput input;
-  for (runs::LedgerLine& line : TRY(runs::ledger(*store_))) input.ledger.push_back(std::move(line));
-  input.beginnings = TRY(runs::beginnings(*store_));
+  for (const state::Store* store : units_->stores()) {
+    for (runs::LedgerLine& line : TRY(runs::ledger(*store)))
+      input.ledger.push_back(std::move(line));
+    for (auto& [model, given] : TRY(runs::beginnings(*store))) input.beginnings[model] = given;
+  }
   for (const std::string& name : TRY(catalog_->names(true)))
     input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
   for (const auto& pipeline : pipelines_) {
-    const std::string topic = pipeline->status().name;
+    const std::string& topic = pipeline->name();
     input.models.push_back({.table = "bronze." + topic, .source = "", .appends = true, .key = {}});
     for (const auto& op : pipeline->operators()) {
       input.models.push_back({.table = op->model().table,
@@ -143,6 +184,31 @@ base::Result<runs::AuditInput> Platform::audit_input() {
     for (const auto& [source, to] : TRY(pipeline->consumed())) input.consumed[source] = to;
   }
   return input;
+}
+
+// Whether no pipeline is between the plan and the commit of an epoch, as far as is seen from here.
+base::Result<bool> Platform::pipelines_rest() const {
+  for (const auto& pipeline : pipelines_) {
+    const auto epochs = TRY(pipeline->epochs());
+    if (epochs.planned > epochs.committed) return false;
+  }
+  return true;
+}
+
+// Other workers' epochs cannot be held: waits for a moment in which none of them ran.
+base::Result<runs::AuditInput> Platform::audit_input() {
+  if (!units_->shared()) return audit_input_now();
+  for (int i = 0; i < kAuditTries; ++i) {
+    TRY(units_->follow());
+    const auto before = units_->changes();
+    auto input = TRY(audit_input_now());
+    TRY(units_->follow());
+    if (TRY(pipelines_rest()) && units_->changes() == before) return input;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 + 10 * i));
+  }
+  return base::fail_with(base::Code::kUnavailable,
+                         "the workers' epochs left no moment to read all ledgers and tables as one",
+                         "ask again, best when less comes in");
 }
 
 base::Result<json> Platform::audit() {
@@ -218,7 +284,9 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
                     "FROM (SELECT * FROM ({}) WHERE {} LIMIT {}) d JOIN ({}) b ON b._partition = "
                     "d.partition AND b._offset = d.\"offset\" "
                     "WHERE d.topic = {}",
-                    letters->scan_sql(), dead_letter_where(filter), std::min<std::size_t>(filter.limit, 1'000'000), bronze->scan_sql(), sql::quote_text(topic.topic.name))));
+                    letters->scan_sql(), dead_letter_where(filter),
+                    std::min<std::size_t>(filter.limit, 1'000'000), bronze->scan_sql(),
+                    sql::quote_text(topic.topic.name))));
     const columns::Batch rows = TRY(result->batch());
     for (std::size_t row = 0; row < rows.rows(); ++row) {
       TRY(send_again(*log_, rows, row, clock_.now_us()));
@@ -229,6 +297,14 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
 }
 
 base::Result<json> Platform::run_model(const std::string& name) {
+  if (!units_->running("daily")) {
+    const json owner = units_->owner("daily");
+    return base::fail_with(base::Code::kUnavailable, "daily models run in another worker",
+                           owner.is_object()
+                               ? fmt::format("ask worker {} at {}", owner.value("worker", ""),
+                                             owner.value("address", ""))
+                               : "start 'waybill up'");
+  }
   return runs::to_json(TRY(daily_->run(name)));
 }
 

@@ -11,15 +11,22 @@ namespace cli {
 namespace {
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
-  TRY(yaml.only(
-      {"name", "log", "data", "http", "postgres", "epoch", "memory", "fleet", "lookups", "simulate"}));
+  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "epoch", "memory", "fleet",
+                 "lookups", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.log = TRY(yaml.text_or("log", ""));
   if (!project.log.empty()) {
     if (auto url = eventlog::parse_kafka_url(project.log); !url)
-      return std::unexpected(
-          std::move(url).error().at(yaml.file(), TRY(yaml.child("log")).line()));
+      return std::unexpected(std::move(url).error().at(yaml.file(), TRY(yaml.child("log")).line()));
+  }
+  if (yaml.has("workers")) {
+    const base::Yaml workers = TRY(yaml.child("workers"));
+    TRY(workers.only({"session"}));
+    project.session_us = TRY(workers.duration_us_or("session", project.session_us));
+    if (project.session_us < base::kUsPerSecond || project.session_us > 300 * base::kUsPerSecond)
+      return workers.fail_here("a session lasts from 1 second to 5 minutes",
+                               "write 'session: 10 seconds'");
   }
   project.http = TRY(yaml.text_or("http", project.http));
   project.postgres = TRY(yaml.text_or("postgres", project.postgres));

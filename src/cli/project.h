@@ -13,15 +13,17 @@
 #include "quality/suite.h"
 #include "runs/model.h"
 #include "schema/topic_schema.h"
-#include "sql/database.h"
 #include "sources/simulated_source.h"
+#include "sql/database.h"
 
 namespace cli {
 
 struct Project {
   base::Path folder;
   std::string name;
-  std::string log;  // kafka://…; empty: the embedded log in the data folder
+  std::string log;           // kafka://…; empty: the embedded log in the data folder
+  std::string worker = "1";  // of several on one Kafka: their names
+  std::int64_t session_us = 10 * base::kUsPerSecond;  // until a silent worker's work moves on
   base::Path data;  // log/, lake/, state/ and what sources remember
   std::string http = "127.0.0.1:8080";
   std::string postgres = "127.0.0.1:5433";
@@ -33,6 +35,9 @@ struct Project {
   std::vector<schema::TopicSchema> topics;
   std::vector<runs::Model> models;
   std::map<std::string, quality::Suite> suites;
+
+  // What this process alone writes; with workers the rest of `data` is shared.
+  base::Path worker_folder() const { return log.empty() ? data : data / "workers" / worker; }
 };
 
 // kInvalid with file, line and mend for the first thing that is wrong; kNotFound when the folder

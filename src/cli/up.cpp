@@ -70,6 +70,7 @@ base::Result<> up(const UpOptions& options) {
   }
   const std::string http = options.http.empty() ? project.http : options.http;
   const std::string postgres = options.postgres.empty() ? project.postgres : options.postgres;
+  if (!options.worker.empty()) project.worker = options.worker;
   const base::Path data = project.data;
 
   const auto platform = TRY(Platform::open(std::move(project)));
@@ -83,12 +84,12 @@ base::Result<> up(const UpOptions& options) {
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
   const auto sql = TRY(server::PostgresListener::start(TRY(postgres_options(postgres)),
                                                        [&] { return platform->open_sql(); }));
-  TRY(platform->start());
 
   const std::string http_url =
       fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());
   const std::string psql =
       fmt::format("{}:{}", postgres.substr(0, postgres.rfind(':')), sql->port());
+  TRY(platform->start(http_url));
   TRY(write_run_file(data, {.pid = ::getpid(), .http = http_url, .postgres = psql}));
   const auto ready = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - started);

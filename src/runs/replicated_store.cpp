@@ -11,6 +11,8 @@ namespace runs {
 namespace {
 
 constexpr std::size_t kReadBytes = 4UL << 20;
+// Of a local copy when it is opened; the changelog's tombstones are kept for longer.
+constexpr std::int64_t kCopyAgeMaxUs = base::kUsPerDay;
 constexpr std::size_t kValuePrefix = 12;  // count of chunks, number of the change
 
 std::string big_endian_32(std::uint32_t number) { return state::key_number(number).substr(4); }
@@ -99,10 +101,11 @@ base::Result<> ReplicatedStore::drop_local(const std::string& why) {
 
 base::Result<> ReplicatedStore::apply_local(state::WriteSet changes, eventlog::Offset position,
                                             std::uint64_t change) {
-  changes.put(kReplicaKey,
-              nlohmann::json{
-                  {"incarnation", options_.incarnation}, {"offset", position}, {"change", change}}
-                  .dump());
+  changes.put(kReplicaKey, nlohmann::json{{"incarnation", options_.incarnation},
+                                          {"offset", position},
+                                          {"time_us", base::SystemClock().now_us()},
+                                          {"change", change}}
+                               .dump());
   {
     const std::shared_lock lock(local_mutex_);
     TRY(local_->apply(changes));

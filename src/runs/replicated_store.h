@@ -29,6 +29,8 @@ namespace runs {
 
 inline constexpr const char* kChangeMark = "\x01mark";
 inline constexpr const char* kReplicaKey = "\x01replica";
+// How long the changelog must show that a key is gone.
+inline constexpr std::int64_t kTombstonesKeptUs = 2 * base::kUsPerDay;
 inline constexpr const char* kOwnerKey = "owner";  // JSON of who works on the unit
 
 struct ReplicaOptions {
@@ -49,8 +51,8 @@ class ReplicatedStore final : public state::Store {
   // Follows again.
   void disown();
   bool owned() const { return owned_; }
-  // Called once, from the thread that met it, when another process took over or a change's fate is
-  // not known: nothing is written any more until own().
+  // Called once, from the thread that met it (or at once, when it happened already), when another
+  // process took over or a change's fate is not known: nothing is written any more until own().
   void on_lost(std::function<void()> call);
 
   // Takes in what the changelog has; nothing while owned.

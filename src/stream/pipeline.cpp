@@ -459,6 +459,15 @@ PipelineStatus Pipeline::status() const {
   return status;
 }
 
+base::Result<Pipeline::Epochs> Pipeline::epochs() const {
+  Epochs epochs;
+  if (const auto saved = TRY(services_.store.get(plan_key(name_))))
+    epochs.planned = nlohmann::json::parse(*saved).at("epoch");
+  if (const auto saved = TRY(services_.store.get(position_key(name_))))
+    epochs.committed = nlohmann::json::parse(*saved).at("epoch");
+  return epochs;
+}
+
 std::string Pipeline::served(const std::string& table) const {
   for (const auto& op : operators_) {
     if (op->model().table == table) return op->served();

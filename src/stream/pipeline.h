@@ -77,7 +77,14 @@ class Pipeline {
   // it shows in status() and as an alert.
   void run(std::stop_token stop);
 
+  const std::string& name() const { return name_; }  // of its topic
   PipelineStatus status() const;
+  // The epochs that the state names; planned is greater while one runs, wherever it does.
+  struct Epochs {
+    std::int64_t planned = 0;
+    std::int64_t committed = 0;
+  };
+  base::Result<Epochs> epochs() const;
   // Offsets up to which each partition is committed.
   base::Result<std::map<eventlog::TopicPartition, eventlog::Offset>> consumed() const;
   // Keeps epochs from starting while it is held, so that ledger and tables can be read as one.
