@@ -42,6 +42,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@cd web && npm test --silent
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
+	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/e2e/accept_crash.py 5
 	@$(PYTHON) tests/e2e/accept_first.py
 

@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <set>
@@ -156,8 +157,9 @@ class Reader {
     if (flags_.from.empty() || flags_.from == "beginning") return cluster.beginnings(partitions);
     if (flags_.from == "end") return cluster.ends(partitions);
     if (const auto offset = as_offset(flags_.from)) {
-      std::map<TopicPartition, Offset> starts;
-      for (const TopicPartition& one : partitions) starts[one] = *offset;
+      const auto begins = TRY(cluster.beginnings(partitions));
+      auto starts = TRY(cluster.ends(partitions));
+      for (auto& [one, start] : starts) start = std::clamp(*offset, begins.at(one), start);
       return starts;
     }
     auto time_us = base::parse_timestamp(flags_.from);
