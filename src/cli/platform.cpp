@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::int64_t kQuietUs = 4 * base::kUsPerSecond;
 constexpr std::int64_t kLagMax = 1000;  // records; a live topic is never without any
+// Versions that can be read again where a table does not say (delta.logRetentionDuration): a commit
+// is a file, and streams commit every second.
+constexpr std::int64_t kLogKeepUs = 6 * 3600 * base::kUsPerSecond;
+constexpr std::int64_t kLogCleanUs = 600 * base::kUsPerSecond;  // how often
 constexpr std::int64_t kKeyedKeepUs = 600 * base::kUsPerSecond;  // time travel of rewritten tables
 
 // Units of work.
@@ -243,6 +247,8 @@ void Platform::follow_fleet(std::stop_token stop) {
 
 base::Result<> Platform::maintain_once() {
   TRY(log_->enforce_retention(clock_.now_us()));
+  const bool cleans_log = clock_.now_us() - logs_cleaned_us_ >= kLogCleanUs;
+  if (cleans_log) logs_cleaned_us_ = clock_.now_us();
   for (const std::string& name : TRY(catalog_->names(units_->shared()))) {
     const auto table = TRY(catalog_->table(name));
     const auto snapshot = TRY(table->snapshot(false));
@@ -250,6 +256,7 @@ base::Result<> Platform::maintain_once() {
     const bool keyed = configuration.contains("delta.deletedFileRetentionDuration");
     if (!keyed && snapshot->files().size() >= 64) TRY(table->compact());
     TRY(table->vacuum(keyed ? kKeyedKeepUs : 7 * base::kUsPerDay, clock_.now_us()));
+    if (cleans_log) TRY(table->clean_log(kLogKeepUs, clock_.now_us()));
   }
   return {};
 }

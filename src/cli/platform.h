@@ -83,6 +83,7 @@ class Platform final : public server::Platform {
   Project project_;
   base::SystemClock clock_;
   base::TimestampUs started_us_ = 0;
+  base::TimestampUs logs_cleaned_us_ = 0;
   quality::Alerts alerts_;
   std::unique_ptr<eventlog::EventLog> log_;
   std::unique_ptr<Units> units_;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lake/deletion_vector.h"
+#include "lake/json_text.h"
 #include "lake/spark_schema.h"
 #include "lake/uri.h"
 
@@ -232,7 +233,7 @@ std::int64_t stored_rows(const std::string& stats) {
         std::from_chars(stats.data() + kStart.size(), stats.data() + stats.size(), count);
     if (error == std::errc{} && end != stats.data() + stats.size()) return count;
   }
-  const json parsed = json::parse(stats, nullptr, false);
+  const json parsed = parse_json(stats);
   return parsed.is_object() ? integer_or(parsed, "numRecords", -1) : -1;
 }
 
@@ -291,7 +292,7 @@ Result<Commit> parse_commit(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line;
     if (one.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const json action = json::parse(one, nullptr, false);
+    const json action = parse_json(one);
     if (action.is_discarded()) return base::fail(Code::kCorrupt, "line {} is no JSON", line);
     auto parsed = parse_action(action, commit);
     if (!parsed) {

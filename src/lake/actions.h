@@ -39,13 +39,6 @@ struct RemoveFile {
 std::string file_key(const AddFile& file);
 std::string file_key(const RemoveFile& file);
 
-// A file of _change_data: changed rows with their _change_type.
-struct ChangeFile {
-  std::string path;
-  PartitionValues partition_values = {};
-  std::int64_t size = 0;
-};
-
 struct AppTransaction {
   std::string app_id;
   std::int64_t version = 0;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/uuid.h"
+#include "lake/json_text.h"
 
 namespace lake {
 namespace {
@@ -58,7 +59,7 @@ Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& conn
         "SELECT CAST(to_json({0}) AS VARCHAR) FROM {1} WHERE {0} IS NOT NULL", name, file)));
     for (std::size_t row = 0; row < rows->rows(); ++row) {
       json action = json::object();
-      action[std::string(kind)] = json::parse(rows->text(0, row), nullptr, false);
+      action[std::string(kind)] = parse_json(rows->text(0, row));
       TRY(parse_action(action, into));
     }
   }

@@ -39,7 +39,10 @@ Result<> check_conflict(const Intent& mine, Version winning_version, const Commi
     }
   }
   for (const AddFile& file : winner.adds) {
-    if (file.data_change && was_read(mine, file.partition_values)) {
+    const bool wanted = was_read(mine, file.partition_values) ||
+                        std::ranges::any_of(mine.read_where,
+                                            [&](const auto& may_match) { return may_match(file); });
+    if (file.data_change && wanted) {
       return conflict(winning_version, fmt::format("added {} to what was read", file.path));
     }
   }
@@ -48,7 +51,7 @@ Result<> check_conflict(const Intent& mine, Version winning_version, const Commi
     const bool read = file.partition_values
                           ? was_read(mine, *file.partition_values)
                           : mine.reads_whole_table || !mine.read_partitions.empty();
-    if (file.data_change && read) {
+    if (file.data_change && (read || mine.read_paths.contains(file.path))) {
       return conflict(winning_version, fmt::format("removed {} from what was read", file.path));
     }
   }

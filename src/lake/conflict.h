@@ -4,6 +4,7 @@
 // do not disturb readers of their rows, only writers that remove the same files.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace lake {
 struct Intent {
   bool reads_whole_table = false;
   std::vector<PartitionValues> read_partitions = {};
+  // Whether a file that comes later would have been read; none = no.
+  std::vector<std::function<bool(const AddFile&)>> read_where = {};
+  std::set<std::string> read_paths = {};  // files whose rows were read
   std::set<std::string> removed_paths = {};
   std::set<std::string> app_ids = {};
 };

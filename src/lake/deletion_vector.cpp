@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "lake/json_text.h"
 #include "lake/roaring.h"
 #include "lake/uri.h"
 
@@ -90,7 +91,7 @@ std::string text_at(const json& object, const char* key) {
 }  // namespace
 
 Result<DeletionVectorDescriptor> parse_descriptor(std::string_view text) {
-  const json object = json::parse(text, nullptr, false);
+  const json object = parse_json(text);
   if (!object.is_object()) {
     return base::fail(Code::kCorrupt, "a deletionVector is no JSON object");
   }
@@ -129,7 +130,7 @@ Result<DeletionVectorDescriptor> parse_descriptor(std::string_view text) {
 
 std::string deletion_vector_id(std::string_view text) {
   if (text.empty()) return "";
-  const json object = json::parse(text, nullptr, false);
+  const json object = parse_json(text);
   if (!object.is_object()) return std::string(text);
   const auto offset = integer_at(object, "offset");
   return text_at(object, "storageType") + text_at(object, "pathOrInlineDv") +
@@ -138,7 +139,7 @@ std::string deletion_vector_id(std::string_view text) {
 
 std::int64_t deletion_vector_cardinality(std::string_view text) {
   if (text.empty()) return 0;
-  const json object = json::parse(text, nullptr, false);
+  const json object = parse_json(text);
   return object.is_object() ? integer_at(object, "cardinality").value_or(0) : 0;
 }
 

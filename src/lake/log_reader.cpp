@@ -4,6 +4,7 @@
 
 #include "base/logging.h"
 #include "lake/checkpoint.h"
+#include "lake/json_text.h"
 
 namespace lake {
 namespace {
@@ -16,7 +17,7 @@ using nlohmann::json;
 std::optional<Version> read_hint(storage::ObjectStore& store, const std::string& table_path) {
   const auto text = store.get(hint_key(table_path));
   if (!text) return std::nullopt;
-  const json hint = json::parse(*text, nullptr, false);
+  const json hint = parse_json(*text);
   if (!hint.is_object() || !hint.contains("version") || !hint["version"].is_number_integer()) {
     return std::nullopt;
   }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/crc32c.h"
+#include "lake/json_text.h"
 #include "sql/database.h"
 
 namespace lake {
@@ -207,7 +208,7 @@ std::string rename_sql(const TypeParser& parser, const json& type, const std::st
 }
 
 Result<json> parse_struct(const std::string& text) {
-  json root = json::parse(text, nullptr, false);
+  json root = parse_json(text);
   if (!root.is_object() || root.value("type", json()) != "struct" || !root.contains("fields") ||
       !root["fields"].is_array()) {
     return base::fail(Code::kCorrupt, "the schema is no struct type in Spark's JSON form");
@@ -228,7 +229,7 @@ bool boolean_at(const json& object, const char* key, bool otherwise) {
 
 // {"expression":{"expression":"x > 3"}} as x > 3; any other text as it is.
 std::string invariant_sql(const std::string& text) {
-  const json parsed = json::parse(text, nullptr, false);
+  const json parsed = parse_json(text);
   const json::json_pointer at("/expression/expression");
   if (!parsed.is_object() || !parsed.contains(at) || !parsed[at].is_string()) return text;
   return parsed[at].get<std::string>();

@@ -22,8 +22,12 @@ constexpr std::size_t kSortPartitionsMin = 16;
 class Stager {
  public:
   Stager(storage::ObjectStore& store, sql::Connection& connection, const std::string& table_path,
-         const State& state)
-      : store_(store), connection_(connection), table_path_(table_path), state_(state) {}
+         const State& state, std::string prefix = "")
+      : store_(store),
+        connection_(connection),
+        table_path_(table_path),
+        state_(state),
+        prefix_(std::move(prefix)) {}
 
   // Takes the files back unless they are handed over by finish().
   ~Stager() {
@@ -70,7 +74,7 @@ class Stager {
   }
 
   Result<> copy(const std::string& select, const PartitionValues& values) {
-    std::string path;
+    std::string path = prefix_;
     for (const std::string& column : state_.metadata->partition_columns) {
       const auto& value = values.at(physical_name(state_, column));
       if (!value && !field(column).nullable) return null_in(column);
@@ -213,6 +217,7 @@ class Stager {
   sql::Connection& connection_;
   const std::string& table_path_;
   const State& state_;
+  const std::string prefix_;
   std::string constraints_;  // " WHERE …", or ""
   std::string table_;        // quoted; "" = none
   std::vector<std::string> keys_;
@@ -256,8 +261,8 @@ std::vector<std::pair<std::string, std::string>> constraints_of(const State& sta
 
 Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store, sql::Connection& connection,
                                         const std::string& table_path, const State& state,
-                                        const std::string& select) {
-  Stager stager(store, connection, table_path, state);
+                                        const std::string& select, const std::string& prefix) {
+  Stager stager(store, connection, table_path, state, prefix);
   auto copied = stager.prepare_constraints();
   if (copied) {
     copied = state.metadata->partition_columns.empty() ? stager.copy(stager.typed(select), {})

@@ -13,11 +13,13 @@
 
 namespace lake {
 
-// As Table::stage. When it fails, no file stays behind (as far as the store lets it remove them).
+// As Table::stage, below `prefix` (with a slash at its end). When it fails, no file stays behind
+// (as far as the store lets it remove them).
 base::Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store,
                                               sql::Connection& connection,
                                               const std::string& table_path, const State& state,
-                                              const std::string& select);
+                                              const std::string& select,
+                                              const std::string& prefix = "");
 
 // SQL for the value of a partition column as the log holds it; reads the column by its logical
 // name. An empty text means null to every reader, so it becomes one.

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "base/uuid.h"
 #include "lake/checkpoint.h"
+#include "lake/evolution.h"
 #include "lake/protocol.h"
 #include "lake/stage.h"
 
@@ -218,10 +219,9 @@ Result<> check_options(const Table::CreateOptions& options) {
   return {};
 }
 
-Commit first_commit(const Table::CreateOptions& options) {
+Result<Commit> first_commit(const Table::CreateOptions& options) {
   Commit commit;
   const std::int64_t now_ms = base::SystemClock().now_us() / base::kUsPerMs;
-  commit.protocol = Protocol{};
   commit.metadata = Metadata{.id = base::new_uuid(),
                              .name = options.name,
                              .schema = options.schema,
@@ -230,6 +230,10 @@ Commit first_commit(const Table::CreateOptions& options) {
                              .schema_string = print_spark_schema(options.schema),
                              .description = {},
                              .created_time_ms = now_ms};
+  commit.protocol = TRY(protocol_for(*commit.metadata));
+  if (TRY(column_mapping(options.configuration)) != ColumnMapping::kNone) {
+    TRY(assign_mapping(*commit.metadata));
+  }
   commit.info = {
       {"timestamp", now_ms},
       {"operation", "CREATE TABLE"},
@@ -253,7 +257,7 @@ Result<std::shared_ptr<Table>> Table::create(storage::ObjectStore& store, sql::D
   };
   // A table whose first versions were cleaned up still has its checkpoints.
   if (!TRY(list_log(store, path)).commits.empty()) return exists();
-  const Commit commit = first_commit(options);
+  const Commit commit = TRY(first_commit(options));
   if (auto written = write_commit(store, path, 0, commit); !written) {
     if (written.error().code == Code::kAlreadyExists) return exists();
     return std::unexpected(std::move(written).error());

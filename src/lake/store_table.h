@@ -31,7 +31,12 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   base::Result<std::vector<AddFile>> stage(sql::Connection& connection,
                                            const std::string& select) override;
   base::Result<int> compact(std::int64_t small_bytes, int files_min) override;
+  base::Result<int> optimize(const OptimizeOptions& options) override;
   base::Result<int> vacuum(std::int64_t keep_us, base::TimestampUs now_us) override;
+  base::Result<Vacuumed> vacuum(const VacuumOptions& options) override;
+  base::Result<int> clean_log(std::optional<std::int64_t> keep_us,
+                              base::TimestampUs now_us) override;
+  base::Result<std::vector<Finding>> check() override;
 
   // For transactions: held during a commit, so that writers of one process do not race each other.
   std::mutex& commit_mutex() { return commit_mutex_; }
@@ -56,7 +61,12 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   base::Result<> refresh_locked();
   std::string own_path(const std::string& path) const;
   base::Result<int> delete_removed(const State& state, base::TimestampUs needed_from_us);
-  base::Result<int> delete_orphans(const State& state, base::TimestampUs before_us);
+  base::Result<std::unordered_set<std::string>> needed_paths(
+      const State& state, base::TimestampUs needed_from_us) const;
+  base::Result<std::vector<AddFile>> rewrite_bin(sql::Connection& connection, const State& state,
+                                                 const OptimizeOptions& options,
+                                                 const PartitionValues& values, const Files& files,
+                                                 std::int64_t bytes);
   Version checkpoint_interval(const State& state) const;
 
   storage::ObjectStore& store_;

@@ -4,11 +4,13 @@
 // Threads: a Table may be used from any thread (it keeps the newest snapshot in memory and advances
 // it by what a commit added, never by re-reading); a Transaction by one thread.
 // Invariant: a table that Waybill creates has reader version 1 and writer version 2, so that every
-// engine can read and write it. A table that needs a feature this library does not know is refused
-// by that feature's name (kUnsupported).
+// engine can read and write it, unless its properties ask for more (CHECK constraints, column
+// mapping, deletion vectors, change data feed). A table that needs a feature this library does not
+// know is refused by that feature's name (kUnsupported).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,6 +21,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "columns/batch.h"
+#include "lake/maintenance.h"
 #include "sql/database.h"
 #include "storage/object_store.h"
 
@@ -40,6 +43,13 @@ struct AddFile {
   std::string deletion_vector = {};
   // numRecords without the rows that the deletion vector takes away; -1 when unknown.
   std::int64_t rows() const;
+};
+
+// A file of _change_data: changed rows with their _change_type.
+struct ChangeFile {
+  std::string path;
+  std::map<std::string, std::optional<std::string>> partition_values = {};
+  std::int64_t size = 0;
 };
 
 struct Metadata {
@@ -97,6 +107,12 @@ class Transaction {
   virtual void read_whole_table() = 0;
   virtual void read_partitions(
       std::vector<std::map<std::string, std::optional<std::string>>> partitions) = 0;
+  // The same by a condition: files that come meanwhile and satisfy it are a conflict, and so are
+  // removals of the files with these paths.
+  virtual void read_where(std::function<bool(const AddFile&)> may_match) = 0;
+  virtual void read_files(const std::vector<std::string>& paths) = 0;
+  // A file of changed rows that describes this commit to readers of the change data feed.
+  virtual void add_change(ChangeFile file) = 0;
   // Writes the next version. Lost races are rebased and retried with jitter until `deadline_ms`;
   // kConflict names the winning version and why it conflicts (Delta's conflict rules, in Spark's
   // order: protocol, metadata, txn, added files, removed files). kAlreadyExists when the txn's
@@ -151,8 +167,22 @@ class Table {
   // Rewrites small files (below `small_bytes`) into larger ones, dataChange=false; never conflicts
   // with appends. Returns the number of files replaced; 0 = nothing to do.
   virtual base::Result<int> compact(std::int64_t small_bytes = 16 << 20, int files_min = 8) = 0;
+  // The same, or all files in the Z-order of some columns; the rows that deletion vectors took away
+  // leave the files, too.
+  virtual base::Result<int> optimize(const OptimizeOptions& options) = 0;
   // Deletes data files that no version within `keep_us` refers to, and stale staged files.
   virtual base::Result<int> vacuum(std::int64_t keep_us, base::TimestampUs now_us) = 0;
+  // The same with its guards, always with a look at the whole folder. kInvalid when it would keep
+  // less than the table promises to its readers.
+  virtual base::Result<Vacuumed> vacuum(const VacuumOptions& options) = 0;
+  // Deletes the log's files before the newest complete checkpoint that is older than
+  // delta.logRetentionDuration (`keep_us`, or 30 days, when the table does not say): versions
+  // before it can no longer be read. Returns how many.
+  virtual base::Result<int> clean_log(std::optional<std::int64_t> keep_us,
+                                      base::TimestampUs now_us) = 0;
+  // Looks for what is wrong: gaps in the log, unreadable checkpoints, files that are missing or of
+  // another size, deletion vectors that cannot be read.
+  virtual base::Result<std::vector<Finding>> check() = 0;
 };
 
 }  // namespace lake

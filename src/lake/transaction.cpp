@@ -53,6 +53,13 @@ class StoreTransaction final : public Transaction {
   void read_partitions(std::vector<PartitionValues> partitions) override {
     std::ranges::move(partitions, std::back_inserter(intent_.read_partitions));
   }
+  void read_where(std::function<bool(const AddFile&)> may_match) override {
+    intent_.read_where.push_back(std::move(may_match));
+  }
+  void read_files(const std::vector<std::string>& paths) override {
+    intent_.read_paths.insert(paths.begin(), paths.end());
+  }
+  void add_change(ChangeFile file) override { commit_.changes.push_back(std::move(file)); }
   Result<Version> commit(const CommitInfo& info) override;
 
  private:
@@ -64,7 +71,8 @@ class StoreTransaction final : public Transaction {
   Result<> check_winners(Version from, Version to);
   bool blind() const {
     return commit_.removes.empty() && !commit_.metadata && !intent_.reads_whole_table &&
-           intent_.read_partitions.empty();
+           intent_.read_partitions.empty() && intent_.read_where.empty() &&
+           intent_.read_paths.empty();
   }
 
   std::shared_ptr<StoreTable> table_;

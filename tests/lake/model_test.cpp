@@ -3,72 +3,15 @@
 #include <random>
 #include <set>
 
+#include "lake/failing_store.h"
 #include "lake/fixture.h"
 
 namespace {
 
-using base::Code;
 using base::Result;
 using columns::Type;
+using lake_test::FailingStore;
 using lake_test::field;
-
-// A store whose writes fail when told to: before they take effect, or after.
-class FailingStore final : public storage::ObjectStore {
- public:
-  enum class Mode { kNever, kBefore, kAfter };
-  explicit FailingStore(storage::ObjectStore& real) : real_(real) {}
-
-  // The write after `writes` more ones fails.
-  void fail_after(int writes, Mode mode) {
-    left_ = writes;
-    mode_ = mode;
-  }
-  bool failed() const { return mode_ == Mode::kNever; }
-  void heal() { mode_ = Mode::kNever; }
-
-  Result<std::string> get(const std::string& key) override { return real_.get(key); }
-  Result<> put(const std::string& key, std::string_view data) override {
-    return write([&] { return real_.put(key, data); });
-  }
-  Result<> put_if_absent(const std::string& key, std::string_view data) override {
-    return write([&] { return real_.put_if_absent(key, data); });
-  }
-  Result<> remove(const std::string& key) override {
-    return write([&] { return real_.remove(key); });
-  }
-  Result<storage::ObjectInfo> head(const std::string& key) override { return real_.head(key); }
-  Result<std::vector<storage::ObjectInfo>> list(const std::string& prefix,
-                                                const std::string& start_after) override {
-    return real_.list(prefix, start_after);
-  }
-  Result<std::vector<std::string>> folders(const std::string& prefix) override {
-    return real_.folders(prefix);
-  }
-  std::string url(const std::string& key) const override { return real_.url(key); }
-  Result<> fetch(const std::vector<std::string>& keys) override { return real_.fetch(keys); }
-  Result<> prepare(const std::string& key) override {
-    return write([&] { return real_.prepare(key); });
-  }
-  Result<> sync(const std::vector<std::string>& keys) override {
-    return write([&] { return real_.sync(keys); });
-  }
-
- private:
-  template <class Write>
-  Result<> write(Write run) {
-    const bool fails = mode_ != Mode::kNever && left_-- == 0;
-    if (!fails) return run();
-    const Mode mode = std::exchange(mode_, Mode::kNever);
-    if (mode == Mode::kAfter) {
-      if (auto done = run(); !done) return done;
-    }
-    return base::fail(Code::kIo, "simulated failure");
-  }
-
-  storage::ObjectStore& real_;
-  Mode mode_ = Mode::kNever;
-  int left_ = 0;
-};
 
 using Rows = std::multiset<std::string>;
 

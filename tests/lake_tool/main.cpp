@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lake/dml.h"
 #include "lake/upsert.h"
 #include "measure.h"
 
@@ -50,6 +51,10 @@ Result<> create(Lake& lake, const Arguments& arguments) {
                                      .nullable = nullable});
   }
   if (arguments.size() > 2) options.partition_columns = split(arguments[2], ",");
+  for (std::size_t i = 3; i < arguments.size(); ++i) {
+    const std::size_t equals = arguments[i].find('=');
+    options.configuration[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
+  }
   TRY(lake::Table::create(*lake.store, *lake.database, arguments[0], options));
   return {};
 }
@@ -69,12 +74,83 @@ Result<> write(Lake& lake, const std::string& path, const std::string& select,
   return {};
 }
 
+Result<> print(const lake::Changed& done) {
+  fmt::print("version {} inserted {} updated {} deleted {}\n", done.version, done.rows_inserted,
+             done.rows_updated, done.rows_deleted);
+  return {};
+}
+
+Result<std::shared_ptr<lake::Table>> open(Lake& lake, const std::string& path) {
+  return lake::Table::open(*lake.store, *lake.database, path);
+}
+
 Result<> append(Lake& lake, const Arguments& arguments) {
-  return write(lake, arguments[0], arguments[1], [](const auto&) { return false; });
+  const bool merges = arguments.size() > 2 && arguments[2] == "merge-schema";
+  return print(TRY(lake::append(*TRY(open(lake, arguments[0])), *lake.connection, arguments[1],
+                                {.merge_schema = merges})));
+}
+
+Result<> delete_rows(Lake& lake, const Arguments& arguments) {
+  return print(
+      TRY(lake::delete_where(*TRY(open(lake, arguments[0])), *lake.connection, arguments[1])));
+}
+
+// update TABLE COLUMN VALUE CONDITION
+Result<> update(Lake& lake, const Arguments& arguments) {
+  return print(TRY(lake::update_where(*TRY(open(lake, arguments[0])), *lake.connection,
+                                      {{arguments[1], arguments[2]}}, arguments[3])));
+}
+
+// merge TABLE SOURCE ON: updates what matches, inserts the rest.
+Result<> merge(Lake& lake, const Arguments& arguments) {
+  using Clause = lake::MergeClause;
+  return print(TRY(lake::merge(
+      *TRY(open(lake, arguments[0])), *lake.connection,
+      {.source = arguments[1],
+       .on = arguments[2],
+       .clauses = {{.what = Clause::Do::kUpdate},
+                   {.when = Clause::When::kNotMatched, .what = Clause::Do::kInsert}}})));
+}
+
+Result<> replace_where(Lake& lake, const Arguments& arguments) {
+  return print(TRY(lake::replace_where(*TRY(open(lake, arguments[0])), *lake.connection,
+                                       arguments[1], arguments[2])));
+}
+
+Result<> overwrite_partitions(Lake& lake, const Arguments& arguments) {
+  return print(TRY(
+      lake::overwrite_partitions(*TRY(open(lake, arguments[0])), *lake.connection, arguments[1])));
+}
+
+Result<> restore(Lake& lake, const Arguments& arguments) {
+  return print(
+      TRY(lake::restore(*TRY(open(lake, arguments[0])), std::atoll(arguments[1].c_str()))));
+}
+
+Result<> zorder(Lake& lake, const Arguments& arguments) {
+  fmt::print("replaced {}\n",
+             TRY(TRY(open(lake, arguments[0]))->optimize({.zorder = split(arguments[1], ",")})));
+  return {};
+}
+
+// append-many TABLE SELECT TIMES: `{n}` in the SELECT is the number of the append.
+Result<> append_many(Lake& lake, const Arguments& arguments) {
+  const auto table = TRY(open(lake, arguments[0]));
+  for (int i = 0; i < std::atoi(arguments[2].c_str()); ++i) {
+    std::string select = arguments[1];
+    for (std::size_t at = select.find("{n}"); at != std::string::npos; at = select.find("{n}")) {
+      select.replace(at, 3, std::to_string(i));
+    }
+    const auto done = lake::append(*table, *lake.connection, select);
+    fmt::print("{}\n", done ? fmt::format("ok {}", i) : "failed: " + done.error().to_string());
+    std::fflush(stdout);
+  }
+  return {};
 }
 
 Result<> overwrite(Lake& lake, const Arguments& arguments) {
-  return write(lake, arguments[0], arguments[1], [](const auto&) { return true; });
+  return print(
+      TRY(lake::overwrite(*TRY(open(lake, arguments[0])), *lake.connection, arguments[1])));
 }
 
 Result<> replace(Lake& lake, const Arguments& arguments) {
@@ -129,9 +205,23 @@ struct Command {
 };
 
 const std::map<std::string, Command> kCommands = {
-    {"create", {2, create}},   {"append", {2, append}}, {"overwrite", {2, overwrite}},
-    {"replace", {4, replace}}, {"upsert", {3, upsert}}, {"compact", {1, compact}},
-    {"vacuum", {2, vacuum}},   {"read", {2, read}},     {"measure", {1, measure}},
+    {"create", {2, create}},
+    {"append", {2, append}},
+    {"overwrite", {2, overwrite}},
+    {"replace", {4, replace}},
+    {"upsert", {3, upsert}},
+    {"compact", {1, compact}},
+    {"delete", {2, delete_rows}},
+    {"update", {4, update}},
+    {"merge", {3, merge}},
+    {"replace-where", {3, replace_where}},
+    {"overwrite-partitions", {2, overwrite_partitions}},
+    {"restore", {2, restore}},
+    {"zorder", {2, zorder}},
+    {"append-many", {3, append_many}},
+    {"vacuum", {2, vacuum}},
+    {"read", {2, read}},
+    {"measure", {1, measure}},
 };
 
 Result<> run(const Arguments& arguments) {
