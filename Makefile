@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-log accept-postgres bench-first bench-log format clean
+.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,16 @@ accept-log: build $(VENV)/STAMP ## librdkafka's own tests, kcat, kafkajs, conflu
 	@ninja -C $(BUILD) --quiet kafka_server
 	@$(PYTHON) tests/interop/accept_log.py $(BUILD)/tests/kafka_server --waybill $(BUILD)/waybill
 
+# Peers of the lake, outside of the tree: LAKE_PEERS names their folder.
+LAKE_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/lake
+$(LAKE_PEERS)/venv/STAMP: tests/interop/lake_requirements.txt
+	@python3 -m venv $(LAKE_PEERS)/venv && $(LAKE_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
+
+accept-lake: binary $(LAKE_PEERS)/venv/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
+	@ninja -C $(BUILD) --quiet lake_tool test_lake
+	@$(BUILD)/tests/test_lake --gtest_filter='GoldenTables*'
+	@SPARK_JARS=$(LAKE_PEERS)/ivy $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --spark
+
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
 	@ninja -C $(BUILD) --quiet pg_server
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
@@ -71,6 +81,10 @@ bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to 
 bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka beside it
 	@ninja -C $(BUILD) --quiet kafka_server bench_log
 	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log
+
+bench-lake: binary $(LAKE_PEERS)/venv/STAMP ## figures of the lake, with DuckDB's COPY and delta-rs beside it
+	@ninja -C $(BUILD) --quiet bench_lake
+	@$(LAKE_PEERS)/venv/bin/python bench/lake.py $(BUILD)/bench/bench_lake
 
 format: ## clang-format over all C++
 	@find src tests bench -name '*.cpp' -o -name '*.h' | xargs clang-format-19 -i

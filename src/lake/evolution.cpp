@@ -149,7 +149,8 @@ bool fits(const std::string& from, const std::string& to) {
   const auto a = std::ranges::find(kIntegers, from);
   const auto b = std::ranges::find(kIntegers, to);
   if (a != kIntegers.end() && b != kIntegers.end()) return a <= b;
-  return (from == "FLOAT" && to == "DOUBLE") || from == "\"NULL\"" || from == "NULL";
+  // A bare NULL shows as INTEGER; the cast tells what does not fit.
+  return (from == "FLOAT" && to == "DOUBLE") || from == "INTEGER" || to == "VARCHAR";
 }
 
 std::string plain(const std::string& sql_type) {
