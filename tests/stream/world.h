@@ -92,7 +92,13 @@ class FaultyObjects final : public storage::ObjectStore {
                                                       const std::string& start_after) override {
     return store_->list(prefix, start_after);
   }
+  base::Result<std::vector<std::string>> folders(const std::string& prefix) override {
+    return store_->folders(prefix);
+  }
   std::string url(const std::string& key) const override { return store_->url(key); }
+  base::Result<> fetch(const std::vector<std::string>& keys) override {
+    return store_->fetch(keys);
+  }
   base::Result<> prepare(const std::string& key) override { return store_->prepare(key); }
   base::Result<> sync(const std::vector<std::string>& keys) override {
     return fault_.write([&] { return store_->sync(keys); });
