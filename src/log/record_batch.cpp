@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/block_compress.h"
 #include "base/bug.h"
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -45,17 +46,6 @@ std::size_t sized(std::string_view text) {
 void append_sized(std::vector<std::byte>& to, std::string_view text) {
   append_varint(to, static_cast<std::int64_t>(text.size()));
   append_text(to, text);
-}
-
-// Whether the lengths of the records add up to exactly `count` records.
-bool records_fit(std::span<const std::byte> records, std::int32_t count) {
-  internal::RecordCursor cursor(records);
-  for (std::int32_t i = 0; i < count; ++i) {
-    std::int64_t length = 0;
-    if (!cursor.varint(length) || length < 0) return false;
-    if (!cursor.skip(static_cast<std::size_t>(length))) return false;
-  }
-  return cursor.done();
 }
 
 }  // namespace
@@ -109,10 +99,8 @@ base::Result<BatchHeader> check_batch(std::span<const std::byte> batch) {
                       "record batch fails its checksum: {:08x} stored, {:08x} computed", header.crc,
                       crc);
   }
-  const bool compressed = (header.attributes & kCodecMask) != 0;
-  const auto records = batch.subspan(kBatchHeaderSize);
-  if (header.record_count != header.last_offset_delta + 1 ||
-      (!compressed && !records_fit(records, header.record_count))) {
+  // Compaction takes records out; the deltas of those that stay do not change.
+  if (header.record_count > header.last_offset_delta + 1) {
     return base::fail(
         base::Code::kCorrupt,
         "record batch does not hold what its header says: {} records, last offset delta {}",
@@ -156,25 +144,6 @@ bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& re
   return cursor.left() == left_after;
 }
 
-base::Result<BatchHeader> readable_header(std::span<const std::byte> batch) {
-  const BatchHeader header = TRY(read_header(batch));
-  if (header.size() > batch.size()) {
-    return base::fail(base::Code::kCorrupt, "record batch says {} bytes, {} are here",
-                      header.size(), batch.size());
-  }
-  if (const int codec = header.attributes & kCodecMask; codec != 0) {
-    return base::fail_with(base::Code::kUnsupported,
-                           fmt::format("record batch at offset {} is compressed with codec {}",
-                                       header.base_offset, codec),
-                           "set the producer's compression.type to none");
-  }
-  const std::size_t count_max = (header.size() - kBatchHeaderSize) / kRecordSizeMin;
-  if (static_cast<std::size_t>(header.record_count) > count_max) {
-    return broken_record(header, 0);
-  }
-  return header;
-}
-
 std::unexpected<base::Error> broken_record(const BatchHeader& header, std::int32_t index) {
   return base::fail(base::Code::kCorrupt,
                     "record {} of {} in the batch at offset {} cannot be read", index,
@@ -182,6 +151,53 @@ std::unexpected<base::Error> broken_record(const BatchHeader& header, std::int32
 }
 
 }  // namespace internal
+
+base::Result<OpenBatch> open_batch(std::span<const std::byte> batch) {
+  OpenBatch opened;
+  opened.header_ = TRY(read_header(batch));
+  const BatchHeader& header = opened.header_;
+  if (header.size() > batch.size()) {
+    return base::fail(base::Code::kCorrupt, "record batch says {} bytes, {} are here",
+                      header.size(), batch.size());
+  }
+  opened.records_ = batch.subspan(kBatchHeaderSize, header.size() - kBatchHeaderSize);
+  if (const int codec = header.codec(); codec != 0) {
+    if (codec > static_cast<int>(base::BlockCodec::kZstd)) {
+      return base::fail_with(base::Code::kUnsupported,
+                             fmt::format("record batch at offset {} has the unknown codec {}",
+                                         header.base_offset, codec),
+                             "compress with gzip, snappy, lz4 or zstd");
+    }
+    opened.inflated_ = std::make_unique<std::string>();
+    const std::string_view packed(reinterpret_cast<const char*>(opened.records_.data()),
+                                  opened.records_.size());
+    auto inflated = base::decompress_block(static_cast<base::BlockCodec>(codec), packed,
+                                           kInflatedSizeMax, *opened.inflated_);
+    if (!inflated) {
+      return base::fail(base::Code::kCorrupt, "record batch at offset {} cannot be inflated: {}",
+                        header.base_offset, inflated.error().message);
+    }
+  }
+  const std::size_t count_max = opened.records().size() / kRecordSizeMin;
+  if (static_cast<std::size_t>(header.record_count) > count_max) {
+    return internal::broken_record(header, 0);
+  }
+  return opened;
+}
+
+base::Result<> check_records(std::span<const std::byte> batch, bool& keyless) {
+  keyless = false;
+  const OpenBatch opened = TRY(open_batch(batch));
+  std::int64_t next = opened.header().base_offset;
+  const auto checked = for_each_record(opened, [&](const RecordView& record) -> base::Result<> {
+    keyless = keyless || !record.key;
+    if (record.offset == next++) return {};
+    return base::fail(base::Code::kCorrupt, "record {} of a batch has the offset delta {}",
+                      next - 1 - opened.header().base_offset,
+                      record.offset - opened.header().base_offset);
+  });
+  return checked;
+}
 
 void BatchBuilder::add(std::optional<std::string_view> key, std::string_view value,
                        std::int64_t timestamp_ms, std::span<const HeaderView> headers) {

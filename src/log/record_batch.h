@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace eventlog {
 
 inline constexpr std::size_t kBatchHeaderSize = 61;
 inline constexpr std::size_t kBatchSizeMax = 64UL << 20;
+inline constexpr std::size_t kInflatedSizeMax = 256UL << 20;
 inline constexpr std::int16_t kCodecMask = 0x07;
 inline constexpr std::int16_t kAppendTimeBit = 0x08;
 inline constexpr std::int16_t kTransactionalBit = 0x10;
@@ -65,8 +68,32 @@ struct RecordView {
 base::Result<BatchHeader> read_header(std::span<const std::byte> data);
 // Header, length, record count and CRC of exactly one batch.
 base::Result<BatchHeader> check_batch(std::span<const std::byte> batch);
-// Calls `each` for every record (uncompressed batches; another codec is kUnsupported for now). The
-// RecordView is reused between calls: views point into `batch`.
+// Whether the records are what header and codec say, each with the next offset delta; what a batch
+// from outside is asked before it is stored. `keyless` becomes whether a record has no key.
+base::Result<> check_records(std::span<const std::byte> batch, bool& keyless);
+
+// A batch with its records laid open: in place, or inflated (at most kInflatedSizeMax bytes) into
+// memory of its own. Views into it hold for as long as the object, and the batch, are there.
+class OpenBatch {
+ public:
+  const BatchHeader& header() const { return header_; }
+  std::span<const std::byte> records() const {
+    return inflated_ ? std::as_bytes(std::span(*inflated_)) : records_;
+  }
+
+ private:
+  friend base::Result<OpenBatch> open_batch(std::span<const std::byte> batch);
+  BatchHeader header_;
+  std::span<const std::byte> records_;
+  std::unique_ptr<std::string> inflated_;
+};
+// kCorrupt for a batch whose codec or lengths do not hold, kUnsupported for an unknown codec.
+base::Result<OpenBatch> open_batch(std::span<const std::byte> batch);
+
+// Calls `each` for every record, compressed or not. The RecordView is reused between calls; its
+// views hold until the call returns, or for as long as the OpenBatch.
+template <class F>
+base::Result<> for_each_record(const OpenBatch& batch, F&& each);
 template <class F>
 base::Result<> for_each_record(std::span<const std::byte> batch, F&& each);
 

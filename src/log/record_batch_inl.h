@@ -2,6 +2,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 namespace eventlog {
 namespace internal {
@@ -53,15 +54,20 @@ class RecordCursor {
 
 // The next record into `record`, which keeps its headers' capacity. False for broken bytes.
 bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& record);
-base::Result<BatchHeader> readable_header(std::span<const std::byte> batch);
 std::unexpected<base::Error> broken_record(const BatchHeader& header, std::int32_t index);
 
 }  // namespace internal
 
 template <class F>
 base::Result<> for_each_record(std::span<const std::byte> batch, F&& each) {
-  const BatchHeader header = TRY(internal::readable_header(batch));
-  internal::RecordCursor cursor(batch.subspan(kBatchHeaderSize, header.size() - kBatchHeaderSize));
+  const OpenBatch opened = TRY(open_batch(batch));
+  return for_each_record(opened, std::forward<F>(each));
+}
+
+template <class F>
+base::Result<> for_each_record(const OpenBatch& batch, F&& each) {
+  const BatchHeader& header = batch.header();
+  internal::RecordCursor cursor(batch.records());
   RecordView record;
   for (std::int32_t i = 0; i < header.record_count; ++i) {
     if (!internal::next_record(cursor, header, record)) return internal::broken_record(header, i);

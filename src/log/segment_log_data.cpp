@@ -29,19 +29,23 @@ std::expected<BatchHeader, Refused> admit(const TopicConfig& config, std::vector
                                           .message = "a control batch came from a client",
                                           .mend = "end transactions by the call for it"}));
   }
-  if (config.cleanup != Cleanup::kDelete) {
-    bool keyless = false;
-    auto opened = for_each_record(
-        batch, [&keyless](const RecordView& record) { keyless = keyless || !record.key; });
-    if (!opened) return std::unexpected(refused(Refusal::kCorrupt, std::move(opened).error()));
-    if (keyless) {
-      return std::unexpected(refused(
-          Refusal::kInvalidRecord,
-          {.code = base::Code::kInvalid,
-           .message =
-               fmt::format("topic {} is compacted by key, and a record has none", config.name),
-           .mend = "give every record a key"}));
-    }
+  if (header->record_count != header->last_offset_delta + 1 || header->record_count == 0) {
+    return std::unexpected(
+        refused(Refusal::kInvalidRecord,
+                {.code = base::Code::kCorrupt,
+                 .message = fmt::format("record batch of {} records has the last offset delta {}",
+                                        header->record_count, header->last_offset_delta),
+                 .mend = "number the records of a batch from 0 on"}));
+  }
+  bool keyless = false;
+  auto checked = check_records(batch, keyless);
+  if (!checked) return std::unexpected(refused(Refusal::kCorrupt, std::move(checked).error()));
+  if (keyless && config.cleanup != Cleanup::kDelete) {
+    return std::unexpected(refused(
+        Refusal::kInvalidRecord,
+        {.code = base::Code::kInvalid,
+         .message = fmt::format("topic {} is compacted by key, and a record has none", config.name),
+         .mend = "give every record a key"}));
   }
   if (config.append_time) {
     set_append_time(batch, clock.now_us() / base::kUsPerMs);

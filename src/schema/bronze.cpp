@@ -41,15 +41,16 @@ BronzeDecoder::BronzeDecoder(const TopicSchema& topic)
 
 base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::byte> batch,
                                   eventlog::Offset from, eventlog::Offset to) {
-  const eventlog::BatchHeader batch_header = TRY(eventlog::read_header(batch));
+  const eventlog::OpenBatch opened = TRY(eventlog::open_batch(batch));
+  const eventlog::BatchHeader& batch_header = opened.header();
   if ((batch_header.attributes & kControlBatch) != 0) return {};
   const std::size_t before = rows();
   // A record takes seven bytes at least, whatever the header says.
   const auto count = static_cast<std::size_t>(std::max(batch_header.record_count, 0));
-  const std::size_t most = before + std::min(count, batch.size() / 7);
+  const std::size_t most = before + std::min(count, opened.records().size() / 7);
   for (Column* column : front()) column->reserve(most);
-  raws_.reserve_text(raws_.text_bytes() + batch.size());
-  auto read = eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) {
+  raws_.reserve_text(raws_.text_bytes() + opened.records().size());
+  auto read = eventlog::for_each_record(opened, [&](const eventlog::RecordView& record) {
     if (record.offset >= from && record.offset < to) append_record(partition, record);
   });
   decode_pending();

@@ -166,16 +166,20 @@ TEST(RecordBatch, WithARecordCountThatIsNotTheRecordsIsRefused) {
       batch[57 + i] = static_cast<std::byte>(count >> (24 - 8 * i));
     const std::uint32_t crc = slow_crc32c(std::span(batch).subspan(21));
     for (std::size_t i = 0; i < 4; ++i) batch[17 + i] = static_cast<std::byte>(crc >> (24 - 8 * i));
-    EXPECT_FALSE(check_batch(batch).has_value()) << count;
+    bool keyless = false;
+    EXPECT_FALSE(check_batch(batch).has_value() && check_records(batch, keyless).has_value())
+        << count;
   }
 }
 
-TEST(RecordBatch, ThatIsCompressedIsKeptButNotRead) {
-  auto batch = from_hex(kForeignBatch);
-  batch[22] = std::byte{1};
-  const auto records = records_of(batch);
-  ASSERT_FALSE(records.has_value());
-  EXPECT_EQ(records.error().code, base::Code::kUnsupported);
+TEST(RecordBatch, WithACodecThatIsWrongOrUnknownIsRefused) {
+  for (const int codec : {1, 2, 3, 4, 5, 6, 7}) {
+    auto batch = from_hex(kForeignBatch);
+    batch[22] = static_cast<std::byte>(codec);
+    const auto records = records_of(batch);
+    ASSERT_FALSE(records.has_value()) << codec;
+    EXPECT_EQ(records.error().code, codec <= 4 ? base::Code::kCorrupt : base::Code::kUnsupported);
+  }
 }
 
 TEST(RecordBatch, StopsReadingWhenTheCallerFails) {
