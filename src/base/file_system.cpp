@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,11 +21,15 @@ std::unexpected<Error> system_failure(std::string_view what, const Path& path) {
                     : number == EEXIST ? Code::kAlreadyExists
                                        : Code::kIo;
   Error error{.code = code,
-              .message = fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(number))};
+              .message = fmt::format("{} {}: {}", what, path.string(),
+                                     std::generic_category().message(number))};
   if (number == ENOSPC || number == EDQUOT) error.mend = "free space on that disk";
-  if (number == EMFILE || number == ENFILE) error.mend = "raise the limit of open files (ulimit -n)";
+  if (number == EMFILE || number == ENFILE)
+    error.mend = "raise the limit of open files (ulimit -n)";
   return std::unexpected(std::move(error));
 }
+
+constexpr std::size_t kPiecesMax = 1024;  // that pwritev(2) takes
 
 class PosixFile final : public File {
  public:
@@ -58,8 +63,33 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<> write_pieces_at(std::uint64_t offset,
+                           std::span<const std::span<const std::byte>> pieces) override {
+    std::vector<iovec> vectors;
+    while (!pieces.empty()) {
+      const auto some = pieces.first(std::min<std::size_t>(pieces.size(), kPiecesMax));
+      std::size_t bytes = 0;
+      vectors.clear();
+      for (const auto piece : some) {
+        vectors.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
+        bytes += piece.size();
+      }
+      const ssize_t n = ::pwritev(descriptor_, vectors.data(), static_cast<int>(vectors.size()),
+                                  static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return system_failure("cannot write", path_);
+      // The rest of a short write goes piece by piece.
+      if (auto rest = File::write_rest(offset, some, static_cast<std::size_t>(n)); !rest) {
+        return rest;
+      }
+      offset += bytes;
+      pieces = pieces.subspan(some.size());
+    }
+    return {};
+  }
+
   Result<std::uint64_t> size() const override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0) return system_failure("cannot stat", path_);
     return static_cast<std::uint64_t>(status.st_size);
   }
@@ -157,9 +187,8 @@ class PosixFileSystem final : public FileSystem {
 
 Result<Path> write_temporary(FileSystem& disk, const Path& path, std::string_view data) {
   static std::atomic<std::uint64_t> counter{0};
-  const Path temporary =
-      path.parent_path() /
-      fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter.fetch_add(1));
+  const Path temporary = path.parent_path() / fmt::format(".{}.{}.{}.tmp", path.filename().string(),
+                                                          ::getpid(), counter.fetch_add(1));
   auto file = TRY(disk.open(temporary, true));
   TRY(file->truncate(0));
   TRY(file->write_at(0, std::as_bytes(std::span(data.data(), data.size()))));
@@ -168,6 +197,22 @@ Result<Path> write_temporary(FileSystem& disk, const Path& path, std::string_vie
 }
 
 }  // namespace
+
+Result<> File::write_rest(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces,
+                          std::size_t done) {
+  for (const auto piece : pieces) {
+    const std::size_t skipped = std::min(done, piece.size());
+    done -= skipped;
+    if (skipped < piece.size()) TRY(write_at(offset + skipped, piece.subspan(skipped)));
+    offset += piece.size();
+  }
+  return {};
+}
+
+Result<> File::write_pieces_at(std::uint64_t offset,
+                               std::span<const std::span<const std::byte>> pieces) {
+  return write_rest(offset, pieces, 0);
+}
 
 FileSystem& posix_file_system() {
   static PosixFileSystem disk;
@@ -178,7 +223,8 @@ Result<std::string> read_file(FileSystem& disk, const Path& path, std::size_t si
   const auto file = TRY(disk.open(path, false));
   const std::uint64_t size = TRY(file->size());
   if (size > size_max) {
-    return fail(Code::kLimit, "{} has {} bytes; at most {} are read", path.string(), size, size_max);
+    return fail(Code::kLimit, "{} has {} bytes; at most {} are read", path.string(), size,
+                size_max);
   }
   std::string data(size, '\0');
   const std::size_t got = TRY(file->read_at(0, std::as_writable_bytes(std::span(data))));

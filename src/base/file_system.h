@@ -26,13 +26,22 @@ class File {
   virtual ~File() = default;
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) const = 0;
   virtual Result<> write_at(std::uint64_t offset, std::span<const std::byte> data) = 0;
+  // The pieces one behind the other.
+  virtual Result<> write_pieces_at(std::uint64_t offset,
+                                   std::span<const std::span<const std::byte>> pieces);
   virtual Result<std::uint64_t> size() const = 0;
   virtual Result<> truncate(std::uint64_t size) = 0;
-  // Reserves `size` bytes on disk so that later writes need no metadata; the file shows as that long.
+  // Reserves `size` bytes on disk so that later writes need no metadata; the file shows as that
+  // long.
   virtual Result<> allocate(std::uint64_t size) = 0;
   virtual Result<> sync() = 0;  // fdatasync
   // A descriptor for mmap and sendfile; -1 where there is none.
   virtual int descriptor() const = 0;
+
+ protected:
+  // What is behind the first `done` bytes of the pieces.
+  Result<> write_rest(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces,
+                      std::size_t done);
 };
 
 class FileSystem {

@@ -1,5 +1,6 @@
 #include "log/committer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <map>
@@ -114,8 +115,12 @@ void Committer::commit(std::vector<Pending>& round) {
   std::map<PartitionLog*, std::vector<Pending*>> by_partition;
   for (Pending& entry : round) by_partition[entry.partition.get()].push_back(&entry);
   std::vector<PartitionLog*> dirty;
+  ++round_;
   for (auto& [partition, entries] : by_partition) {
-    partition->write(entries, buffer_);
+    const bool was_open = partition->has_open_file();
+    partition->write(entries);
+    partition->last_round = round_;
+    if (!was_open && partition->has_open_file()) open_.push_back(partition->shared_from_this());
     if (partition->dirty_file() != nullptr) dirty.push_back(partition);
   }
   if (!dirty.empty()) {
@@ -127,6 +132,7 @@ void Committer::commit(std::vector<Pending>& round) {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     for (PartitionLog* const partition : dirty) partition->publish();
   }
+  close_unused_files();
   for (Pending& entry : round) {
     if (entry.result && !entry.result->duplicate && entry.result->base_offset >= 0) {
       appended_bytes_.Increment(static_cast<double>(entry.header.size()));
@@ -135,6 +141,16 @@ void Committer::commit(std::vector<Pending>& round) {
     entry.batch = {};
     entry.partition.reset();
   }
+}
+
+// The longest unused half of them, when there are too many.
+void Committer::close_unused_files() {
+  if (open_.size() <= kOpenFilesMax) return;
+  const auto half = open_.begin() + kOpenFilesMax / 2;
+  std::nth_element(open_.begin(), half, open_.end(),
+                   [](const auto& a, const auto& b) { return a->last_round > b->last_round; });
+  for (auto each = half; each != open_.end(); ++each) (*each)->close_file();
+  open_.erase(half, open_.end());
 }
 
 void Committer::answer(std::vector<Pending> entries) {

@@ -21,7 +21,8 @@
 namespace eventlog {
 
 inline constexpr std::size_t kRoundBytesMax = 16UL << 20;
-inline constexpr int kSyncThreads = 3;  // beside the committer's own
+inline constexpr int kSyncThreads = 3;             // beside the committer's own
+inline constexpr std::size_t kOpenFilesMax = 512;  // the longest unused are closed first
 
 class Committer {
  public:
@@ -57,7 +58,10 @@ class Committer {
   std::condition_variable_any answers_there_;
   std::vector<Pending> answers_;
 
-  std::vector<std::byte> buffer_;  // of the committer's thread
+  void close_unused_files();
+
+  std::vector<std::shared_ptr<PartitionLog>> open_;  // the committer's: partitions with open files
+  std::uint64_t round_ = 0;
   prometheus::Counter& appended_bytes_;
   prometheus::Counter& appended_records_;
   prometheus::Histogram& sync_seconds_;

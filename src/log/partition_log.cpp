@@ -19,27 +19,28 @@ bool Waiter::wait_us(std::int64_t timeout_us) {
   return changed_.wait_for(lock, std::chrono::microseconds(timeout_us), [this] { return woken_; });
 }
 
-PartitionLog::PartitionLog(base::FileSystem& disk, const base::Clock& clock, base::Path directory,
+PartitionLog::PartitionLog(const PartitionServices& services, base::Path directory, std::string id,
                            std::string name, const TopicConfig& config,
-                           RecoveredPartition recovered, WatchCaller& watches)
-    : disk_(disk),
-      clock_(clock),
+                           RecoveredPartition recovered)
+    : services_(services),
       directory_(std::move(directory)),
+      id_(std::move(id)),
       name_(std::move(name)),
-      watches_(watches),
       config_(config),
       segments_(std::move(recovered.segments)),
       producers_(std::move(recovered.producers)),
       start_offset_(recovered.start_offset),
       end_offset_(recovered.end_offset),
+      // What a crash left may be in the page cache alone.
+      unsynced_(config.durability != Durability::kDisk),
       write_offset_(recovered.end_offset) {
-  for (const auto& [id, producer] : producers_) {
+  for (const auto& [producer_id, producer] : producers_) {
     if (producer.transaction_from != kNoOffset) {
       open_transactions_.insert(producer.transaction_from);
     }
   }
   count_transactions();
-  if (segments_.empty()) return;
+  if (segments_.empty() || segments_.back().segment->compacted()) return;
   active_ = segments_.back().segment;
   write_position_ = segments_.back().state.end_position;
   started_us_ = segments_.back().state.started_us;
@@ -73,7 +74,8 @@ std::optional<PartitionLog::Located> PartitionLog::locate(Offset offset) const {
   if (after == segments_.begin()) return std::nullopt;
   const KeptSegment& kept = *std::prev(after);
   if (offset >= kept.state.end_offset) return std::nullopt;
-  return Located{kept.segment, kept.state.position_of(offset), kept.state.end_position};
+  return Located{kept.segment, kept.state.position_of(offset), kept.state.end_position,
+                 kept.state.end_offset};
 }
 
 base::Result<> PartitionLog::collect(Offset limit, std::size_t bytes_max,
@@ -95,7 +97,14 @@ base::Result<> PartitionLog::collect(Offset limit, std::size_t bytes_max,
       const bool gone = collected.error().code == base::Code::kNotFound && offset < start_offset();
       return gone ? outside(offset) : std::unexpected(std::move(collected).error());
     }
-    if (result.next_offset == before) break;  // the next batch is larger than what is left
+    if (result.next_offset == before) {
+      // The next batch is larger than what is left, or compaction took out the rest of the segment.
+      if (!place->segment->compacted() ||
+          TRY(place->segment->has_batch_at(place->position, place->limit, before))) {
+        break;
+      }
+      result.next_offset = place->end_offset;
+    }
   }
   return {};
 }
@@ -155,7 +164,7 @@ void PartitionLog::wake_all() const {
   {
     const std::unique_lock lock(mutex_);
     waiters.swap(waiters_);
-    watches_.changed(watchers_);
+    services_.watches.changed(watchers_);
   }
   for (const auto& waiter : waiters) waiter->wake();
 }
@@ -167,7 +176,7 @@ base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
     expire(producers_, now_us);
     std::uint64_t bytes = 0;
     for (const KeptSegment& kept : segments_) bytes += kept.state.end_position;
-    while (segments_.size() > 1) {
+    while (segments_.size() > 1 && config_.cleanup != Cleanup::kCompact) {
       const SegmentState& oldest = segments_.front().state;
       const bool too_old =
           config_.retention_us >= 0 && oldest.last_append_us < now_us - config_.retention_us;
@@ -180,19 +189,16 @@ base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
       start_offset_ = std::max(start_offset_, segments_.front().segment->base_offset());
     }
   }
-  TRY(remove_files(dropped));
-  return static_cast<int>(dropped.size());
+  const auto count = static_cast<int>(dropped.size());
+  TRY(drop(std::move(dropped)));
+  return count;
 }
 
-base::Result<> PartitionLog::remove_files(const std::vector<std::shared_ptr<Segment>>& dropped) {
+base::Result<> PartitionLog::drop(std::vector<std::shared_ptr<Segment>> segments) {
+  if (segments.empty()) return {};
   // Oldest first, so that a crash in between leaves no gap.
-  for (const auto& segment : dropped) {
-    TRY(disk_.remove(segment->path()));
-    static_cast<void>(
-        disk_.remove(directory_ / segment_file_name(segment->base_offset(), ".index")));
-  }
-  if (dropped.empty()) return {};
-  return disk_.sync_directory(directory_);
+  for (const auto& segment : segments) TRY(services_.keeper.drop(segment));
+  return services_.disk.sync_directory(directory_);
 }
 
 base::Result<Offset> PartitionLog::delete_records(Offset offset) {
@@ -200,7 +206,7 @@ base::Result<Offset> PartitionLog::delete_records(Offset offset) {
   const Offset to = offset == -1 ? end : offset;
   if (to < 0 || to > end) return outside(offset);
   if (to <= start_offset()) return start_offset();
-  TRY(base::write_file_durably(disk_, directory_ / kStartFile, std::to_string(to) + "\n"));
+  TRY(base::write_file_durably(services_.disk, directory_ / kStartFile, std::to_string(to) + "\n"));
   std::vector<std::shared_ptr<Segment>> dropped;
   {
     const std::unique_lock lock(mutex_);
@@ -210,15 +216,24 @@ base::Result<Offset> PartitionLog::delete_records(Offset offset) {
       segments_.erase(segments_.begin());
     }
   }
-  TRY(remove_files(dropped));
+  TRY(drop(std::move(dropped)));
   return to;
 }
 
 std::optional<PartitionCheckpoint> PartitionLog::checkpoint() const {
-  const std::shared_lock lock(mutex_);
-  if (segments_.empty()) return std::nullopt;
-  return PartitionCheckpoint{segments_.back().segment->base_offset(), segments_.back().state,
-                             producers_};
+  std::optional<PartitionCheckpoint> found;
+  std::shared_ptr<Segment> unsynced;
+  {
+    const std::shared_lock lock(mutex_);
+    if (segments_.empty() || closing_unsynced_ > 0) return std::nullopt;
+    found = {segments_.back().segment->base_offset(), segments_.back().state, producers_};
+    if (config_.durability != Durability::kDisk) unsynced = segments_.back().segment;
+  }
+  if (!unsynced) return found;
+  auto file = services_.disk.open(unsynced->path(), false);
+  if (!file) return std::nullopt;
+  if (auto synced = (*file)->sync(); !synced) stop_unsynced(unsynced->path(), synced.error());
+  return found;
 }
 
 }  // namespace eventlog

@@ -1,9 +1,11 @@
 // One partition: its segments, what is durable of them, and who waits for more.
 //
-// Threads: reading and waiting from any; write(), dirty_file() and publish() from the committer's
-// thread alone. Invariant: readers see exactly what was published, and only synced bytes are.
+// Threads: reading and waiting from any; "Writing" from the committer's thread alone; keeping house
+// from one thread at a time. Invariant: readers see exactly what was published, and where the
+// topic's durability is disk only synced bytes are.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "log/recovery.h"
+#include "log/segment_keeper.h"
 #include "log/watch.h"
 
 namespace eventlog {
@@ -52,11 +55,19 @@ class Waiter {
   bool woken_ = false;
 };
 
-class PartitionLog {
+// What partitions share.
+struct PartitionServices {
+  base::FileSystem& disk;
+  const base::Clock& clock;
+  WatchCaller& watches;
+  SegmentKeeper& keeper;
+};
+
+class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
  public:
-  PartitionLog(base::FileSystem& disk, const base::Clock& clock, base::Path directory,
-               std::string name, const TopicConfig& config, RecoveredPartition recovered,
-               WatchCaller& watches);
+  // `id` is "<topic id>/<number>", `name` "<topic>/<number>".
+  PartitionLog(const PartitionServices& services, base::Path directory, std::string id,
+               std::string name, const TopicConfig& config, RecoveredPartition recovered);
 
   // Reading.
   Offset start_offset() const;
@@ -66,11 +77,12 @@ class PartitionLog {
   base::Result<ReadResult> read(Offset offset, std::size_t bytes_max) const;
   base::Result<FetchResult> fetch(Offset offset, std::size_t bytes_max, Isolation isolation,
                                   bool at_least_one) const;
+  base::Result<Offset> offset_at_time(base::TimestampUs time_us) const;
   base::Result<ListedOffset> list_offset_at(std::int64_t time_ms) const;
   base::Result<ListedOffset> list_greatest_time() const;
-  base::Result<Offset> offset_at_time(base::TimestampUs time_us) const;
   std::optional<std::int32_t> last_sequence(std::int64_t producer_id) const;
-  // Whether there is data at `offset` already; otherwise the waiter is woken when it comes.
+  // Whether there is committed data at `offset` already; otherwise the waiter is woken when it
+  // comes.
   bool add_waiter(Offset offset, const std::shared_ptr<Waiter>& waiter) const;
   void remove_waiter(const std::shared_ptr<Waiter>& waiter) const;
   void add_watcher(const std::shared_ptr<Watcher>& watcher) const;
@@ -80,14 +92,20 @@ class PartitionLog {
   base::Result<int> enforce_retention(base::TimestampUs now_us);
   // Everything before `offset` (-1: the end) is gone, durably; the new start offset.
   base::Result<Offset> delete_records(Offset offset);
-  // nullopt while nothing was ever written.
+  // nullopt while nothing was ever written, or what was is not synced yet. Syncs where commits do
+  // not.
   std::optional<PartitionCheckpoint> checkpoint() const;
 
   // Writing. Each entry's result is set: what it becomes once the round is synced and published.
-  void write(std::span<Pending* const> round, std::vector<std::byte>& buffer);
+  void write(std::span<Pending* const> round);
+  // To be synced before publish(); null when the topic does not wait for it.
   base::File* dirty_file() const { return dirty_ ? file_.get() : nullptr; }
   const base::Path& directory() const { return directory_; }
   void publish();
+  bool has_open_file() const { return file_ != nullptr; }
+  void close_file() { file_.reset(); }
+  std::uint64_t last_round = 0;  // the committer's: when it was written to
+  // The keeper has nothing under way when durability becomes disk.
   void set_config(const TopicConfig& config);
   // Refuses all writes from now on (the topic is deleted), waking whoever waits.
   void close();
@@ -97,6 +115,7 @@ class PartitionLog {
     std::shared_ptr<Segment> segment;
     std::uint64_t position = 0;
     std::uint64_t limit = 0;
+    Offset end_offset = 0;
   };
   // A batch that was written to the active segment and not published yet.
   struct Written {
@@ -106,7 +125,10 @@ class PartitionLog {
   };
   // The part of a round that goes to one segment under one mark.
   struct Piece {
-    std::vector<std::byte>& buffer;
+    std::array<std::byte, kMarkSize> mark = {};
+    std::vector<std::span<const std::byte>> parts = {};  // the mark first
+    std::uint64_t bytes = 0;
+    std::uint32_t seal = 0;
     std::vector<Pending*> entries = {};
   };
 
@@ -115,30 +137,32 @@ class PartitionLog {
   // Batches from `offset` on, before `limit`.
   base::Result<> collect(Offset limit, std::size_t bytes_max, ReadResult& result) const;
   std::vector<AbortedRange> aborted_in(Offset from, Offset to) const;
-  base::Result<> remove_files(const std::vector<std::shared_ptr<Segment>>& dropped);
+  base::Result<> drop(std::vector<std::shared_ptr<Segment>> segments);
+  void wake_all() const;
+  void count_transactions();
 
   std::expected<std::optional<AppendResult>, Refused> check_producer(
       const BatchHeader& header) const;
   std::expected<std::optional<AppendResult>, Refused> check_marker(const BatchHeader& header);
   Producer& changed_producer(std::int64_t id);
-  base::Result<> place(Pending& entry, Piece& piece);
-  base::Result<> make_room(std::size_t bytes, Piece& piece);
-  void take_up(Pending& entry, Piece& piece);
-  bool must_roll(std::size_t bytes) const;
-  base::Result<> roll(std::size_t bytes);
-  base::Result<> begin_segment(std::size_t bytes);
-  base::Result<> flush(Piece& piece);
-  void undo(Piece& piece, const base::Error& error);
-  void enter_segment(const base::Path& path);
-  void close_segment();
-  void wake_all() const;
-  void count_transactions();
+  base::Result<> place(Pending& entry);
+  base::Result<> make_room(std::uint64_t bytes);
+  void take_up(Pending& entry);
+  bool must_roll(std::uint64_t bytes) const;
+  base::Result<> roll(std::uint64_t bytes);
+  base::Result<> open_active(std::uint64_t bytes);
+  base::Result<> reserve(std::uint64_t bytes);
+  void enter_segment(const SegmentName& name);
+  void close_active();
+  void prepare_next();
+  base::Result<> flush();
+  void undo(const base::Error& error);
+  bool waits_for_sync() const { return config_.durability == Durability::kDisk; }
 
-  base::FileSystem& disk_;
-  const base::Clock& clock_;
+  const PartitionServices services_;
   const base::Path directory_;
-  const std::string name_;  // "topic/partition"
-  WatchCaller& watches_;
+  const std::string id_;
+  const std::string name_;
 
   mutable std::shared_mutex mutex_;  // over the next ones
   TopicConfig config_;               // changed by the committer's thread
@@ -150,18 +174,22 @@ class PartitionLog {
   Offset start_offset_ = 0;
   std::atomic<Offset> end_offset_{0};
   std::atomic<Offset> stable_offset_{0};
+  std::atomic<int> closing_unsynced_{0};  // closed segments that the keeper has yet to sync
+
+  enum class Next : std::uint8_t { kNone, kAskedFor, kThere, kFailed };
+  std::atomic<Next> next_{Next::kNone};  // the file for the segment after the active one
 
   // The committer's own: where the file is ahead of what is published.
   bool closed_ = false;
   bool dirty_ = false;
-  bool allocated_ = false;
+  bool unsynced_ = false;  // bytes of earlier rounds may not be on disk
   std::shared_ptr<Segment> active_;
-  std::unique_ptr<base::File> file_;  // of the active segment, once it is written to
-  std::uint64_t capacity_ = 0;
-  std::uint64_t write_position_ = 0;   // behind what was written
-  std::uint64_t buffer_position_ = 0;  // behind what is in the piece
+  std::unique_ptr<base::File> file_;  // of the active segment, while it is written to
+  std::uint64_t capacity_ = 0;        // reserved in it
+  std::uint64_t write_position_ = 0;  // behind what was written
   Offset write_offset_ = 0;
   base::TimestampUs started_us_ = 0;
+  Piece piece_;
   std::vector<Written> written_;
   Producers changed_producers_;
 };

@@ -5,211 +5,202 @@
 
 #include "base/bug.h"
 #include "base/logging.h"
+#include "log/segment_walk.h"
 #include "log/tail.h"
 
 namespace eventlog {
 namespace {
 
-constexpr std::size_t kBaseDigits = 20;
-
-std::optional<Offset> base_of(std::string_view name) {
-  if (name.size() != kBaseDigits + 4 || !name.ends_with(".log")) return std::nullopt;
-  Offset base = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + kBaseDigits, base);
-  if (error != std::errc{} || end != name.data() + kBaseDigits) return std::nullopt;
-  return base;
-}
-
-// Walks one segment from what is known of it to its end, adding to the state and the producers.
-class Walk {
- public:
-  Walk(const Segment& segment, SegmentState& state, Producers* producers, base::TimestampUs now_us)
-      : segment_(segment), state_(state), producers_(producers), now_us_(now_us) {}
-
-  // The position behind the last good batch; everything in front of it is in the state.
-  base::Result<std::uint64_t> run(std::uint64_t size, bool check_crc) {
-    const std::uint64_t start = state_.end_position;
-    const SegmentBytes bytes = TRY(segment_.view(start, size));
-    std::size_t at = 0;
-    std::size_t round_left = 0;
-    for (; at < bytes.span.size();) {
-      const Entry entry = entry_at(bytes.span.subspan(at), start + at);
-      if (entry.kind == Entry::Kind::kMark && entry.mark.first_offset == state_.end_offset) {
-        round_left = entry.mark.bytes;
-      } else if (entry.kind == Entry::Kind::kBatch && entry.size <= round_left &&
-                 holds(bytes.span.subspan(at, entry.size), entry.header, check_crc)) {
-        round_left -= entry.size;
-        TRY(take(entry.header, start + at, bytes.span.subspan(at, entry.size)));
-      } else {
-        break;
-      }
-      at += entry.size;
-    }
-    return start + at;
-  }
-
- private:
-  bool holds(std::span<const std::byte> batch, const BatchHeader& header, bool check_crc) const {
-    return header.base_offset == state_.end_offset &&
-           (!check_crc || base::bug("torn_tail_kept") || check_batch(batch).has_value());
-  }
-
-  base::Result<> take(const BatchHeader& header, std::uint64_t position,
-                      std::span<const std::byte> batch) {
-    state_.add(header, position);
-    if (producers_ == nullptr || header.producer_id < 0) return {};
-    const Offset began = (*producers_)[header.producer_id].record(header, now_us_);
-    if (header.is_control() && !TRY(marker_commits(batch))) {
-      state_.aborted.push_back({.producer_id = header.producer_id,
-                                .first_offset = began == kNoOffset ? segment_.base_offset() : began,
-                                .last_offset = header.last_offset()});
-    }
-    return {};
-  }
-
-  const Segment& segment_;
-  SegmentState& state_;
-  Producers* producers_;  // null: the checkpoint knows of these batches
-  const base::TimestampUs now_us_;
-};
-
 class Recovery {
  public:
-  Recovery(base::FileSystem& disk, const base::Path& directory, base::TimestampUs now_us)
-      : disk_(disk), directory_(directory), now_us_(now_us) {}
+  Recovery(base::FileSystem& disk, const base::Path& directory, const std::string& name,
+           base::TimestampUs now_us)
+      : disk_(disk), directory_(directory), name_(name), now_us_(now_us) {}
 
   base::Result<RecoveredPartition> run(const std::optional<PartitionCheckpoint>& checkpoint);
 
  private:
   base::Result<> find_files();
-  base::Result<std::uint64_t> size_of(Offset base) const;
-  base::Result<bool> is_empty(Offset base) const;
-  base::Result<> drop_empty_after(std::size_t index);
+  base::Result<> drop_replaced();
+  base::Result<std::uint64_t> size_of(const base::Path& path) const;
+  base::Result<bool> begun_after_sync(std::size_t index) const;
+  base::Result<> drop_from(std::size_t index);
+  base::Result<bool> follows(std::size_t index);
   base::Result<> load(std::size_t index, const std::optional<PartitionCheckpoint>& checkpoint);
+  base::Result<bool> load_index_of(std::size_t index);
   base::Result<> walk(std::size_t index, SegmentState state, bool check_crc, Producers* producers);
-  base::Result<> settle_tail(const Segment& segment, std::size_t index, std::uint64_t position,
-                             const Tail& tail);
+  base::Result<> cut_tail(const Segment& segment, std::uint64_t position, std::uint64_t bad,
+                          const Tail& tail);
   base::Result<> load_start();
-  base::Path path_of(Offset base, std::string_view suffix) const {
-    return directory_ / segment_file_name(base, suffix);
+  Segment segment_at(std::size_t index, std::uint64_t verified_from) const {
+    const SegmentName& name = names_[index];
+    return {disk_, directory_, name, salt_of(name_, name.base_offset), verified_from};
+  }
+  std::shared_ptr<Segment> shared_segment(std::size_t index, std::uint64_t verified_from) const {
+    const SegmentName& name = names_[index];
+    return std::make_shared<Segment>(disk_, directory_, name, salt_of(name_, name.base_offset),
+                                     verified_from);
   }
 
   base::FileSystem& disk_;
   const base::Path& directory_;
+  const std::string& name_;
   const base::TimestampUs now_us_;
-  std::vector<Offset> bases_;
-  std::size_t last_with_data_ = 0;  // index into bases_
+  std::vector<SegmentName> names_;  // in order
+  OpenTransactions open_;           // at the end of the segment that was loaded last
   RecoveredPartition out_;
 };
 
 base::Result<> Recovery::find_files() {
-  const auto names = TRY(disk_.list(directory_));
-  for (const std::string& name : names) {
-    if (const auto base = base_of(name)) bases_.push_back(*base);
+  const auto files = TRY(disk_.list(directory_));
+  std::vector<SegmentName> indexes;
+  for (const std::string& file : files) {
+    if (const auto name = SegmentName::parse(file, ".log")) names_.push_back(*name);
+    if (const auto name = SegmentName::parse(file, ".index")) indexes.push_back(*name);
+    if (file.ends_with(".tmp") || file == kNextFile) TRY(disk_.remove(directory_ / file));
   }
-  for (const std::string& name : names) {
-    if (!name.ends_with(".index")) continue;
-    const auto base = base_of(name.substr(0, name.size() - 6) + ".log");
-    if (base && std::binary_search(bases_.begin(), bases_.end(), *base)) continue;
-    TRY(disk_.remove(directory_ / name));
+  std::sort(names_.begin(), names_.end());
+  TRY(drop_replaced());
+  for (const SegmentName& name : indexes) {
+    if (std::binary_search(names_.begin(), names_.end(), name)) continue;
+    TRY(disk_.remove(directory_ / name.with(".index")));
   }
-  last_with_data_ = bases_.empty() ? 0 : bases_.size() - 1;
-  while (last_with_data_ > 0 && TRY(is_empty(bases_[last_with_data_]))) --last_with_data_;
   return {};
 }
 
-base::Result<std::uint64_t> Recovery::size_of(Offset base) const {
-  const auto file = TRY(disk_.open(path_of(base, ".log"), false));
+// Removes the segments whose offsets a compacted one covers: it was whole before it had its name.
+base::Result<> Recovery::drop_replaced() {
+  const auto covers = [](const SegmentName& by, const SegmentName& name) {
+    return by != name && by.end_offset && by.base_offset <= name.base_offset &&
+           name.base_offset < *by.end_offset && name.end_offset.value_or(0) <= *by.end_offset;
+  };
+  std::vector<SegmentName> kept;
+  for (const SegmentName& name : names_) {
+    const bool replaced = std::any_of(names_.begin(), names_.end(),
+                                      [&](const SegmentName& by) { return covers(by, name); });
+    if (!replaced) {
+      kept.push_back(name);
+      continue;
+    }
+    TRY(disk_.remove(directory_ / name.with(".log")));
+  }
+  if (kept.size() < names_.size()) TRY(disk_.sync_directory(directory_));
+  names_ = std::move(kept);
+  return {};
+}
+
+base::Result<std::uint64_t> Recovery::size_of(const base::Path& path) const {
+  const auto file = TRY(disk_.open(path, false));
   return file->size();
 }
 
-// No round was ever begun in it. A torn first round is not empty.
-base::Result<bool> Recovery::is_empty(Offset base) const {
-  const std::uint64_t size = TRY(size_of(base));
-  const auto extents = TRY(data_extents(disk_, path_of(base, ".log")));
-  const Segment segment(disk_, path_of(base, ".log"), base, 0);
-  const Tail tail = TRY(inspect_tail(segment, extents, 0, size));
-  return tail.clean;
+// Whether its first round says that all in front of it was synced.
+base::Result<bool> Recovery::begun_after_sync(std::size_t index) const {
+  const Segment segment = segment_at(index, 0);
+  if (TRY(size_of(segment.path())) < kMarkSize) return false;
+  const SegmentBytes bytes = TRY(segment.view(0, kMarkSize));
+  const auto mark = load_mark(bytes.span, 0, segment.salt());
+  return mark && mark->after_sync;
 }
 
-base::Result<> Recovery::drop_empty_after(std::size_t index) {
-  for (std::size_t i = bases_.size(); i-- > index + 1;) {
-    TRY(disk_.remove(path_of(bases_[i], ".log")));
+base::Result<> Recovery::drop_from(std::size_t index) {
+  for (std::size_t i = names_.size(); i-- > index;) {
+    TRY(disk_.remove(directory_ / names_[i].with(".log")));
+    static_cast<void>(disk_.remove(directory_ / names_[i].with(".index")));
   }
-  bases_.resize(index + 1);
+  names_.resize(index);
   return disk_.sync_directory(directory_);
 }
 
-base::Result<> Recovery::settle_tail(const Segment& segment, std::size_t index,
-                                     std::uint64_t position, const Tail& tail) {
+// Whether the segment begins where the one before it ends. If not: nobody was told of what is in it
+// and behind it, and it goes, or bytes are missing.
+base::Result<bool> Recovery::follows(std::size_t index) {
+  if (out_.segments.empty()) return true;
+  const KeptSegment& before = out_.segments.back();
+  if (names_[index].base_offset == before.state.end_offset) return true;
+  for (std::size_t i = index; i < names_.size(); ++i) {
+    if (!names_[i].end_offset && !TRY(begun_after_sync(i))) continue;
+    return before.segment->corrupt(
+        before.state.end_position,
+        fmt::format("offset {} comes next, the next segment begins at {}", before.state.end_offset,
+                    names_[index].base_offset));
+  }
+  TRY(drop_from(index));
+  return false;
+}
+
+base::Result<> Recovery::cut_tail(const Segment& segment, std::uint64_t position, std::uint64_t bad,
+                                  const Tail& tail) {
   if (tail.later_round) {
-    return segment.corrupt(position,
-                           fmt::format("the batch does not hold, and a later round stands "
-                                       "behind it at byte {}",
-                                       *tail.later_round));
+    return segment.corrupt(bad, fmt::format("the batch does not hold, and a later round stands "
+                                            "behind it at byte {}",
+                                            tail.later_round->position));
   }
-  const bool is_last = index + 1 == bases_.size();
-  if (index < last_with_data_ && !tail.clean) {
-    return segment.corrupt(position, "the batch does not hold, and later segments stand behind it");
-  }
-  if (tail.clean && is_last) return {};
-  if (!tail.clean) {
-    spdlog::warn("log: cut a torn, never acknowledged tail of {} at byte {}",
-                 segment.path().string(), position);
-    const auto file = TRY(disk_.open(segment.path(), false));
-    TRY(file->truncate(position));
-    TRY(file->sync());
-  }
-  return {};
+  if (tail.clean) return {};
+  spdlog::info("log: cut what no acknowledged round wrote from {} at byte {}",
+               segment.path().string(), position);
+  const auto file = TRY(disk_.open(segment.path(), false));
+  TRY(file->truncate(position));
+  return file->sync();
 }
 
 base::Result<> Recovery::walk(std::size_t index, SegmentState state, bool check_crc,
                               Producers* producers) {
-  const Offset base = bases_[index];
-  const std::uint64_t size = TRY(size_of(base));
-  const auto extents = TRY(data_extents(disk_, path_of(base, ".log")));
-  const std::uint64_t verified_from = check_crc ? state.end_position : size;
-  const auto segment = std::make_shared<Segment>(disk_, path_of(base, ".log"), base, verified_from);
+  const std::uint64_t verified_from = check_crc ? state.end_position : ~std::uint64_t{0};
+  const auto segment = shared_segment(index, verified_from);
+  const std::uint64_t known = state.end_position;
+  const std::uint64_t size = TRY(size_of(segment->path()));
+  const auto extents = TRY(data_extents(disk_, segment->path()));
   if (size < state.end_position) {
     return segment->corrupt(
         size, fmt::format("the file ends here, {} bytes were written", state.end_position));
   }
-  const std::uint64_t end = TRY(Walk(*segment, state, producers, now_us_).run(size, check_crc));
-  const Tail tail = TRY(inspect_tail(*segment, extents, end, size));
-  TRY(settle_tail(*segment, index, end, tail));
-  state.end_position = end;
-  // A segment behind a cut begins where nothing was lost, or it is empty and goes.
-  const bool gap = index + 1 < bases_.size() && bases_[index + 1] != state.end_offset;
-  if (gap && index < last_with_data_) {
-    return segment->corrupt(end, fmt::format("offset {} comes next, the next segment begins at {}",
-                                             state.end_offset, bases_[index + 1]));
+  SegmentWalk segment_walk(*segment, state, open_, producers, now_us_);
+  const std::uint64_t end = TRY(segment_walk.run(size, check_crc));
+  TRY(cut_tail(*segment, end, segment_walk.bad_position(),
+               TRY(inspect_tail(*segment, extents, end, size))));
+  if (end > known) {
+    // Nobody has to have synced it, and who reads it must not lose it.
+    TRY(TRY(disk_.open(segment->path(), false))->sync());
+    TRY(disk_.sync_directory(directory_));
   }
-  if (gap) TRY(drop_empty_after(index));
-  if (index + 1 < bases_.size())
-    static_cast<void>(save_index(disk_, path_of(base, ".index"), state));
+  state.end_position = end;
+  if (segment->compacted()) state.end_offset = *segment->name().end_offset;
+  state.open.assign(open_.begin(), open_.end());
   out_.segments.push_back({segment, std::move(state)});
   return {};
 }
 
-base::Result<> Recovery::load(std::size_t index,
-                              const std::optional<PartitionCheckpoint>& checkpoint) {
-  const Offset base = bases_[index];
-  const bool closed = index < last_with_data_;
-  const SegmentState fresh{.end_offset = base, .started_us = now_us_, .last_append_us = now_us_};
-  if (!checkpoint) return walk(index, fresh, !closed, &out_.producers);
-  if (base > checkpoint->base_offset) return walk(index, fresh, true, &out_.producers);
-  if (base == checkpoint->base_offset) return walk(index, checkpoint->state, true, &out_.producers);
-  auto known = load_index(disk_, path_of(base, ".index"));
-  const std::uint64_t size = TRY(size_of(base));
-  if (!known || !closed || known->end_offset != bases_[index + 1])
-    return walk(index, fresh, false, nullptr);
-  auto segment = std::make_shared<Segment>(disk_, path_of(base, ".log"), base, size);
+base::Result<bool> Recovery::load_index_of(std::size_t index) {
+  auto known = load_index(disk_, directory_ / names_[index].with(".index"));
+  if (!known || known->end_offset != names_[index + 1].base_offset) return false;
+  auto segment = shared_segment(index, ~std::uint64_t{0});
+  const std::uint64_t size = TRY(size_of(segment->path()));
   if (size < known->end_position) {
     return segment->corrupt(
         size, fmt::format("the file ends here, {} bytes were written", known->end_position));
   }
+  open_ = OpenTransactions(known->open.begin(), known->open.end());
   out_.segments.push_back({std::move(segment), *std::move(known)});
-  return {};
+  return true;
+}
+
+base::Result<> Recovery::load(std::size_t index,
+                              const std::optional<PartitionCheckpoint>& checkpoint) {
+  const Offset base = names_[index].base_offset;
+  const bool closed = index + 1 < names_.size();
+  const SegmentState fresh{.end_offset = base, .started_us = now_us_, .last_append_us = now_us_};
+  if (!checkpoint) return walk(index, fresh, !closed, &out_.producers);
+  if (base > checkpoint->base_offset) return walk(index, fresh, true, &out_.producers);
+  if (base < checkpoint->base_offset) {
+    if (closed && TRY(load_index_of(index))) return {};
+    return walk(index, fresh, false, nullptr);
+  }
+  open_.clear();
+  for (const auto& [id, producer] : checkpoint->producers) {
+    if (producer.transaction_from != kNoOffset) open_[id] = producer.transaction_from;
+  }
+  return walk(index, checkpoint->state, true, &out_.producers);
 }
 
 base::Result<> Recovery::load_start() {
@@ -237,9 +228,11 @@ base::Result<RecoveredPartition> Recovery::run(
   TRY(find_files());
   // The producers of a checkpoint count even when its segment is gone by retention.
   const bool usable =
-      checkpoint && std::binary_search(bases_.begin(), bases_.end(), checkpoint->base_offset);
+      checkpoint && std::any_of(names_.begin(), names_.end(), [&](const SegmentName& name) {
+        return name.base_offset == checkpoint->base_offset && !name.end_offset;
+      });
   if (checkpoint) out_.producers = checkpoint->producers;
-  for (std::size_t i = 0; i < bases_.size(); ++i) {
+  for (std::size_t i = 0; i < names_.size() && TRY(follows(i)); ++i) {
     TRY(load(i, usable ? checkpoint : std::nullopt));
   }
   if (!out_.segments.empty()) out_.end_offset = out_.segments.back().state.end_offset;
@@ -261,9 +254,9 @@ base::Result<RecoveredPartition> Recovery::run(
 }  // namespace
 
 base::Result<RecoveredPartition> recover_partition(
-    base::FileSystem& disk, const base::Path& directory,
+    base::FileSystem& disk, const base::Path& directory, const std::string& name,
     const std::optional<PartitionCheckpoint>& checkpoint, base::TimestampUs now_us) {
-  return Recovery(disk, directory, now_us).run(checkpoint);
+  return Recovery(disk, directory, name, now_us).run(checkpoint);
 }
 
 }  // namespace eventlog

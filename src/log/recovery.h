@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "log/producer_state.h"
@@ -21,8 +22,9 @@ struct PartitionCheckpoint {
   Producers producers;
 };
 
-// In a partition's folder: the first readable offset in decimal, where records were deleted.
+// In a partition's folder.
 inline constexpr std::string_view kStartFile = "start";
+inline constexpr std::string_view kNextFile = "next";
 
 struct KeptSegment {
   std::shared_ptr<Segment> segment;
@@ -36,9 +38,10 @@ struct RecoveredPartition {
   Offset end_offset = 0;
 };
 
-// kCorrupt, naming file and byte, for what a crash cannot explain.
+// `name` is "<topic id>/<partition>". kCorrupt, naming file and byte, for what a crash cannot
+// explain.
 base::Result<RecoveredPartition> recover_partition(
-    base::FileSystem& disk, const base::Path& directory,
+    base::FileSystem& disk, const base::Path& directory, const std::string& name,
     const std::optional<PartitionCheckpoint>& checkpoint, base::TimestampUs now_us);
 
 }  // namespace eventlog

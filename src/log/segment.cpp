@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "base/crc32c.h"
 
 namespace eventlog {
 namespace {
 
+constexpr std::size_t kOffsetDigits = 20;
 constexpr std::uintptr_t kPageSize = 4096;
 // From the place that the sparse index gives to the batch that is looked for.
 constexpr std::size_t kReadAheadBytes = 128UL << 10;
@@ -26,18 +28,45 @@ std::shared_ptr<const void> map_file(int descriptor, std::size_t size) {
 
 }  // namespace
 
-std::string segment_file_name(Offset base_offset, std::string_view suffix) {
-  return fmt::format("{:020}{}", base_offset, suffix);
+std::string SegmentName::with(std::string_view suffix) const {
+  return end_offset ? fmt::format("{:020}-{:020}{}", base_offset, *end_offset, suffix)
+                    : fmt::format("{:020}{}", base_offset, suffix);
 }
 
-Entry entry_at(std::span<const std::byte> bytes, std::uint64_t position) {
+std::optional<SegmentName> SegmentName::parse(std::string_view name, std::string_view suffix) {
+  const auto number = [](std::string_view digits) -> std::optional<Offset> {
+    Offset value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (digits.size() != kOffsetDigits || error != std::errc{} ||
+        end != digits.data() + digits.size() || value < 0) {
+      return std::nullopt;
+    }
+    return value;
+  };
+  if (!name.ends_with(suffix)) return std::nullopt;
+  name.remove_suffix(suffix.size());
+  const auto base = number(name.substr(0, kOffsetDigits));
+  if (!base) return std::nullopt;
+  if (name.size() == kOffsetDigits) return SegmentName{.base_offset = *base};
+  if (name[kOffsetDigits] != '-') return std::nullopt;
+  const auto end = number(name.substr(kOffsetDigits + 1));
+  if (!end || *end < *base) return std::nullopt;
+  return SegmentName{.base_offset = *base, .end_offset = end};
+}
+
+Entry entry_at(std::span<const std::byte> bytes, std::uint64_t position, std::uint32_t salt) {
   if (all_zero(bytes.first(std::min(bytes.size(), kMarkSize)))) return {.kind = Entry::Kind::kNone};
-  if (const auto mark = load_mark(bytes, position)) {
+  if (const auto mark = load_mark(bytes, position, salt)) {
     return {.kind = Entry::Kind::kMark, .size = kMarkSize, .mark = *mark};
   }
   const auto header = read_header(bytes);
   if (!header || header->size() > bytes.size()) return {.kind = Entry::Kind::kBad};
   return {.kind = Entry::Kind::kBatch, .size = header->size(), .header = *header};
+}
+
+bool Segment::is_read() const {
+  const std::scoped_lock lock(mutex_);
+  return mapping_.use_count() > 1;
 }
 
 std::unexpected<base::Error> Segment::corrupt(std::uint64_t position, std::string_view what) const {
@@ -109,7 +138,7 @@ base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit, Off
   TRY(populate(bytes, std::min(bytes_left, bytes.span.size()) + kReadAheadBytes));
   bool took = false;
   for (std::size_t at = 0; at < bytes.span.size();) {
-    const Entry entry = entry_at(bytes.span.subspan(at), position + at);
+    const Entry entry = entry_at(bytes.span.subspan(at), position + at, salt_);
     if (entry.kind == Entry::Kind::kMark) {
       at += entry.size;
       continue;
@@ -133,12 +162,26 @@ base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit, Off
   return {};
 }
 
+base::Result<bool> Segment::has_batch_at(std::uint64_t position, std::uint64_t limit,
+                                         Offset offset) const {
+  const SegmentBytes bytes = TRY(view(position, limit));
+  for (std::size_t at = 0; at < bytes.span.size();) {
+    const Entry entry = entry_at(bytes.span.subspan(at), position + at, salt_);
+    if (entry.kind == Entry::Kind::kNone || entry.kind == Entry::Kind::kBad) {
+      return corrupt(position + at, "no record batch stands here");
+    }
+    if (entry.kind == Entry::Kind::kBatch && entry.header.last_offset() >= offset) return true;
+    at += entry.size;
+  }
+  return false;
+}
+
 base::Result<std::optional<Offset>> Segment::first_at_time(std::uint64_t position,
                                                            std::uint64_t limit,
                                                            std::int64_t time_ms) const {
   const SegmentBytes bytes = TRY(view(position, limit));
   for (std::size_t at = 0; at < bytes.span.size();) {
-    const Entry entry = entry_at(bytes.span.subspan(at), position + at);
+    const Entry entry = entry_at(bytes.span.subspan(at), position + at, salt_);
     if (entry.kind == Entry::Kind::kNone || entry.kind == Entry::Kind::kBad) {
       return corrupt(position + at, "no record batch stands here");
     }

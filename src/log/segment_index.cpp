@@ -6,7 +6,7 @@
 
 namespace eventlog {
 namespace {
-constexpr std::string_view kName = "waybill-index-2";
+constexpr std::string_view kName = "waybill-index-3";
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -52,7 +52,8 @@ nlohmann::json to_json(const SegmentState& state) {
           {"started_us", state.started_us},
           {"last_append_us", state.last_append_us},
           {"index", std::move(entries)},
-          {"aborted", std::move(aborted)}};
+          {"aborted", std::move(aborted)},
+          {"open", state.open}};
 }
 
 SegmentState state_from_json(const nlohmann::json& json) {
@@ -69,6 +70,7 @@ SegmentState state_from_json(const nlohmann::json& json) {
     state.aborted.push_back(
         {range.at(0).get<std::int64_t>(), range.at(1).get<Offset>(), range.at(2).get<Offset>()});
   }
+  state.open = json.at("open").get<std::vector<std::pair<std::int64_t, Offset>>>();
   return state;
 }
 
@@ -94,7 +96,8 @@ base::Result<> save_index(base::FileSystem& disk, const base::Path& path,
   const std::string text = sealed(kName, to_json(state));
   const auto file = TRY(disk.open(path, true));
   TRY(file->truncate(0));
-  return file->write_at(0, bytes_of(text));
+  TRY(file->write_at(0, bytes_of(text)));
+  return file->sync();
 }
 
 std::optional<SegmentState> load_index(base::FileSystem& disk, const base::Path& path) {

@@ -1,7 +1,7 @@
 // What is known about a segment without reading it: how far it goes and where its batches are.
 //
 // Saved beside a closed segment as <base>.index, JSON behind a line with its CRC32C. It is derived
-// data: written without a sync, and rebuilt from the segment when it is missing or does not hold.
+// data: rebuilt from the segment when it is missing or does not hold.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,8 @@ struct SegmentState {
   base::TimestampUs last_append_us = 0;
   std::vector<IndexEntry> index = {};      // sparse, in both orders
   std::vector<AbortedRange> aborted = {};  // by last_offset
+  // Of a closed segment: the transactions that are open at its end, and their first offsets.
+  std::vector<std::pair<std::int64_t, Offset>> open = {};
 
   // The batch that stands at `position`, behind all others.
   void add(const BatchHeader& header, std::uint64_t position);

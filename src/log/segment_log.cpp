@@ -27,11 +27,13 @@ SegmentLog::SegmentLog(base::FileSystem& disk, const base::Clock& clock,
     : disk_(disk),
       clock_(clock),
       directory_(options.directory),
+      keeper_(disk, options.directory),
       committer_(options.queued_bytes_max) {}
 
 SegmentLog::~SegmentLog() {
   tasks_.stop();
   committer_.stop();
+  keeper_.stop();
   if (opened_) save_checkpoint_now();
 }
 
@@ -51,6 +53,7 @@ base::Result<> SegmentLog::open() {
   TRY(lock_directory());
   offsets_ = TRY(OffsetStore::open(disk_, directory_));
   TRY(load_producer_ids());
+  TRY(keeper_.open());
   // Every time: who created them may have been killed before these syncs. Clean ones are cheap.
   TRY(disk_.sync_directory(directory_));
   TRY(disk_.sync_directory(directory_.has_parent_path() ? directory_.parent_path() : "."));
@@ -83,10 +86,12 @@ base::Result<std::shared_ptr<PartitionLog>> SegmentLog::open_partition(const Top
   if (const auto entry = checkpoint.find({files.id, partition}); entry != checkpoint.end()) {
     known = std::move(entry->second);
   }
-  auto recovered = TRY(recover_partition(disk_, directory, known, clock_.now_us()));
-  return std::make_shared<PartitionLog>(disk_, clock_, directory,
-                                        fmt::format("{}/{}", files.config.name, partition),
-                                        files.config, std::move(recovered), watches_);
+  const std::string id = fmt::format("{}/{}", files.id, partition);
+  auto recovered = TRY(recover_partition(disk_, directory, id, known, clock_.now_us()));
+  return std::make_shared<PartitionLog>(
+      PartitionServices{.disk = disk_, .clock = clock_, .watches = watches_, .keeper = keeper_},
+      directory, id, fmt::format("{}/{}", files.config.name, partition), files.config,
+      std::move(recovered));
 }
 
 std::vector<SegmentLog::TopicPtr> SegmentLog::all_topics() const {
@@ -158,6 +163,7 @@ base::Result<> SegmentLog::delete_topic(const std::string& name) {
   committer_.run_between([&topic] {
     for (const auto& partition : topic->partitions) partition->close();
   });
+  keeper_.drain();
   TRY(offsets_->drop_topic(name));
   return delete_topic_files(disk_, topics_path(), name);
 }
@@ -175,7 +181,8 @@ base::Result<> SegmentLog::alter_topic(const TopicConfig& config) {
   TRY(change_topic_files(disk_, topics_path(), {before->id, config}));
   const auto after = std::make_shared<Topic>(*before);
   after->config = config;
-  committer_.run_between([&after] {
+  committer_.run_between([this, &after] {
+    keeper_.drain();
     for (const auto& partition : after->partitions) partition->set_config(after->config);
   });
   const std::unique_lock lock(mutex_);

@@ -103,6 +103,7 @@ class SegmentLog final : public EmbeddedLog {
   Offset checkpointed_ = -1;                // the sum of the end offsets at the last checkpoint
   bool opened_ = false;
   mutable WatchCaller watches_;
+  SegmentKeeper keeper_;
   Committer committer_;
   base::TaskGroup tasks_;
 };

@@ -14,13 +14,16 @@ bool all_zero(std::span<const std::byte> bytes) {
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
-std::optional<std::uint64_t> find_mark(std::span<const std::byte> bytes, std::uint64_t position) {
+// The first one that says that all before it was synced.
+std::optional<RoundMark> find_mark(std::span<const std::byte> bytes, std::uint64_t position,
+                                   std::uint32_t salt) {
   for (std::size_t at = 0; at + kMarkSize <= bytes.size(); ++at) {
     const auto* const magic = static_cast<const std::byte*>(std::memchr(
         bytes.data() + at + kMarkMagicAt, kMarkMagic, bytes.size() - at - kMarkMagicAt));
     if (magic == nullptr) return std::nullopt;
     at = static_cast<std::size_t>(magic - bytes.data()) - kMarkMagicAt;
-    if (load_mark(bytes.subspan(at), position + at)) return position + at;
+    const auto mark = load_mark(bytes.subspan(at), position + at, salt);
+    if (mark && mark->after_sync) return mark;
   }
   return std::nullopt;
 }
@@ -52,8 +55,9 @@ base::Result<Tail> inspect_tail(const Segment& segment, const std::vector<Extent
     const std::uint64_t to = std::min(extent.to + kMarkSize, size);
     if (extent.to <= position || from >= to) continue;
     const SegmentBytes bytes = TRY(segment.view(from, to));
-    tail.later_round = find_mark(bytes.span, from);
-    tail.clean = tail.clean && !tail.later_round && all_zero(bytes.span);
+    tail.clean = tail.clean && all_zero(bytes.span);
+    const std::size_t own = from == position ? 1 : 0;  // a mark right here is the torn round's
+    tail.later_round = find_mark(bytes.span.subspan(own), from + own, segment.salt());
     if (tail.later_round) break;
   }
   return tail;

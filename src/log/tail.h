@@ -14,8 +14,9 @@ struct Extent {
 };
 
 struct Tail {
-  bool clean = true;                         // nothing but zeros
-  std::optional<std::uint64_t> later_round;  // where a valid mark stands
+  bool clean = true;  // nothing but zeros
+  // Behind the place itself: the first mark that says that all before it was synced.
+  std::optional<RoundMark> later_round;
 };
 
 // The parts of a file that are not holes; the whole file where the disk cannot tell. To be asked

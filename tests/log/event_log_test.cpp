@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "log/log_fixture.h"
+#include "log/round_mark.h"
 
 namespace eventlog {
 namespace {
@@ -365,14 +366,14 @@ TEST_F(EventLogTest, TellsADamagedBatchByFileAndByteWhenItIsRead) {
   const auto file = segment_files(folder_.path(), "scans").front();
   {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekp(32 + 61 + 6);
+    stream.seekp(kMarkSize + 61 + 6);
     stream.put('!');
   }
   reopen();  // the checkpoint covers it
   const auto result = log_->read(scans_, 0, 1);
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, base::Code::kCorrupt);
-  EXPECT_NE(result.error().message.find(file.filename().string() + ", byte 32"), std::string::npos)
+  EXPECT_NE(result.error().message.find(file.filename().string() + fmt::format(", byte {}", kMarkSize)), std::string::npos)
       << result.error().message;
   EXPECT_EQ(read_values(*log_, scans_, 1), (std::vector<std::string>{"second"}));
 }
