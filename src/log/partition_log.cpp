@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/check.h"
+#include "log/compaction.h"
+
 namespace eventlog {
 
 void Waiter::wake() {
@@ -170,6 +173,7 @@ void PartitionLog::wake_all() const {
 }
 
 base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
+  const std::scoped_lock house(house_mutex_);
   std::vector<std::shared_ptr<Segment>> dropped;
   {
     const std::unique_lock lock(mutex_);
@@ -191,7 +195,61 @@ base::Result<int> PartitionLog::enforce_retention(base::TimestampUs now_us) {
   }
   const auto count = static_cast<int>(dropped.size());
   TRY(drop(std::move(dropped)));
+  TRY(compact(now_us));
   return count;
+}
+
+// The closed segments, when compaction is due: a third of their bytes is new, or something that was
+// kept for a time may go.
+std::vector<KeptSegment> PartitionLog::compactable(base::TimestampUs now_us) const {
+  const Offset stable = stable_offset();
+  std::vector<KeptSegment> closed;
+  std::uint64_t old_bytes = 0;
+  std::uint64_t new_bytes = 0;
+  const std::shared_lock lock(mutex_);
+  if (config_.cleanup == Cleanup::kDelete) return {};
+  for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
+    const KeptSegment& kept = segments_[i];
+    if (kept.state.end_offset > stable) break;
+    (kept.segment->compacted() ? old_bytes : new_bytes) += kept.state.end_position;
+    closed.push_back(kept);
+  }
+  const bool enough = new_bytes > 0 && new_bytes * 2 >= old_bytes;
+  return enough || now_us >= compact_again_us_ ? closed : std::vector<KeptSegment>{};
+}
+
+base::Result<> PartitionLog::compact(base::TimestampUs now_us) {
+  TopicConfig config;
+  {
+    const std::shared_lock lock(mutex_);
+    config = config_;
+  }
+  std::vector<KeptSegment> closed = compactable(now_us);
+  if (closed.empty()) return {};
+  Compaction compaction(services_.disk, directory_, id_, config, now_us);
+  std::vector<std::shared_ptr<Segment>> dropped;
+  TRY(compaction.run(closed, [&](const Compaction::Replaced& replaced) {
+    replace(replaced.before, replaced.after);
+    for (const auto& segment : replaced.before) {
+      if (segment->path() != replaced.after.segment->path()) dropped.push_back(segment);
+    }
+  }));
+  compact_again_us_ =
+      compaction.look_again_us().value_or(std::numeric_limits<base::TimestampUs>::max());
+  closed.clear();
+  return drop(std::move(dropped));
+}
+
+void PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& before,
+                           const KeptSegment& after) {
+  const std::unique_lock lock(mutex_);
+  const auto first = std::find_if(segments_.begin(), segments_.end(), [&](const KeptSegment& kept) {
+    return kept.segment == before.front();
+  });
+  CHECK(first != segments_.end(), "a segment was dropped while it was compacted");
+  const auto last = first + static_cast<std::ptrdiff_t>(before.size());
+  *first = after;
+  segments_.erase(first + 1, last);
 }
 
 base::Result<> PartitionLog::drop(std::vector<std::shared_ptr<Segment>> segments) {
@@ -206,6 +264,7 @@ base::Result<Offset> PartitionLog::delete_records(Offset offset) {
   const Offset to = offset == -1 ? end : offset;
   if (to < 0 || to > end) return outside(offset);
   if (to <= start_offset()) return start_offset();
+  const std::scoped_lock house(house_mutex_);
   TRY(base::write_file_durably(services_.disk, directory_ / kStartFile, std::to_string(to) + "\n"));
   std::vector<std::shared_ptr<Segment>> dropped;
   {

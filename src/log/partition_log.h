@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -88,7 +89,7 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   void add_watcher(const std::shared_ptr<Watcher>& watcher) const;
   void remove_watcher(const std::shared_ptr<Watcher>& watcher) const;
 
-  // Keeping house.
+  // Keeping house; one thread at a time gets in.
   base::Result<int> enforce_retention(base::TimestampUs now_us);
   // Everything before `offset` (-1: the end) is gone, durably; the new start offset.
   base::Result<Offset> delete_records(Offset offset);
@@ -138,6 +139,9 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   base::Result<> collect(Offset limit, std::size_t bytes_max, ReadResult& result) const;
   std::vector<AbortedRange> aborted_in(Offset from, Offset to) const;
   base::Result<> drop(std::vector<std::shared_ptr<Segment>> segments);
+  base::Result<> compact(base::TimestampUs now_us);
+  std::vector<KeptSegment> compactable(base::TimestampUs now_us) const;
+  void replace(const std::vector<std::shared_ptr<Segment>>& before, const KeptSegment& after);
   void wake_all() const;
   void count_transactions();
 
@@ -163,6 +167,9 @@ class PartitionLog : public std::enable_shared_from_this<PartitionLog> {
   const base::Path directory_;
   const std::string id_;
   const std::string name_;
+
+  std::mutex house_mutex_;  // over the next one, and held while segments are dropped or replaced
+  base::TimestampUs compact_again_us_ = std::numeric_limits<base::TimestampUs>::max();
 
   mutable std::shared_mutex mutex_;  // over the next ones
   TopicConfig config_;               // changed by the committer's thread

@@ -19,14 +19,7 @@ constexpr std::size_t kRecordSizeMin = 7;
 constexpr std::int32_t kLengthMin = static_cast<std::int32_t>(kBatchHeaderSize) - 12;
 constexpr std::int32_t kLengthMax = static_cast<std::int32_t>(kBatchSizeMax) - 12;
 
-void append_varint(std::vector<std::byte>& to, std::int64_t value) {
-  auto raw = (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);
-  while (raw >= 0x80U) {
-    to.push_back(static_cast<std::byte>(raw | 0x80U));
-    raw >>= 7U;
-  }
-  to.push_back(static_cast<std::byte>(raw));
-}
+using internal::append_varint;
 
 std::size_t varint_size(std::int64_t value) {
   const auto raw =
@@ -111,6 +104,15 @@ base::Result<BatchHeader> check_batch(std::span<const std::byte> batch) {
 
 namespace internal {
 
+void append_varint(std::vector<std::byte>& to, std::int64_t value) {
+  auto raw = (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);
+  while (raw >= 0x80U) {
+    to.push_back(static_cast<std::byte>(raw | 0x80U));
+    raw >>= 7U;
+  }
+  to.push_back(static_cast<std::byte>(raw));
+}
+
 bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& record) {
   std::int64_t length = 0;
   if (!cursor.varint(length) || length < 0 || cursor.left() < static_cast<std::size_t>(length)) {
@@ -134,7 +136,7 @@ bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& re
   if (!cursor.bytes(key, null)) return false;
   record.key = null ? std::nullopt : std::optional(key);
   std::int64_t headers = 0;
-  if (!cursor.bytes(record.value, null) || !cursor.varint(headers)) return false;
+  if (!cursor.bytes(record.value, record.null_value) || !cursor.varint(headers)) return false;
   if (headers < 0 || static_cast<std::size_t>(headers) > cursor.left()) return false;
   record.headers.clear();
   for (std::int64_t i = 0; i < headers; ++i) {

@@ -61,6 +61,7 @@ struct RecordView {
   std::int64_t timestamp_ms = 0;
   std::optional<std::string_view> key;
   std::string_view value;
+  bool null_value = false;  // a tombstone; `value` is empty
   std::vector<HeaderView> headers;
 };
 

@@ -52,6 +52,7 @@ class RecordCursor {
   const char* end_;
 };
 
+void append_varint(std::vector<std::byte>& to, std::int64_t value);
 // The next record into `record`, which keeps its headers' capacity. False for broken bytes.
 bool next_record(RecordCursor& cursor, const BatchHeader& header, RecordView& record);
 std::unexpected<base::Error> broken_record(const BatchHeader& header, std::int32_t index);

@@ -12,6 +12,7 @@ namespace eventlog {
 namespace {
 
 constexpr std::chrono::seconds kCheckpointEvery{5};
+constexpr int kHouseEvery = 6;  // checkpoints
 constexpr std::int64_t kProducerIdsAtOnce = 1000;
 
 base::Error no_topic(const std::string& topic) {
@@ -106,9 +107,14 @@ void SegmentLog::keep_checkpoints(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
+  for (int rounds = 0; !stop.stop_requested();) {
     never.wait_for(lock, stop, kCheckpointEvery, [] { return false; });
-    if (!stop.stop_requested()) save_checkpoint_now();
+    if (stop.stop_requested()) return;
+    save_checkpoint_now();
+    if (++rounds % kHouseEvery != 0) continue;
+    if (auto kept = enforce_retention(clock_.now_us()); !kept) {
+      spdlog::warn("log: keeping house: {}", kept.error().to_string());
+    }
   }
 }
 
