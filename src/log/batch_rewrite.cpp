@@ -14,7 +14,7 @@ namespace {
 struct RawRecord {
   std::byte attributes{};
   std::int64_t timestamp_delta = 0;
-  std::span<const std::byte> rest;
+  std::span<const std::byte> rest = {};
 };
 
 std::optional<RawRecord> next_raw(std::span<const std::byte>& records) {
@@ -43,6 +43,16 @@ void append(const RawRecord& record, std::int64_t timestamp_delta, std::vector<s
 }
 
 }  // namespace
+
+std::vector<std::byte> emptied_batch(std::span<const std::byte> batch) {
+  std::vector<std::byte> out(batch.begin(), batch.begin() + kBatchHeaderSize);
+  std::byte* const at = out.data();
+  store_big<std::int32_t>(at + 8, static_cast<std::int32_t>(out.size() - 12));
+  store_big<std::int16_t>(at + 21, 0);
+  store_big<std::int32_t>(at + 57, 0);
+  store_big<std::uint32_t>(at + 17, base::crc32c(std::span(out).subspan(21)));
+  return out;
+}
 
 std::optional<std::int64_t> delete_horizon_ms(const BatchHeader& header) {
   if ((header.attributes & kDeleteHorizonBit) == 0) return std::nullopt;

@@ -24,4 +24,8 @@ base::Result<std::vector<std::byte>> rewrite_batch(std::span<const std::byte> ba
                                                    const std::vector<bool>& keep,
                                                    std::optional<std::int64_t> horizon_ms);
 
+// The header alone, no longer of a transaction: where a producer's last sequence is to be found
+// when none of its records stays.
+std::vector<std::byte> emptied_batch(std::span<const std::byte> batch);
+
 }  // namespace eventlog

@@ -71,11 +71,9 @@ Compaction::Compaction(base::FileSystem& disk, const base::Path& directory,
       now_ms_(now_us / base::kUsPerMs),
       keys_(keys_max) {}
 
-base::Result<> Compaction::run(const std::vector<KeptSegment>& closed,
+base::Result<> Compaction::run(const std::vector<KeptSegment>& closed, Known known,
                                const std::function<void(const Replaced&)>& replaced) {
-  for (const KeptSegment& kept : closed) {
-    aborted_.insert(aborted_.end(), kept.state.aborted.begin(), kept.state.aborted.end());
-  }
+  known_ = std::move(known);
   const std::size_t count = TRY(find_keys(closed));
   const auto segment_bytes = static_cast<std::uint64_t>(config_.segment_bytes_max);
   for (std::size_t from = 0; from < count;) {
@@ -125,9 +123,9 @@ base::Result<bool> Compaction::find_keys_of(const KeptSegment& kept) {
 bool Compaction::is_aborted(const BatchHeader& header) const {
   if (!header.is_transactional()) return false;
   const auto first = std::partition_point(
-      aborted_.begin(), aborted_.end(),
+      known_.aborted.begin(), known_.aborted.end(),
       [&](const AbortedRange& range) { return range.last_offset < header.base_offset; });
-  return std::any_of(first, aborted_.end(), [&](const AbortedRange& range) {
+  return std::any_of(first, known_.aborted.end(), [&](const AbortedRange& range) {
     return range.producer_id == header.producer_id && range.first_offset <= header.base_offset;
   });
 }
@@ -181,10 +179,7 @@ void Compaction::note_horizon(std::int64_t horizon_ms) {
 }
 
 base::Result<> Compaction::rewrite_records(const BatchHeader& header, Batch batch, Output& out) {
-  if (is_aborted(header)) {
-    out.changed = true;
-    return {};
-  }
+  if (is_aborted(header)) return leave_out(header, batch, out);
   const OpenBatch opened = TRY(open_batch(batch));
   const auto horizon = delete_horizon_ms(header);
   std::vector<bool> keep;
@@ -198,10 +193,7 @@ base::Result<> Compaction::rewrite_records(const BatchHeader& header, Batch batc
     kept += keep.back() ? 1 : 0;
     tombstones = tombstones || (keep.back() && record.null_value);
   }));
-  if (kept == 0) {
-    out.changed = true;
-    return {};
-  }
+  if (kept == 0) return leave_out(header, batch, out);
   if (header.is_transactional()) kept_producers_.insert(header.producer_id);
   const bool stamp = tombstones && !horizon;
   if (tombstones) note_horizon(horizon.value_or(new_horizon_ms()));
@@ -213,12 +205,22 @@ base::Result<> Compaction::rewrite_records(const BatchHeader& header, Batch batc
   return out.add(TRY(read_header(rewritten)), rewritten);
 }
 
+base::Result<> Compaction::leave_out(const BatchHeader& header, Batch batch, Output& out) {
+  const bool is_last =
+      header.producer_id >= 0 && known_.last_batches.contains(header.last_offset());
+  if (is_last && header.record_count == 0) return out.add(header, batch);
+  out.changed = true;
+  if (!is_last) return {};
+  const auto emptied = emptied_batch(batch);
+  return out.add(TRY(read_header(emptied)), emptied);
+}
+
 base::Result<> Compaction::rewrite_marker(const BatchHeader& header, Batch batch, Output& out) {
   const auto keep = [&](const BatchHeader& kept_header, Batch kept) -> base::Result<> {
     const auto range = std::partition_point(
-        aborted_.begin(), aborted_.end(),
+        known_.aborted.begin(), known_.aborted.end(),
         [&](const AbortedRange& each) { return each.last_offset < header.last_offset(); });
-    if (range != aborted_.end() && range->last_offset == header.last_offset()) {
+    if (range != known_.aborted.end() && range->last_offset == header.last_offset()) {
       out.state().aborted.push_back(*range);
     }
     return out.add(kept_header, kept);

@@ -3,7 +3,8 @@
 // What goes: records whose key comes again, records without a key, records of transactions that
 // were rolled back; tombstones, and control batches of transactions none of whose records is kept,
 // once tombstone_retention_us has passed since the first compaction that met them (the time is kept
-// in the batch, see batch_rewrite.h). Offsets stay what they are.
+// in the batch, see batch_rewrite.h). Offsets stay what they are. The last batch of each producer
+// stays at least as a header, so that its sequence is not forgotten.
 // Threads: none of its own; it reads closed segments, which do not change. Invariant: the new file
 // is whole and synced before it has its name.
 #pragma once
@@ -29,9 +30,14 @@ class Compaction {
     std::vector<std::shared_ptr<Segment>> before;  // side by side
     KeptSegment after;                             // in a file that has its name, synced
   };
-  // Closed segments, all that there are, oldest first, none with open transactions in it.
-  // Calls `replaced` for each new segment.
-  base::Result<> run(const std::vector<KeptSegment>& closed,
+  // Of the whole partition.
+  struct Known {
+    std::vector<AbortedRange> aborted = {};  // by last offset
+    std::set<Offset> last_batches = {};      // of the producers: their last offsets
+  };
+  // Closed segments from the oldest on, none with open transactions in it. Calls `replaced` for
+  // each new segment.
+  base::Result<> run(const std::vector<KeptSegment>& closed, Known known,
                      const std::function<void(const Replaced&)>& replaced);
   // When something that was kept may go; nullopt when there is nothing.
   std::optional<base::TimestampUs> look_again_us() const { return look_again_us_; }
@@ -47,6 +53,7 @@ class Compaction {
   bool is_aborted(const BatchHeader& header) const;
   base::Result<std::optional<Replaced>> rewrite(std::span<const KeptSegment> group);
   base::Result<> rewrite_records(const BatchHeader& header, Batch batch, Output& out);
+  base::Result<> leave_out(const BatchHeader& header, Batch batch, Output& out);
   base::Result<> rewrite_marker(const BatchHeader& header, Batch batch, Output& out);
   std::int64_t new_horizon_ms();
   void note_horizon(std::int64_t horizon_ms);
@@ -57,7 +64,7 @@ class Compaction {
   const TopicConfig& config_;
   const std::int64_t now_ms_;
   KeyOffsets keys_;
-  std::vector<AbortedRange> aborted_;      // by last_offset
+  Known known_;
   std::set<std::int64_t> kept_producers_;  // with kept records of a transaction that goes on
   std::optional<base::TimestampUs> look_again_us_;
 };

@@ -1,5 +1,6 @@
 #include "log/key_offsets.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <random>

@@ -228,7 +228,15 @@ base::Result<> PartitionLog::compact(base::TimestampUs now_us) {
   if (closed.empty()) return {};
   Compaction compaction(services_.disk, directory_, id_, config, now_us);
   std::vector<std::shared_ptr<Segment>> dropped;
-  TRY(compaction.run(closed, [&](const Compaction::Replaced& replaced) {
+  // Also those whose end is in the active segment.
+  Compaction::Known known{.aborted = aborted_in(0, end_offset())};
+  {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, producer] : producers_) {
+      if (!producer.batches.empty()) known.last_batches.insert(producer.batches.back().last_offset);
+    }
+  }
+  TRY(compaction.run(closed, std::move(known), [&](const Compaction::Replaced& replaced) {
     replace(replaced.before, replaced.after);
     for (const auto& segment : replaced.before) {
       if (segment->path() != replaced.after.segment->path()) dropped.push_back(segment);
@@ -253,10 +261,12 @@ void PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& before,
 }
 
 base::Result<> PartitionLog::drop(std::vector<std::shared_ptr<Segment>> segments) {
-  if (segments.empty()) return {};
-  // Oldest first, so that a crash in between leaves no gap.
-  for (const auto& segment : segments) TRY(services_.keeper.drop(segment));
-  return services_.disk.sync_directory(directory_);
+  // Oldest first and one by one, so that a crash in between leaves no gap.
+  for (const auto& segment : segments) {
+    TRY(services_.keeper.drop(segment));
+    TRY(services_.disk.sync_directory(directory_));
+  }
+  return {};
 }
 
 base::Result<Offset> PartitionLog::delete_records(Offset offset) {

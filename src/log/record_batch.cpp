@@ -32,13 +32,15 @@ void append_text(std::vector<std::byte>& to, std::string_view text) {
   to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
-std::size_t sized(std::string_view text) {
-  return varint_size(static_cast<std::int64_t>(text.size())) + text.size();
+// Null is the length -1.
+std::size_t sized(std::optional<std::string_view> text) {
+  return text ? varint_size(static_cast<std::int64_t>(text->size())) + text->size()
+              : varint_size(-1);
 }
 
-void append_sized(std::vector<std::byte>& to, std::string_view text) {
-  append_varint(to, static_cast<std::int64_t>(text.size()));
-  append_text(to, text);
+void append_sized(std::vector<std::byte>& to, std::optional<std::string_view> text) {
+  append_varint(to, text ? static_cast<std::int64_t>(text->size()) : -1);
+  if (text) append_text(to, *text);
 }
 
 }  // namespace
@@ -203,6 +205,16 @@ base::Result<> check_records(std::span<const std::byte> batch, bool& keyless) {
 
 void BatchBuilder::add(std::optional<std::string_view> key, std::string_view value,
                        std::int64_t timestamp_ms, std::span<const HeaderView> headers) {
+  add_record(key, value, timestamp_ms, headers);
+}
+
+void BatchBuilder::add_tombstone(std::string_view key, std::int64_t timestamp_ms) {
+  add_record(key, std::nullopt, timestamp_ms, {});
+}
+
+void BatchBuilder::add_record(std::optional<std::string_view> key,
+                              std::optional<std::string_view> value, std::int64_t timestamp_ms,
+                              std::span<const HeaderView> headers) {
   if (count_ == 0) {
     base_timestamp_ms_ = timestamp_ms;
     max_timestamp_ms_ = timestamp_ms;
@@ -210,20 +222,15 @@ void BatchBuilder::add(std::optional<std::string_view> key, std::string_view val
   max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp_ms);
   const std::int64_t timestamp_delta = timestamp_ms - base_timestamp_ms_;
   const auto header_count = static_cast<std::int64_t>(headers.size());
-  std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(next_delta_) +
-                       (key ? sized(*key) : varint_size(-1)) + sized(value) +
-                       varint_size(header_count);
+  std::size_t length = 1 + varint_size(timestamp_delta) + varint_size(next_delta_) + sized(key) +
+                       sized(value) + varint_size(header_count);
   for (const HeaderView& header : headers) length += sized(header.key) + sized(header.value);
 
   append_varint(records_, static_cast<std::int64_t>(length));
   records_.push_back(std::byte{0});  // attributes: none are defined
   append_varint(records_, timestamp_delta);
   append_varint(records_, next_delta_);
-  if (key) {
-    append_sized(records_, *key);
-  } else {
-    append_varint(records_, -1);
-  }
+  append_sized(records_, key);
   append_sized(records_, value);
   append_varint(records_, header_count);
   for (const HeaderView& header : headers) {

@@ -104,6 +104,8 @@ class BatchBuilder {
   BatchBuilder() = default;
   void add(std::optional<std::string_view> key, std::string_view value, std::int64_t timestamp_ms,
            std::span<const HeaderView> headers = {});
+  // A record without a value: in a compacted topic it deletes the key.
+  void add_tombstone(std::string_view key, std::int64_t timestamp_ms);
   void set_producer(std::int64_t id, std::int16_t epoch, std::int32_t base_sequence);
   void set_transactional() { attributes_ |= kTransactionalBit; }
   void set_control() { attributes_ |= kControlBit | kTransactionalBit; }
@@ -116,6 +118,9 @@ class BatchBuilder {
   std::vector<std::byte> finish();
 
  private:
+  void add_record(std::optional<std::string_view> key, std::optional<std::string_view> value,
+                  std::int64_t timestamp_ms, std::span<const HeaderView> headers);
+
   std::vector<std::byte> records_;
   int count_ = 0;
   std::int32_t next_delta_ = 0;

@@ -27,6 +27,7 @@ class Recovery {
   base::Result<> drop_from(std::size_t index);
   base::Result<bool> follows(std::size_t index);
   base::Result<> load(std::size_t index, const std::optional<PartitionCheckpoint>& checkpoint);
+  std::optional<SegmentState> index_of(std::size_t index) const;
   base::Result<bool> load_index_of(std::size_t index);
   base::Result<> walk(std::size_t index, SegmentState state, bool check_crc, Producers* producers);
   base::Result<> cut_tail(const Segment& segment, std::uint64_t position, std::uint64_t bad,
@@ -47,6 +48,7 @@ class Recovery {
   const std::string& name_;
   const base::TimestampUs now_us_;
   std::vector<SegmentName> names_;  // in order
+  Offset producers_from_ = 0;       // what is before it the checkpoint knew
   OpenTransactions open_;           // at the end of the segment that was loaded last
   RecoveredPartition out_;
 };
@@ -155,7 +157,7 @@ base::Result<> Recovery::walk(std::size_t index, SegmentState state, bool check_
     return segment->corrupt(
         size, fmt::format("the file ends here, {} bytes were written", state.end_position));
   }
-  SegmentWalk segment_walk(*segment, state, open_, producers, now_us_);
+  SegmentWalk segment_walk(*segment, state, open_, producers, producers_from_, now_us_);
   const std::uint64_t end = TRY(segment_walk.run(size, check_crc));
   TRY(cut_tail(*segment, end, segment_walk.bad_position(),
                TRY(inspect_tail(*segment, extents, end, size))));
@@ -171,9 +173,17 @@ base::Result<> Recovery::walk(std::size_t index, SegmentState state, bool check_
   return {};
 }
 
-base::Result<bool> Recovery::load_index_of(std::size_t index) {
+// Of a closed segment: who wrote it had synced the segment before.
+std::optional<SegmentState> Recovery::index_of(std::size_t index) const {
+  if (index + 1 == names_.size()) return std::nullopt;
   auto known = load_index(disk_, directory_ / names_[index].with(".index"));
-  if (!known || known->end_offset != names_[index + 1].base_offset) return false;
+  if (known && known->end_offset != names_[index + 1].base_offset) known.reset();
+  return known;
+}
+
+base::Result<bool> Recovery::load_index_of(std::size_t index) {
+  auto known = index_of(index);
+  if (!known) return false;
   auto segment = shared_segment(index, ~std::uint64_t{0});
   const std::uint64_t size = TRY(size_of(segment->path()));
   if (size < known->end_position) {
@@ -188,13 +198,12 @@ base::Result<bool> Recovery::load_index_of(std::size_t index) {
 base::Result<> Recovery::load(std::size_t index,
                               const std::optional<PartitionCheckpoint>& checkpoint) {
   const Offset base = names_[index].base_offset;
-  const bool closed = index + 1 < names_.size();
   const SegmentState fresh{.end_offset = base, .started_us = now_us_, .last_append_us = now_us_};
-  if (!checkpoint) return walk(index, fresh, !closed, &out_.producers);
+  if (!checkpoint) return walk(index, fresh, !index_of(index), &out_.producers);
   if (base > checkpoint->base_offset) return walk(index, fresh, true, &out_.producers);
   if (base < checkpoint->base_offset) {
-    if (closed && TRY(load_index_of(index))) return {};
-    return walk(index, fresh, false, nullptr);
+    if (TRY(load_index_of(index))) return {};
+    return walk(index, fresh, true, nullptr);
   }
   open_.clear();
   for (const auto& [id, producer] : checkpoint->producers) {
@@ -231,7 +240,10 @@ base::Result<RecoveredPartition> Recovery::run(
       checkpoint && std::any_of(names_.begin(), names_.end(), [&](const SegmentName& name) {
         return name.base_offset == checkpoint->base_offset && !name.end_offset;
       });
-  if (checkpoint) out_.producers = checkpoint->producers;
+  if (checkpoint) {
+    out_.producers = checkpoint->producers;
+    producers_from_ = checkpoint->state.end_offset;
+  }
   for (std::size_t i = 0; i < names_.size() && TRY(follows(i)); ++i) {
     TRY(load(i, usable ? checkpoint : std::nullopt));
   }

@@ -1,8 +1,8 @@
 // Opening a partition's folder: finds the segments, checks what may be torn, cuts it.
 //
 // The rules are on the page in segment.h. What the checkpoint covers was synced and is not read
-// again; without a checkpoint the headers of closed segments are walked (for the producers) and the
-// last segment is checked batch by batch.
+// again; without a checkpoint the headers of segments with an index are walked (for the producers),
+// and the others, the last one at least, are checked batch by batch.
 #pragma once
 
 #include <optional>

@@ -40,7 +40,7 @@
 //     flag (topics whose durability is not disk) it is a torn tail like any other.
 //   - segments behind a torn one: removed with the cut; refused if their first round says that all
 //     before it was synced.
-//   - no .index, or a broken one: rebuilt by walking over the headers.
+//   - no .index, or a broken one: rebuilt by checking the segment batch by batch.
 //   - *.tmp: removed. Segments whose offsets a compacted segment covers: removed, they were
 //   replaced.
 //   - files under DIR/spare, and next: removed.

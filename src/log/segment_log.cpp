@@ -3,6 +3,7 @@
 
 #include <sys/file.h>
 
+#include <atomic>
 #include <charconv>
 #include <chrono>
 
@@ -12,6 +13,8 @@ namespace eventlog {
 namespace {
 
 constexpr std::chrono::seconds kCheckpointEvery{5};
+constexpr std::size_t kOpenAloneMax = 8;  // partitions that are opened by one thread
+constexpr int kOpeners = 4;
 constexpr int kHouseEvery = 6;  // checkpoints
 constexpr std::int64_t kProducerIdsAtOnce = 1000;
 
@@ -61,22 +64,49 @@ base::Result<> SegmentLog::open() {
   Checkpoint checkpoint = load_checkpoint(disk_, checkpoint_path());
   checkpointed_ = 0;
   for (const auto& [key, partition] : checkpoint) checkpointed_ += partition.state.end_offset;
+  std::vector<std::shared_ptr<Topic>> topics;
   for (const TopicFiles& files : TRY(load_topic_files(disk_, topics_path()))) {
-    topics_[files.config.name] = TRY(open_topic(files, checkpoint));
+    topics.push_back(std::make_shared<Topic>(Topic{.id = files.id, .config = files.config}));
   }
+  TRY(open_partitions(topics, checkpoint));
+  for (auto& topic : topics) topics_[topic->config.name] = std::move(topic);
   opened_ = true;
   tasks_.run("log-checkpoint", [this](const std::stop_token& stop) { keep_checkpoints(stop); });
   return {};
 }
 
-base::Result<SegmentLog::TopicPtr> SegmentLog::open_topic(const TopicFiles& files,
-                                                          Checkpoint& checkpoint) {
-  auto topic =
-      std::make_shared<Topic>(Topic{.id = files.id, .config = files.config, .partitions = {}});
-  for (Partition p = 0; p < files.config.partitions; ++p) {
-    topic->partitions.push_back(TRY(open_partition(files, p, checkpoint)));
+// Opens all partitions of the topics, several at a time.
+base::Result<> SegmentLog::open_partitions(std::span<const std::shared_ptr<Topic>> topics,
+                                           Checkpoint& checkpoint) {
+  std::vector<std::pair<Topic*, Partition>> jobs;
+  for (const auto& topic : topics) {
+    topic->partitions.resize(static_cast<std::size_t>(topic->config.partitions));
+    for (Partition p = 0; p < topic->config.partitions; ++p) jobs.emplace_back(topic.get(), p);
   }
-  return topic;
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  base::Result<> all;
+  const auto work = [&](const std::stop_token&) {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      const auto [topic, partition] = jobs[i];
+      auto opened = open_partition({topic->id, topic->config}, partition, checkpoint);
+      if (opened) {
+        topic->partitions[static_cast<std::size_t>(partition)] = *std::move(opened);
+        continue;
+      }
+      const std::scoped_lock lock(mutex);
+      if (all) all = std::unexpected(std::move(opened).error());
+      next = jobs.size();
+    }
+  };
+  if (jobs.size() < kOpenAloneMax) {
+    work({});
+    return all;
+  }
+  base::TaskGroup openers;
+  for (int i = 0; i < kOpeners; ++i) openers.run("log-open", work);
+  openers.stop();
+  return all;
 }
 
 base::Result<std::shared_ptr<PartitionLog>> SegmentLog::open_partition(const TopicFiles& files,
@@ -150,7 +180,8 @@ base::Result<> SegmentLog::create_topic(const TopicConfig& config) {
   }
   const std::string id = TRY(create_topic_files(disk_, topics_path(), config));
   Checkpoint none;
-  const TopicPtr topic = TRY(open_topic({id, config}, none));
+  const auto topic = std::make_shared<Topic>(Topic{.id = id, .config = config});
+  TRY(open_partitions(std::span(&topic, 1), none));
   const std::unique_lock lock(mutex_);
   topics_[config.name] = topic;
   return {};

@@ -67,15 +67,16 @@ class SegmentLog final : public EmbeddedLog {
 
  private:
   struct Topic {
-    std::string id;
-    TopicConfig config;
-    std::vector<std::shared_ptr<PartitionLog>> partitions;
+    std::string id = {};
+    TopicConfig config = {};
+    std::vector<std::shared_ptr<PartitionLog>> partitions = {};
   };
   using TopicPtr = std::shared_ptr<const Topic>;
 
   base::Result<> lock_directory();
   base::Result<> load_producer_ids();
-  base::Result<TopicPtr> open_topic(const TopicFiles& files, Checkpoint& checkpoint);
+  base::Result<> open_partitions(std::span<const std::shared_ptr<Topic>> topics,
+                                 Checkpoint& checkpoint);
   base::Result<std::shared_ptr<PartitionLog>> open_partition(const TopicFiles& files,
                                                              Partition partition,
                                                              Checkpoint& checkpoint);

@@ -56,7 +56,8 @@ base::Result<> SegmentWalk::take(const BatchHeader& header, std::uint64_t positi
                                  std::span<const std::byte> batch) {
   state_.add(header, position);
   if (header.producer_id < 0) return {};
-  if (producers_ != nullptr) (*producers_)[header.producer_id].record(header, now_us_);
+  if (producers_ != nullptr && header.base_offset >= producers_from_)
+    (*producers_)[header.producer_id].record(header, now_us_);
   if (!header.is_control()) {
     if (header.is_transactional()) open_.try_emplace(header.producer_id, header.base_offset);
     return {};

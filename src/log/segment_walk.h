@@ -17,10 +17,16 @@ using OpenTransactions = std::map<std::int64_t, Offset>;
 
 class SegmentWalk {
  public:
-  // Adds to `state` and `open`, and to `producers` unless it is null.
+  // Adds to `state` and `open`, and what is at or after `producers_from` to `producers` unless it
+  // is null.
   SegmentWalk(const Segment& segment, SegmentState& state, OpenTransactions& open,
-              Producers* producers, base::TimestampUs now_us)
-      : segment_(segment), state_(state), open_(open), producers_(producers), now_us_(now_us) {}
+              Producers* producers, Offset producers_from, base::TimestampUs now_us)
+      : segment_(segment),
+        state_(state),
+        open_(open),
+        producers_(producers),
+        producers_from_(producers_from),
+        now_us_(now_us) {}
 
   // The position behind the last round that holds; everything in front of it is in the state.
   base::Result<std::uint64_t> run(std::uint64_t size, bool check_crc);
@@ -38,6 +44,7 @@ class SegmentWalk {
   SegmentState& state_;
   OpenTransactions& open_;
   Producers* const producers_;
+  const Offset producers_from_;
   const base::TimestampUs now_us_;
   std::uint64_t bad_position_ = 0;
 };

@@ -373,7 +373,9 @@ TEST_F(EventLogTest, TellsADamagedBatchByFileAndByteWhenItIsRead) {
   const auto result = log_->read(scans_, 0, 1);
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, base::Code::kCorrupt);
-  EXPECT_NE(result.error().message.find(file.filename().string() + fmt::format(", byte {}", kMarkSize)), std::string::npos)
+  EXPECT_NE(
+      result.error().message.find(file.filename().string() + fmt::format(", byte {}", kMarkSize)),
+      std::string::npos)
       << result.error().message;
   EXPECT_EQ(read_values(*log_, scans_, 1), (std::vector<std::string>{"second"}));
 }
