@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/kafka_commands.h"
 #include "cli/tables_commands.h"
+#include "server/sql_worker.h"
 
 namespace {
 
@@ -105,6 +106,11 @@ void add_simulate_command(CLI::App& app, Arguments& a, Run& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A process of SqlWorkers: no command for people.
+  if (argc == 2 && std::string_view(argv[1]) == "sql-worker") {
+    base::start_logging("warn");
+    return server::run_sql_worker(3);
+  }
   Arguments arguments;
   if (const char* folder = std::getenv("WAYBILL_PROJECT")) arguments.project = folder;
   Run run;

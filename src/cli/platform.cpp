@@ -103,7 +103,7 @@ base::Result<> Platform::open_topics() {
 }
 
 stream::Services Platform::services(const std::string& unit) {
-  return {*log_, *catalog_, *engine_, units_->store(unit), alerts_, clock_};
+  return {*log_, *catalog_, *engine_, units_->store(unit), alerts_, clock_, served_.get()};
 }
 
 base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
@@ -117,6 +117,7 @@ base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
 }
 
 base::Result<> Platform::open_pipelines() {
+  served_ = std::make_unique<server::ServedState>(project_.lookups);
   const auto connection = TRY(engine_->connect());
   const auto by_topic = TRY(models_by_topic(project_, *connection));
   for (const schema::TopicSchema& topic : project_.topics) {
@@ -138,7 +139,15 @@ base::Result<> Platform::open_pipelines() {
 }
 
 base::Result<> Platform::open_serving() {
-  lake_sql_ = TRY(server::LakeSql::open(*catalog_, *serving_));
+  views_ = server::views_of(*catalog_);
+  lake_sql_ = TRY(server::LakeSql::open(*views_, *serving_));
+  const base::Path data = std::filesystem::absolute(project_.data);
+  sql_workers_ = std::make_unique<server::SqlWorkers>(
+      *views_,
+      server::SqlWorkersOptions{.program = "/proc/self/exe",
+                                .lake = data / "lake",
+                                .spill = data / "spill" / "workers",
+                                .groups = {{"default", {.slots = 3}}, {"page", {.slots = 3}}}});
   lookup_connection_ = TRY(engine_->connect());
   if (project_.fleet) fleet_ = std::make_unique<ops::Fleet>(*project_.fleet);
   for (const auto& [name, table] : project_.lookups) {

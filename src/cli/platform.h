@@ -20,7 +20,10 @@
 #include "server/http_listener.h"
 #include "server/platform.h"
 #include "server/postgres_listener.h"
+#include "server/redis_listener.h"
+#include "server/served_state.h"
 #include "server/sql_session.h"
+#include "server/sql_workers.h"
 #include "sources/file_source.h"
 #include "storage/object_store.h"
 #include "stream/pipeline.h"
@@ -42,9 +45,9 @@ class Platform final : public server::Platform {
   eventlog::EventLog& log() override { return *log_; }
   const std::vector<schema::TopicSchema>& topics() const override { return project_.topics; }
   ops::Fleet* fleet() override { return fleet_.get(); }
-  base::Result<std::unique_ptr<server::SqlSession>> open_sql() override {
-    return lake_sql_->open_session();
-  }
+  base::Result<std::unique_ptr<server::JsonQuery>> json_query(server::SqlRequest request) override;
+  // Engines for the PostgreSQL listener.
+  server::PostgresListener::OpenEngine open_engine();
   std::vector<std::string> lookups() const override;
   base::Result<std::optional<nlohmann::json>> lookup(const std::string& name,
                                                      const std::string& id) override;
@@ -55,9 +58,11 @@ class Platform final : public server::Platform {
   base::Result<nlohmann::json> redrive(const server::DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> run_model(const std::string& name) override;
   nlohmann::json alerts() override;
+  base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
 
   const Project& project() const { return project_; }
+  server::RedisWorld redis_world() const { return {*served_, fleet_.get()}; }
 
  private:
   explicit Platform(Project project) : project_(std::move(project)) {}
@@ -93,11 +98,14 @@ class Platform final : public server::Platform {
   std::unique_ptr<lake::Catalog> catalog_;
   std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
   std::unique_ptr<batch::DailyModels> daily_;
-  std::unique_ptr<server::LakeSql> lake_sql_;
+  std::unique_ptr<server::LakeViews> views_;
+  std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
+  std::unique_ptr<server::SqlWorkers> sql_workers_;  // clients' questions
   std::unique_ptr<ops::Fleet> fleet_;
   std::unique_ptr<sources::FileSource> files_;
   std::mutex lookup_mutex_;
   std::unique_ptr<sql::Connection> lookup_connection_;
+  std::unique_ptr<server::ServedState> served_;
   base::TaskGroup tasks_;
 };
 

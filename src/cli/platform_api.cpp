@@ -7,6 +7,7 @@
 #include "cli/platform.h"
 #include "log/record_batch.h"
 #include "quality/dead_letter.h"
+#include "server/remote_engine.h"
 
 namespace cli {
 namespace {
@@ -45,6 +46,17 @@ json to_json(const stream::PipelineStatus& s, base::TimestampUs now_us) {
 
 }  // namespace
 
+base::Result<std::unique_ptr<server::JsonQuery>> Platform::json_query(server::SqlRequest request) {
+  return server::remote_json_query(*sql_workers_, std::move(request));
+}
+
+server::PostgresListener::OpenEngine Platform::open_engine() {
+  return [this](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)
+             -> base::Result<std::unique_ptr<protocol::postgres::Engine>> {
+    return server::remote_engine(*sql_workers_, running, process_id, std::move(slot));
+  };
+}
+
 std::vector<std::string> Platform::lookups() const {
   std::vector<std::string> names;
   for (const auto& [name, table] : project_.lookups) names.push_back(name);
@@ -61,15 +73,11 @@ base::Result<std::optional<json>> Platform::lookup(const std::string& name, cons
     for (const auto& op : pipeline->operators()) {
       if (op->model().table != it->second || op->served().empty()) continue;
       if (!units_->running("topic-" + pipeline->name())) return lookup_in_lake(op->model(), id);
-      const std::scoped_lock lock(lookup_mutex_);
-      const auto result = TRY(lookup_connection_->query(
-          fmt::format("SELECT * FROM {} WHERE {} = {} LIMIT 1", sql::quote_name(op->served()),
-                      sql::quote_name(op->model().key.front()), sql::quote_text(id))));
-      if (result->rows() == 0) return std::nullopt;
-      return rows_as_json(*result)[0];
     }
   }
-  return std::nullopt;
+  const auto row = served_->table(name)->get(id);
+  if (!row) return std::nullopt;
+  return json::parse(*row);
 }
 
 // What a pipeline in another worker has put into its table; some epochs behind its memory.
@@ -345,6 +353,22 @@ json yaml_to_json(const YAML::Node& node) {
 }
 
 }  // namespace
+
+// The first in the list is what the page opens: overview, then by name.
+base::Result<json> Platform::dashboards() {
+  json list = json::array();
+  const base::Path folder = project_.folder / "dashboards";
+  auto files = TRY(base::posix_file_system().list(folder));
+  std::ranges::sort(
+      files, {}, [](const std::string& file) { return std::pair(file != "overview.yaml", file); });
+  for (const std::string& file : files) {
+    if (!file.ends_with(".yaml")) continue;
+    const std::string name = file.substr(0, file.size() - 5);
+    const auto board = dashboard(name);
+    list.push_back({{"name", name}, {"title", board ? board->value("title", name) : name}});
+  }
+  return list;
+}
 
 base::Result<json> Platform::dashboard(const std::string& name) {
   const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {

@@ -83,7 +83,7 @@ base::Result<> up(const UpOptions& options) {
   const base::SystemClock clock;
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
   const auto sql = TRY(server::PostgresListener::start(TRY(postgres_options(postgres)),
-                                                       [&] { return platform->open_sql(); }));
+                                                       platform->open_engine()));
 
   const std::string http_url =
       fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());

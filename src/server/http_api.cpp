@@ -81,6 +81,7 @@ void Api::answer(Call call, const Request& request, Done done) {
     case Call::kRedrive:
     case Call::kRunModel:
     case Call::kAlerts:
+    case Call::kDashboards:
     case Call::kDashboard:
     case Call::kFleet:
     case Call::kLookup:
@@ -130,6 +131,8 @@ Response Api::run(Call call, const Request& request) {
       return from(platform_.run_model(request.captured.at(0)));
     case Call::kAlerts:
       return json_response(platform_.alerts());
+    case Call::kDashboards:
+      return from(platform_.dashboards());
     case Call::kDashboard:
       return dashboard(request);
     case Call::kFleet:
@@ -196,16 +199,17 @@ Response Api::lookup(const Request& request) {
 Response Api::sql(const Request& request) {
   const auto query = parse_sql_request(request.body);
   if (!query) return problem(query.error());
-  auto session = platform_.open_sql();
-  if (!session) return problem(session.error());
-  const Watchdog::Watch watch(watchdog_, sql_timeout_, [&session] { (*session)->interrupt(); });
-  auto result = run_sql(**session, *query);
+  const auto running = platform_.json_query(*query);
+  if (!running) return problem(running.error());
+  const Watchdog::Watch watch(watchdog_, sql_timeout_, [&running] { (*running)->interrupt(); });
+  auto result = (*running)->run();
   if (!result && watch.acted()) {
     const auto seconds = std::chrono::duration<double>(sql_timeout_).count();
     return problem(503, fmt::format("the query took longer than {} s and was ended", seconds),
                    "ask for less: fewer rows, a shorter time, or a gold table");
   }
-  return from(result);
+  if (!result) return problem(result.error());
+  return {.body = *std::move(result)};
 }
 
 Response Api::dead_letters(const Request& request) {

@@ -19,6 +19,7 @@ constexpr Route kRoutes[] = {
     {Method::kPost, "/v1/dead-letters/redrive", Call::kRedrive},
     {Method::kPost, "/v1/models/{name}/run", Call::kRunModel},
     {Method::kGet, "/v1/alerts", Call::kAlerts},
+    {Method::kGet, "/v1/dashboards", Call::kDashboards},
     {Method::kGet, "/v1/dashboards/{name}", Call::kDashboard},
     {Method::kGet, "/v1/fleet", Call::kFleet},
     {Method::kGet, "/v1/fleet/feed", Call::kFleetFeed},

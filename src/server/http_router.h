@@ -25,6 +25,7 @@ enum class Call : std::uint8_t {
   kRedrive,
   kRunModel,
   kAlerts,
+  kDashboards,
   kDashboard,
   kFleet,
   kFleetFeed,

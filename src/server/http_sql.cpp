@@ -22,6 +22,29 @@ base::Result<std::unique_ptr<sql::Result>> query_limited(SqlSession& session,
 
 }  // namespace
 
+namespace {
+
+class SessionQuery final : public JsonQuery {
+ public:
+  SessionQuery(std::unique_ptr<SqlSession> session, SqlRequest request)
+      : session_(std::move(session)), request_(std::move(request)) {}
+  base::Result<std::string> run() override {
+    const auto result = TRY(run_sql(*session_, request_));
+    return result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  void interrupt() override { session_->interrupt(); }
+
+ private:
+  const std::unique_ptr<SqlSession> session_;
+  const SqlRequest request_;
+};
+
+}  // namespace
+
+std::unique_ptr<JsonQuery> json_query_on(std::unique_ptr<SqlSession> session, SqlRequest request) {
+  return std::make_unique<SessionQuery>(std::move(session), std::move(request));
+}
+
 base::Result<SqlRequest> parse_sql_request(const std::string& body) {
   const auto json = nlohmann::json::parse(body, nullptr, false);
   constexpr auto kMend = R"(send {"sql":"SELECT …","limit":1000})";

@@ -3,6 +3,7 @@
 // Threads: the session's.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -13,14 +14,12 @@ namespace server {
 
 inline constexpr std::size_t kSqlRowsMax = 100'000;
 
-struct SqlRequest {
-  std::string sql;
-  std::size_t limit = 1000;
-};
-
 // kInvalid with the mend unless it is {"sql":"…","limit":n}.
 base::Result<SqlRequest> parse_sql_request(const std::string& body);
 
 base::Result<nlohmann::json> run_sql(SqlSession& session, const SqlRequest& request);
+
+// The query on a session of this process.
+std::unique_ptr<JsonQuery> json_query_on(std::unique_ptr<SqlSession> session, SqlRequest request);
 
 }  // namespace server

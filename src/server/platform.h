@@ -29,6 +29,19 @@ class SqlSession {
   virtual void interrupt() = 0;  // from another thread
 };
 
+struct SqlRequest {
+  std::string sql;
+  std::size_t limit = 1000;
+};
+
+// One reading statement whose first rows are wanted as the JSON text of docs/http-api.md.
+class JsonQuery {
+ public:
+  virtual ~JsonQuery() = default;
+  virtual base::Result<std::string> run() = 0;
+  virtual void interrupt() = 0;  // from another thread; again until run() has ended
+};
+
 struct DeadLetterFilter {
   std::vector<std::string> ids;
   std::string model;
@@ -42,7 +55,7 @@ class Platform {
   virtual eventlog::EventLog& log() = 0;
   virtual const std::vector<schema::TopicSchema>& topics() const = 0;
   virtual ops::Fleet* fleet() = 0;  // null when the project has none
-  virtual base::Result<std::unique_ptr<SqlSession>> open_sql() = 0;
+  virtual base::Result<std::unique_ptr<JsonQuery>> json_query(SqlRequest request) = 0;
 
   virtual std::vector<std::string> lookups() const = 0;
   // The row as a JSON object; nullopt when there is none; kNotFound for an unknown look-up.
@@ -57,6 +70,7 @@ class Platform {
   virtual base::Result<nlohmann::json> redrive(const DeadLetterFilter& filter) = 0;
   virtual base::Result<nlohmann::json> run_model(const std::string& name) = 0;
   virtual nlohmann::json alerts() = 0;
+  virtual base::Result<nlohmann::json> dashboards() = 0;
   virtual base::Result<nlohmann::json> dashboard(const std::string& name) = 0;
 };
 

@@ -80,38 +80,36 @@ std::string setting_map(const pg::Settings& settings, std::int32_t process_id) {
 
 }  // namespace
 
-void Running::begin(SqlSession& session, std::chrono::milliseconds timeout) {
+void Running::begin(Interruptible& query, std::chrono::milliseconds timeout) {
   const std::lock_guard lock(mutex_);
-  session_ = &session;
+  query_ = &query;
   deadline_ = timeout.count() > 0 ? std::chrono::steady_clock::now() + timeout : Time::max();
   if (reason_ != Reason::kStopping && reason_ != Reason::kClientGone) reason_ = Reason::kNone;
 }
 
 Running::Reason Running::end() {
   const std::lock_guard lock(mutex_);
-  session_ = nullptr;
+  query_ = nullptr;
   return reason_;
 }
 
 void Running::interrupt(Reason reason) {
   const std::lock_guard lock(mutex_);
   const bool stays = reason == Reason::kStopping || reason == Reason::kClientGone;
-  if (session_ == nullptr && !stays) return;
+  if (query_ == nullptr && !stays) return;
   reason_ = reason;
-  if (session_ != nullptr) session_->interrupt();
+  if (query_ != nullptr) query_->interrupt();
 }
 
 void Running::tick(Time now) {
   const std::lock_guard lock(mutex_);
-  if (session_ == nullptr) return;
+  if (query_ == nullptr) return;
   if (reason_ == Reason::kNone && now >= deadline_) reason_ = Reason::kTimeout;
-  if (reason_ != Reason::kNone) session_->interrupt();
+  if (reason_ != Reason::kNone) query_->interrupt();
 }
 
-pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::string& sql,
-                                           Running::Reason reason) {
-  auto fields = postgres_error(error, sql);
-  if (fields.sqlstate != "57014") return fields;
+void name_reason(pg::ErrorFields& fields, Running::Reason reason) {
+  if (fields.sqlstate != "57014") return;
   switch (reason) {
     case Running::Reason::kTimeout:
       fields.message = "canceling statement due to statement timeout";
@@ -127,6 +125,12 @@ pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::
       fields.message = "canceling statement due to user request";
       break;
   }
+}
+
+pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::string& sql,
+                                           Running::Reason reason) {
+  auto fields = postgres_error(error, sql);
+  name_reason(fields, reason);
   return fields;
 }
 

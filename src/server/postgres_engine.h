@@ -15,6 +15,13 @@
 
 namespace server {
 
+// What runs a session's query.
+class Interruptible {
+ public:
+  virtual ~Interruptible() = default;
+  virtual void interrupt() = 0;  // from another thread; called again until the query has ended
+};
+
 // The query that a session runs now, so that others can stop it.
 class Running {
  public:
@@ -27,18 +34,21 @@ class Running {
   // interrupt that comes between two phases of a query is lost.
   void tick(Time now);
 
- private:
-  friend class PostgresEngine;
-  void begin(SqlSession& session, std::chrono::milliseconds timeout);
+  // Around each query; end() tells why it was stopped.
+  void begin(Interruptible& query, std::chrono::milliseconds timeout);
   Reason end();
 
+ private:
   std::mutex mutex_;
-  SqlSession* session_ = nullptr;
+  Interruptible* query_ = nullptr;
   Time deadline_ = Time::max();
   Reason reason_ = Reason::kNone;
 };
 
-class PostgresEngine final : public protocol::postgres::Engine {
+// The message of a query that was stopped (57014) names the reason.
+void name_reason(protocol::postgres::ErrorFields& fields, Running::Reason reason);
+
+class PostgresEngine final : public protocol::postgres::Engine, public Interruptible {
  public:
   // `running` outlives the engine; `slot` is let go of when the engine ends.
   PostgresEngine(std::unique_ptr<SqlSession> session, Running& running, std::int32_t process_id,
@@ -53,12 +63,13 @@ class PostgresEngine final : public protocol::postgres::Engine {
   protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare(
       const std::string& sql, const std::vector<protocol::postgres::Oid>& types) override;
   protocol::postgres::Answer<> apply(const protocol::postgres::Settings& settings) override;
+  void interrupt() override { session_->interrupt(); }
 
   // Runs `call` as the query that can be interrupted; its error as PostgreSQL's.
   template <class Call>
   auto run(const std::string& sql, Call call)
       -> std::expected<typename decltype(call())::value_type, protocol::postgres::ErrorFields> {
-    running_.begin(*session_, timeout_);
+    running_.begin(*this, timeout_);
     auto result = call();
     const auto reason = running_.end();
     if (!result) return std::unexpected(wire_error(result.error(), sql, reason));

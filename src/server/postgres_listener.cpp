@@ -58,9 +58,9 @@ asio::awaitable<pg::Session::Next> step(ConnectionPtr connection) {
 
 class Listener final : public PostgresListener {
  public:
-  Listener(const Options& options, OpenSql open_sql)
+  Listener(const Options& options, OpenEngine open_engine)
       : options_(options),
-        open_sql_(std::move(open_sql)),
+        open_engine_(std::move(open_engine)),
         queries_(static_cast<std::size_t>(options.query_threads)),
         acceptor_(network_),
         tick_(network_),
@@ -162,10 +162,9 @@ class Listener final : public PostgresListener {
     const auto before = sessions_.fetch_add(1);
     std::shared_ptr<void> slot(nullptr, [this](void*) { sessions_.fetch_sub(1); });
     if (before >= options_.connections_max) return std::unexpected(std::move(full));
-    auto session = open_sql_();
-    if (!session) return std::unexpected(postgres_error(session.error(), ""));
-    return std::make_unique<PostgresEngine>(std::move(*session), running, key.process_id,
-                                            std::move(slot));
+    auto engine = open_engine_(running, key.process_id, std::move(slot));
+    if (!engine) return std::unexpected(postgres_error(engine.error(), ""));
+    return *std::move(engine);
   }
 
   // Reads on while a query runs, so that a client that leaves ends its query.
@@ -259,7 +258,7 @@ class Listener final : public PostgresListener {
   }
 
   const Options options_;
-  const OpenSql open_sql_;
+  const OpenEngine open_engine_;
   asio::io_context network_;
   asio::thread_pool queries_;
   tcp::acceptor acceptor_;
@@ -277,9 +276,19 @@ class Listener final : public PostgresListener {
 
 }  // namespace
 
+PostgresListener::OpenEngine PostgresListener::engine_of(OpenSql open_sql) {
+  return [open_sql = std::move(open_sql)](
+             Running& running, std::int32_t process_id,
+             std::shared_ptr<void> slot) -> base::Result<std::unique_ptr<pg::Engine>> {
+    auto session = TRY(open_sql());
+    return std::make_unique<PostgresEngine>(std::move(session), running, process_id,
+                                            std::move(slot));
+  };
+}
+
 base::Result<std::unique_ptr<PostgresListener>> PostgresListener::start(const Options& options,
-                                                                        OpenSql open_sql) {
-  auto listener = std::make_unique<Listener>(options, std::move(open_sql));
+                                                                        OpenEngine open_engine) {
+  auto listener = std::make_unique<Listener>(options, std::move(open_engine));
   TRY(listener->listen());
   return listener;
 }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "server/platform.h"
+#include "server/postgres_engine.h"
 
 namespace server {
 
@@ -23,14 +24,19 @@ class PostgresListener {
     std::size_t connections_max = 100;
     int query_threads = 8;
   };
-  // Called on a query thread for each connection.
+  // Makes the engine of one connection, on a query thread. `running` outlives the engine; `slot` is
+  // to be let go of when the engine ends.
+  using OpenEngine = std::function<base::Result<std::unique_ptr<protocol::postgres::Engine>>(
+      Running& running, std::int32_t process_id, std::shared_ptr<void> slot)>;
+  // Queries run in this process.
   using OpenSql = std::function<base::Result<std::unique_ptr<SqlSession>>()>;
+  static OpenEngine engine_of(OpenSql open_sql);
 
   virtual ~PostgresListener() = default;
   // Listens when it returns. kInvalid for an address that is not loopback, kUnavailable when the
   // port is taken.
   static base::Result<std::unique_ptr<PostgresListener>> start(const Options& options,
-                                                               OpenSql open_sql);
+                                                               OpenEngine open_engine);
 
   virtual std::uint16_t port() const = 0;
   // Ends the sessions: idle ones are told 57P01, running queries are interrupted. Waits for them,

@@ -1,8 +1,98 @@
 #include "server/served_state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+
+#include "base/clock.h"
 
 namespace server {
+namespace {
+
+void append_text(std::string_view text, std::string& out) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+// As look-ups by HTTP show a value.
+void append_value(const columns::Column& column, std::size_t row, std::string& out) {
+  if (column.is_null(row)) {
+    out += "null";
+    return;
+  }
+  switch (column.type()) {
+    case columns::Type::kBoolean:
+      out += column.int_at(row) != 0 ? "true" : "false";
+      return;
+    case columns::Type::kInt32:
+    case columns::Type::kInt64:
+      fmt::format_to(std::back_inserter(out), "{}", column.int_at(row));
+      return;
+    case columns::Type::kFloat64:
+      if (std::isfinite(column.double_at(row))) {
+        fmt::format_to(std::back_inserter(out), "{}", column.double_at(row));
+      } else {
+        out += "null";
+      }
+      return;
+    case columns::Type::kDate:
+      append_text(base::format_date(static_cast<std::int32_t>(column.int_at(row))), out);
+      return;
+    case columns::Type::kTimestamp:
+      append_text(base::format_rfc3339(column.int_at(row)), out);
+      return;
+    case columns::Type::kString:
+    case columns::Type::kBytes:
+      append_text(column.text_at(row), out);
+      return;
+  }
+}
+
+// What a key's value is in a look-up's path.
+std::string id_of(const columns::Column& column, std::size_t row) {
+  if (column.is_text()) return std::string(column.text_at(row));
+  std::string text;
+  append_value(column, row, text);
+  if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
+  return text;
+}
+
+std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch& rows) {
+  std::vector<std::string> names;
+  for (const columns::Field& field : rows.schema.fields) {
+    std::string& name = names.emplace_back(names.empty() ? "{" : ",");
+    append_text(field.name, name);
+    name += ':';
+  }
+  const columns::Column& keys = rows.column(key);
+  std::vector<ServedRow> served;
+  served.reserve(rows.rows());
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    if (keys.is_null(row)) continue;  // nobody can ask for it
+    ServedRow& one = served.emplace_back();
+    one.id = id_of(keys, row);
+    for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+      one.json += names[i];
+      append_value(rows.columns[i], row, one.json);
+    }
+    one.json += '}';
+    one.json.shrink_to_fit();
+  }
+  return served;
+}
+
+}  // namespace
 
 void ServedTable::replace(std::vector<ServedRow> rows) {
   const std::unique_lock lock(mutex_);
@@ -82,9 +172,29 @@ std::uint64_t ServedTable::scan(std::uint64_t cursor, std::size_t slots,
   return end >= slots_.size() ? 0 : end;
 }
 
-ServedState::ServedState(const std::vector<std::string>& names) : names_(names) {
-  for (std::size_t i = 0; i < names_.size(); ++i)
+ServedState::ServedState(const std::map<std::string, std::string>& lookups) : lookups_(lookups) {
+  for (const auto& [name, table] : lookups_) {
+    names_.push_back(name);
     tables_.push_back(std::make_unique<ServedTable>());
+  }
+}
+
+bool ServedState::follows(const std::string& table) const {
+  return std::ranges::any_of(lookups_, [&](const auto& one) { return one.second == table; });
+}
+
+void ServedState::replaced(const std::string& lake_table, const std::string& key,
+                           const columns::Batch& rows) {
+  for (const auto& [name, of] : lookups_) {
+    if (of == lake_table) table(name)->replace(served_rows(key, rows));
+  }
+}
+
+void ServedState::changed(const std::string& lake_table, const std::string& key,
+                          const columns::Batch& rows) {
+  for (const auto& [name, of] : lookups_) {
+    if (of == lake_table) table(name)->apply(served_rows(key, rows));
+  }
 }
 
 const ServedTable* ServedState::table(std::string_view name) const {

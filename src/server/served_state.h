@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,8 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "runs/served.h"
 
 namespace server {
 
@@ -63,15 +66,23 @@ class ServedTable {
   std::size_t bytes_ = 0;
 };
 
-// The tables by the name of their look-up ("truck", "shipment").
-class ServedState {
+// The tables by the name of their look-up ("trucks", "shipments"), kept up by the pipelines.
+class ServedState final : public runs::ServedFollower {
  public:
-  explicit ServedState(const std::vector<std::string>& names);
+  // Lake tables by the name of their look-up.
+  explicit ServedState(const std::map<std::string, std::string>& lookups);
   ServedTable* table(std::string_view name);
   const ServedTable* table(std::string_view name) const;
   const std::vector<std::string>& names() const { return names_; }
 
+  bool follows(const std::string& table) const override;
+  void replaced(const std::string& table, const std::string& key,
+                const columns::Batch& rows) override;
+  void changed(const std::string& table, const std::string& key,
+               const columns::Batch& rows) override;
+
  private:
+  std::map<std::string, std::string> lookups_;
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<ServedTable>> tables_;
 };

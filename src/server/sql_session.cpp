@@ -183,8 +183,7 @@ class LakeSession final : public SqlSession {
 
 }  // namespace
 
-base::Result<std::unique_ptr<LakeSql>> LakeSql::open(lake::Catalog& catalog,
-                                                     sql::Database& database) {
+base::Result<std::unique_ptr<LakeSql>> LakeSql::open(LakeViews& views, sql::Database& database) {
   auto connection = TRY(database.connect());
   TRY(connection->execute(fmt::format("ATTACH ':memory:' AS {}; ATTACH ':memory:' AS {}",
                                       kLakeDatabase, kCompatDatabase)));
@@ -193,7 +192,7 @@ base::Result<std::unique_ptr<LakeSql>> LakeSql::open(lake::Catalog& catalog,
   for (const auto& statement : postgres_catalog_statements()) {
     TRY(connection->execute(statement));
   }
-  auto lake = std::unique_ptr<LakeSql>(new LakeSql(catalog, database, std::move(connection)));
+  auto lake = std::unique_ptr<LakeSql>(new LakeSql(views, database, std::move(connection)));
   lake->schemas_.insert(std::string(kDefaultSchema));
   TRY(lake->refresh_all());
   return lake;
@@ -213,7 +212,7 @@ std::set<std::string> LakeSql::tables() {
 
 base::Result<> LakeSql::refresh_all() {
   const std::lock_guard lock(mutex_);
-  const auto names = TRY(catalog_.names(true));
+  const auto names = TRY(lake_views_.names());
   tables_ = {names.begin(), names.end()};
   for (auto view = views_.begin(); view != views_.end();) {
     if (tables_.contains(view->first)) {
@@ -243,17 +242,13 @@ base::Result<> LakeSql::refresh(const std::set<std::string>& tables) {
 }
 
 base::Result<> LakeSql::refresh_one(const std::string& table) {
-  auto& view = views_[table];
-  if (!view.table) {
-    auto opened = catalog_.table(table);
-    if (!opened) {
-      views_.erase(table);
-      return std::unexpected(std::move(opened).error().in("table " + table));
-    }
-    view.table = std::move(*opened);
+  const auto known = views_.find(table);
+  auto view = lake_views_.view(table, known == views_.end() ? -1 : known->second);
+  if (!view) {
+    if (view.error().code == Code::kNotFound) views_.erase(table);
+    return std::unexpected(std::move(view).error());
   }
-  const auto snapshot = TRY(view.table->snapshot());
-  if (snapshot->version() == view.version) return {};
+  if (!*view) return {};
   const auto name = view_name(table);
   if (schemas_.insert(name.schema).second) {
     TRY(connection_->execute(fmt::format("CREATE SCHEMA IF NOT EXISTS {}.{}", kLakeDatabase,
@@ -261,8 +256,8 @@ base::Result<> LakeSql::refresh_one(const std::string& table) {
   }
   TRY(connection_->execute(fmt::format("CREATE OR REPLACE VIEW {}.{}.{} AS {}", kLakeDatabase,
                                        sql::quote_name(name.schema), sql::quote_name(name.table),
-                                       snapshot->scan_sql())));
-  view.version = snapshot->version();
+                                       (*view)->sql)));
+  views_[table] = (*view)->version;
   return {};
 }
 

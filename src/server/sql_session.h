@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "lake/catalog.h"
+#include "server/lake_views.h"
 #include "server/platform.h"
 #include "server/sql_session_guard.h"
 #include "sql/database.h"
@@ -23,8 +23,7 @@ namespace server {
 class LakeSql {
  public:
   // `database` is locked and may read the lake's directory; it holds nothing else.
-  static base::Result<std::unique_ptr<LakeSql>> open(lake::Catalog& catalog,
-                                                     sql::Database& database);
+  static base::Result<std::unique_ptr<LakeSql>> open(LakeViews& views, sql::Database& database);
 
   base::Result<std::unique_ptr<SqlSession>> open_session();
 
@@ -36,22 +35,17 @@ class LakeSql {
   base::Result<> refresh(const std::set<std::string>& tables);
 
  private:
-  LakeSql(lake::Catalog& catalog, sql::Database& database,
-          std::unique_ptr<sql::Connection> connection)
-      : catalog_(catalog), database_(database), connection_(std::move(connection)) {}
+  LakeSql(LakeViews& views, sql::Database& database, std::unique_ptr<sql::Connection> connection)
+      : lake_views_(views), database_(database), connection_(std::move(connection)) {}
 
   base::Result<> refresh_one(const std::string& table);
 
-  lake::Catalog& catalog_;
+  LakeViews& lake_views_;
   sql::Database& database_;
   std::mutex mutex_;
   std::unique_ptr<sql::Connection> connection_;
   std::set<std::string> tables_;
-  struct View {
-    std::shared_ptr<lake::Table> table;
-    lake::Version version = -1;
-  };
-  std::map<std::string, View> views_;
+  std::map<std::string, lake::Version> views_;  // as they are in the database
   std::set<std::string> schemas_;
   std::map<std::string, std::string> broken_;  // table to the last warning about it
 };

@@ -42,6 +42,7 @@ class LatestOperator final : public Operator {
     winners_sql_ = TRY(select_from(connection, rows, candidates_, true, columns));
     const std::string from_kept = TRY(select_of_state(connection, kept_));
     from_next_ = TRY(select_of_state(connection, next_));
+    from_winners_ = TRY(select_of_state(connection, winners_));
     return connection.execute(
         fmt::format("CREATE OR REPLACE VIEW {} AS {}", sql::quote_name(served_), from_kept));
   }
@@ -121,6 +122,7 @@ class LatestOperator final : public Operator {
   }
 
   std::string served() const override { return served_; }
+  std::string changed_rows() const override { return from_winners_; }
 
  private:
   base::Result<> create_state(sql::Connection& connection, const std::string& name) {
@@ -156,6 +158,7 @@ class LatestOperator final : public Operator {
   std::string winners_;
   std::string winners_sql_;
   std::string from_next_;
+  std::string from_winners_;
   std::int64_t rows_ = 0;
   std::int64_t chunk_rows_ = 0;
 };

@@ -71,6 +71,8 @@ class Operator {
   virtual base::Result<> committed(sql::Connection& connection) = 0;
   // The table (of the engine's database) that look-ups read; empty: not served.
   virtual std::string served() const { return ""; }
+  // A SELECT of the served rows that the epoch under way has put in or replaced; empty: not served.
+  virtual std::string changed_rows() const { return ""; }
 
  protected:
   Operator(runs::Model model, Plan plan, columns::Schema input, columns::Schema schema);

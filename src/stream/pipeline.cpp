@@ -184,6 +184,7 @@ base::Result<> Pipeline::restore() {
     }
   }
   TRY(find_behind());
+  TRY(give_out_served());
   reader_->start(committed_);
   return {};
 }
@@ -325,10 +326,16 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochInput& input,
     position["offsets"].push_back({{"partition", source.partition}, {"to", to}});
   }
   changes.put(position_key(name_), position.dump());
+  std::vector<columns::Batch> changed;
+  for (const Operator* op : followed())
+    changed.push_back(TRY(TRY(connection_->query(op->changed_rows()))->batch()));
   TRY(services_.store.apply(changes));
   committed_ = std::move(offsets);
   epoch_ = epoch.number;
   for (const auto& op : operators_) TRY(op->committed(*connection_));
+  std::size_t i = 0;
+  for (const Operator* op : followed())
+    services_.served->changed(op->model().table, op->model().key.front(), changed[i++]);
   return {};
 }
 
@@ -446,9 +453,9 @@ PipelineStatus Pipeline::status() const {
     // What held no row when nothing else waited holds none now, if nothing was committed since.
     const auto passed = empty.find(source);
     const bool holds = passed != empty.end() && passed->second.from == to;
-    status.lag_records += std::max<std::int64_t>(
-        0, info->stable_offsets[static_cast<std::size_t>(source.partition)] -
-               (holds ? passed->second.to : to));
+    status.lag_records +=
+        std::max<std::int64_t>(0, info->stable_offsets[static_cast<std::size_t>(source.partition)] -
+                                      (holds ? passed->second.to : to));
   }
   if (status.lag_records > 0 && status.committed_us > 0) {
     status.lag_seconds = static_cast<double>(services_.clock.now_us() - status.committed_us) / 1e6;

@@ -24,6 +24,7 @@
 #include "quality/suite.h"
 #include "runs/ledger.h"
 #include "runs/model.h"
+#include "runs/served.h"
 #include "schema/topic_schema.h"
 #include "sql/database.h"
 #include "state/store.h"
@@ -39,6 +40,7 @@ struct Services {
   state::Store& store;
   quality::Alerts& alerts;
   const base::Clock& clock;
+  runs::ServedFollower* served = nullptr;  // may be null
 };
 
 struct PipelineOptions {
@@ -125,6 +127,9 @@ class Pipeline {
   bool put_off(const TableChange& change, const Target& target) const;
   base::Result<> finish(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs);
   base::Result<> find_behind();
+  // The operators whose rows somebody follows; what they hold now, as a whole.
+  std::vector<const Operator*> followed() const;
+  base::Result<> give_out_served();
   // Rewrites that were put off, when it is time for them or at once.
   base::Result<> catch_up_rewrites(bool at_once);
   std::string app_id(const std::string& writer, const std::string& table) const;

@@ -76,13 +76,15 @@ base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const Table
   return version;
 }
 
-// Tables whose last rewrite is of an earlier epoch than the state, found when a pipeline is restored.
+// Tables whose last rewrite is of an earlier epoch than the state, found when a pipeline is
+// restored.
 base::Result<> Pipeline::find_behind() {
   for (const auto& op : operators_) {
     if (op->served().empty()) continue;
     Target& target = targets_.at(op->model().table);
     const auto snapshot = TRY(target.table->snapshot());
-    target.behind = snapshot->transaction_version(app_id(op->model().table, op->model().table)) < epoch_;
+    target.behind =
+        snapshot->transaction_version(app_id(op->model().table, op->model().table)) < epoch_;
   }
   return {};
 }
@@ -102,6 +104,24 @@ base::Result<> Pipeline::catch_up_rewrites(bool at_once) {
                              .key = {},
                              .rows = 1};
     TRY(commit_change(epoch, change));
+  }
+  return {};
+}
+
+std::vector<const Operator*> Pipeline::followed() const {
+  std::vector<const Operator*> found;
+  if (services_.served == nullptr) return found;
+  for (const auto& op : operators_) {
+    if (!op->served().empty() && services_.served->follows(op->model().table))
+      found.push_back(op.get());
+  }
+  return found;
+}
+
+base::Result<> Pipeline::give_out_served() {
+  for (const Operator* op : followed()) {
+    const auto rows = TRY(connection_->query("SELECT * FROM " + sql::quote_name(op->served())));
+    services_.served->replaced(op->model().table, op->model().key.front(), TRY(rows->batch()));
   }
   return {};
 }

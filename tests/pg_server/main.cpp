@@ -9,7 +9,9 @@
 #include "base/logging.h"
 #include "lake/catalog.h"
 #include "server/postgres_listener.h"
+#include "server/remote_engine.h"
 #include "server/sql_session.h"
+#include "server/sql_worker.h"
 #include "storage/object_store.h"
 
 namespace {
@@ -60,13 +62,16 @@ base::Result<> serve(const std::string& lake_path, int port,
     const auto equals = table.find('=');
     TRY(fill(*catalog, *writer, table.substr(0, equals), table.substr(equals + 1)));
   }
-  sql::Options options;
-  options.locked = true;
-  options.allowed_directory = lake_path;
-  const auto reader = TRY(sql::Database::open(options));
-  const auto lake_sql = TRY(server::LakeSql::open(*catalog, *reader));
+  const auto views = server::views_of(*catalog);
+  server::SqlWorkers workers(*views, {.program = "/proc/self/exe",
+                                      .lake = std::filesystem::absolute(lake_path),
+                                      .spill = std::filesystem::absolute(lake_path) / "_spill"});
   const auto listener = TRY(server::PostgresListener::start(
-      {.port = static_cast<std::uint16_t>(port)}, [&] { return lake_sql->open_session(); }));
+      {.port = static_cast<std::uint16_t>(port)},
+      [&workers](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)
+          -> base::Result<std::unique_ptr<protocol::postgres::Engine>> {
+        return server::remote_engine(workers, running, process_id, std::move(slot));
+      }));
   std::cout << "port " << listener->port() << std::endl;
   while (std::cin.get() != std::char_traits<char>::eof()) {
   }
@@ -78,6 +83,7 @@ base::Result<> serve(const std::string& lake_path, int port,
 
 int main(int argc, char** argv) {
   base::start_logging("warn");
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") return server::run_sql_worker(3);
   if (argc < 3) {
     std::cerr << "usage: pg_server LAKE PORT [TABLE=SELECT …]\n";
     return 2;

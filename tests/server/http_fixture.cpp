@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "server/http_sql.h"
+
 namespace server {
 namespace {
 
@@ -77,9 +79,10 @@ TestPlatform::TestPlatform(const base::Path& directory) {
   }
 }
 
-base::Result<std::unique_ptr<SqlSession>> TestPlatform::open_sql() {
+base::Result<std::unique_ptr<JsonQuery>> TestPlatform::json_query(SqlRequest request) {
   if (!database_) database_ = TRY(sql::Database::open({.locked = true, .allowed_directory = ""}));
-  return std::make_unique<TestSession>(TRY(database_->connect()));
+  return json_query_on(std::make_unique<TestSession>(TRY(database_->connect())),
+                       std::move(request));
 }
 
 base::Result<std::optional<nlohmann::json>> TestPlatform::lookup(const std::string& name,
@@ -105,6 +108,10 @@ base::Result<nlohmann::json> TestPlatform::redrive(const DeadLetterFilter& filte
 base::Result<nlohmann::json> TestPlatform::run_model(const std::string& name) {
   if (name == "throws") throw std::runtime_error("thrown");
   return nlohmann::json{{"model", name}};
+}
+
+base::Result<nlohmann::json> TestPlatform::dashboards() {
+  return nlohmann::json::array({{{"name", "overview"}, {"title", "Overview"}}});
 }
 
 base::Result<nlohmann::json> TestPlatform::dashboard(const std::string& name) {

@@ -93,7 +93,7 @@ class TestPlatform final : public Platform {
   FaultyLog& faulty_log() { return *log_; }
   const std::vector<schema::TopicSchema>& topics() const override { return topics_; }
   ops::Fleet* fleet() override { return &fleet_; }
-  base::Result<std::unique_ptr<SqlSession>> open_sql() override;
+  base::Result<std::unique_ptr<JsonQuery>> json_query(SqlRequest request) override;
   std::vector<std::string> lookups() const override { return {"shipments", "trucks"}; }
   base::Result<std::optional<nlohmann::json>> lookup(const std::string& name,
                                                      const std::string& id) override;
@@ -104,6 +104,7 @@ class TestPlatform final : public Platform {
   base::Result<nlohmann::json> redrive(const DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> run_model(const std::string& name) override;
   nlohmann::json alerts() override { return nlohmann::json::array(); }
+  base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
 
  private:

@@ -23,7 +23,8 @@ class LakeSqlTest : public testing::Test {
     options.locked = true;
     options.allowed_directory = folder_;
     reader_ = sql::Database::open(options).value();
-    lake_ = LakeSql::open(*catalog_, *reader_).value();
+    views_ = views_of(*catalog_);
+    lake_ = LakeSql::open(*views_, *reader_).value();
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -50,6 +51,7 @@ class LakeSqlTest : public testing::Test {
   std::unique_ptr<sql::Database> writer_;
   std::unique_ptr<lake::Catalog> catalog_;
   std::unique_ptr<sql::Database> reader_;
+  std::unique_ptr<LakeViews> views_;
   std::unique_ptr<LakeSql> lake_;
 };
 

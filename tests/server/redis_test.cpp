@@ -20,7 +20,9 @@ class ManualClock final : public base::Clock {
 
 class RedisTest : public ::testing::Test {
  protected:
-  RedisTest() : served_({"truck", "shipment"}), fleet_({.topic = "positions"}, clock_) {
+  RedisTest()
+      : served_({{"truck", "gold.truck_latest"}, {"shipment", "gold.shipment_status"}}),
+        fleet_({.topic = "positions"}, clock_) {
     served_.table("truck")->replace({{"TR-1", R"({"truck_id":"TR-1","speed_kmh":61.5,"hub":null})"},
                                      {"TR-2", R"({"truck_id":"TR-2","speed_kmh":0})"}});
     served_.table("shipment")->replace({{"S:1", R"({"shipment_id":"S:1"})"}});
@@ -113,6 +115,26 @@ TEST_F(RedisTest, FindsTrucksByPlace) {
             "-ERR value is not a valid float\r\n");
   EXPECT_EQ(ask({"GEOSEARCH", "fleet", "FROMLONLAT", "1", "2", "BYRADIUS", "1", "yd"}),
             "-ERR unsupported unit provided. please use M, KM, FT, MI\r\n");
+}
+
+TEST_F(RedisTest, FollowsWhatThePipelinesCommit) {
+  columns::Batch rows({.fields = {{"id", columns::Type::kString},
+                                  {"n", columns::Type::kInt64},
+                                  {"share", columns::Type::kFloat64},
+                                  {"day", columns::Type::kDate},
+                                  {"time", columns::Type::kTimestamp}}});
+  rows.columns[0].append_text("a\"b\n");
+  rows.columns[1].append_int(-5);
+  rows.columns[2].append_double(0.25);
+  rows.columns[3].append_int(0);
+  rows.columns[4].append_null();
+  served_.changed("gold.truck_latest", "id", rows);
+  EXPECT_TRUE(served_.table("truck")->contains("TR-1"));
+  EXPECT_EQ(served_.table("truck")->get("a\"b\n"),
+            R"({"id":"a\"b\u000a","n":-5,"share":0.25,"day":"1970-01-01","time":null})");
+  served_.replaced("gold.truck_latest", "id", rows);
+  EXPECT_EQ(served_.table("truck")->size(), 1U);
+  EXPECT_FALSE(served_.follows("gold.other"));
 }
 
 TEST_F(RedisTest, SaysWhyItDoesNotWrite) {

@@ -1,0 +1,13 @@
+// A process that runs clients' SQL for the server: `waybill sql-worker`, started by SqlWorkers.
+//
+// It is shut in (sql_sandbox.h), so that a query that breaks out of DuckDB reaches neither files
+// nor network, and it can be killed at any time: its queries are the only thing lost. It serves one
+// session at a time. SIGUSR1 stops the query that runs.
+#pragma once
+
+namespace server {
+
+// Serves the socket until the other side closes it; the exit status of the process.
+int run_sql_worker(int socket);
+
+}  // namespace server
