@@ -2,7 +2,7 @@
 // built page and of no test of the product.
 //
 //   node dev/made-up-server.mjs [--trucks 2000] [--port 8080] [--empty]     serves dist/ as well
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,7 +57,9 @@ const alerts = () => empty ? [] : [
   { id: 'a-1', severity: 'critical', summary: 'silver.deliveries: 6.1 % of 10 324 rows broke a rule (limit 5 %)', since: ago(600) },
   { id: 'a-2', severity: 'warning', summary: 'positions: nothing arrived for 5 minutes', since: ago(9000), resolved_at: ago(8400) },
 ];
-const dashboard = () => parse(readFileSync(join(here, '../../projects/logistics/dashboards/overview.yaml'), 'utf8'));
+const kBoards = join(here, '../../projects/logistics/dashboards');
+const dashboard = (name) => parse(readFileSync(join(kBoards, `${name}.yaml`), 'utf8'));
+const dashboards = () => readdirSync(kBoards).sort().map((file) => file.replace('.yaml', '')).map((name) => ({ name, title: dashboard(name).title }));
 
 function lookup(name, id) {
   if (name === 'trucks') return trucks.row(id);
@@ -73,7 +75,9 @@ function answer(url, body) {
   if (path === '/v1/alerts') return alerts();
   if (path === '/v1/dead-letters') return letters().filter(({ reason }) => reason.includes(url.searchParams.get('reason') ?? ''));
   if (path === '/v1/dead-letters/redrive') return { redriven: body.ids.length };
-  if (path === '/v1/dashboards/overview') return dashboard();
+  if (path === '/v1/dashboards') return dashboards();
+  const board = /^\/v1\/dashboards\/([a-z_-]+)$/.exec(path);
+  if (board) return existsSync(join(kBoards, `${board[1]}.yaml`)) ? dashboard(board[1]) : undefined;
   if (path === '/v1/fleet') return trucks.list(Number(url.searchParams.get('limit') ?? 1000));
   if (path === '/v1/sql') return answerSql(body.sql, trucks, empty);
   const found = /^\/v1\/(\w+)\/([^/]+)$/.exec(path);

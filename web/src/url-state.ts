@@ -1,7 +1,7 @@
 // The view state lives in the URL, so that a link shows what its sender saw.
 import { useSyncExternalStore } from 'react';
 
-export const kViews = ['map', 'overview', 'pipelines', 'dead-letters', 'alerts'] as const;
+export const kViews = ['map', 'dashboards', 'pipelines', 'dead-letters', 'alerts'] as const;
 export type ViewName = (typeof kViews)[number];
 
 export interface Chosen {
@@ -39,6 +39,11 @@ export function urlParam(name: string): string | null {
 
 export function useUrlParam(name: string): string | null {
   return useSyncExternalStore(subscribe, () => urlParam(name));
+}
+
+/** The whole query, for those whose parameters' names are not known beforehand. */
+export function useUrlSearch(): string {
+  return useSyncExternalStore(subscribe, () => location.search);
 }
 
 export function useViewName(): ViewName {

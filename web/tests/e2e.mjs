@@ -259,7 +259,7 @@ await map.context().close();
 // ---------------------------------------------------------------- every view, dark and light
 const kViews = [
   ['map', ''],
-  ['overview', '?view=overview'],
+  ['dashboards', '?view=dashboards'],
   ['pipelines', '?view=pipelines'],
   ['tables', '?view=pipelines&tab=tables'],
   ['runs', '?view=pipelines&tab=runs'],
@@ -290,7 +290,7 @@ for (const theme of ['dark', 'light']) {
 }
 
 await test('the key figures and charts are read, and they follow the fleet', async () => {
-  const page = await open('?view=overview');
+  const page = await open('?view=dashboards');
   await settled(page);
   const tiles = page.locator('.tiles .tile');
   expect((await tiles.count()) >= 5, `${await tiles.count()} tiles`);

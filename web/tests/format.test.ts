@@ -4,7 +4,7 @@ import {
   formatWords, toNumber, toTime,
 } from '../src/format/format';
 import { sqlText } from '../src/server/client';
-import { seriesOf } from '../src/views/overview/series';
+import { seriesOf } from '../src/views/dashboards/series';
 
 const kNoon = Date.UTC(2026, 10, 23, 12);
 

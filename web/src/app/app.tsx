@@ -14,14 +14,14 @@ import './app.css';
 
 // The two views that carry a drawing library are loaded when they are opened.
 const loadMap = () => import('../views/map/map_view').then(({ MapView: view }) => ({ default: view }));
-const loadOverview = () => import('../views/overview/overview').then(({ Overview: view }) => ({ default: view }));
+const loadDashboards = () => import('../views/dashboards/dashboards').then(({ Dashboards: view }) => ({ default: view }));
 const MapView = lazy(loadMap);
-const Overview = lazy(loadOverview);
+const Dashboards = lazy(loadDashboards);
 const kLoadOthersAfterMs = 4_000;
 
 const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
-  overview: () => <Overview />,
+  dashboards: () => <Dashboards />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,
   alerts: () => <Alerts />,
@@ -44,7 +44,7 @@ function useSearchKey(onKey: () => void): void {
 // So that going to the other view is instant, and works while the server restarts.
 function useLoadedOthers(): void {
   useEffect(() => {
-    const timer = setTimeout(() => void Promise.allSettled([loadMap(), loadOverview()]), kLoadOthersAfterMs);
+    const timer = setTimeout(() => void Promise.allSettled([loadMap(), loadDashboards()]), kLoadOthersAfterMs);
     return () => clearTimeout(timer);
   }, []);
 }

@@ -6,7 +6,7 @@ import { showView, type ViewName } from '../url-state';
 
 const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
   { view: 'map', title: 'Map', icon: MapIcon },
-  { view: 'overview', title: 'Overview', icon: LayoutDashboard },
+  { view: 'dashboards', title: 'Dashboards', icon: LayoutDashboard },
   { view: 'pipelines', title: 'Pipelines', icon: Workflow },
   { view: 'dead-letters', title: 'Dead letters', icon: Mailbox },
   { view: 'alerts', title: 'Alerts', icon: BellRing },

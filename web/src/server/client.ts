@@ -1,6 +1,6 @@
 // The one place that speaks HTTP to Waybill. Every failure is a ServerError with words for a person.
 import type {
-  Alert, Audit, Dashboard, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
+  Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
 
 const kTimeoutMs = 20_000;
@@ -67,8 +67,11 @@ function readDashboard(dashboard: Dashboard): Dashboard {
   });
   return {
     title: dashboard.title,
+    help: dashboard.help,
+    range: dashboard.range,
+    parameters: dashboard.parameters,
     tiles: dashboard.tiles?.map((tile) => ({ ...seconds(tile), map: String(tile.map) === 'true' })),
-    charts: dashboard.charts?.map(seconds),
+    charts: dashboard.charts?.map((chart) => ({ ...seconds(chart), wide: String(chart.wide) === 'true' })),
   };
 }
 
@@ -77,6 +80,7 @@ export const server = {
   runs: (limit: number, signal?: AbortSignal) => call<Run[]>(`v1/runs?limit=${limit}`, signal),
   audit: (signal?: AbortSignal) => call<Audit>('v1/audit', signal),
   alerts: (signal?: AbortSignal) => call<Alert[]>('v1/alerts', signal),
+  dashboards: (signal?: AbortSignal) => call<DashboardName[]>('v1/dashboards', signal),
   dashboard: async (name: string, signal?: AbortSignal) =>
     readDashboard(await call<Dashboard>(`v1/dashboards/${encodeURIComponent(name)}`, signal)),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>

@@ -3,7 +3,7 @@ import {
   keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient, type UseQueryResult,
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
-import type { Alert, Audit, Dashboard, DeadLetter, Row, Run, SqlResult, Status } from './types';
+import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
 
 const kFastMs = 2_000;
 const kSteadyMs = 5_000;
@@ -37,6 +37,8 @@ export const useAudit = (): UseQueryResult<Audit> => usePolled(['audit'], server
 export const useAlerts = (): UseQueryResult<Alert[]> => usePolled(['alerts'], server.alerts, kSteadyMs);
 export const useDeadLetters = (limit: number, reason: string): UseQueryResult<DeadLetter[]> =>
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);
+
+export const useDashboards = (): UseQueryResult<DashboardName[]> => usePolled(['dashboards'], server.dashboards, kRareMs);
 
 export function useDashboard(name: string): UseQueryResult<Dashboard> {
   return useQuery({

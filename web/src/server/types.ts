@@ -111,13 +111,36 @@ export interface TileSpec {
   map?: boolean;
 }
 
+/** What a click on a row leads to: another dashboard, its parameters taken from the row's columns. */
+export interface Drill {
+  dashboard: string;
+  [parameter: string]: string;
+}
+
+export interface ColumnSpec {
+  name: string;
+  title?: string;
+  format?: string;
+  /** `truck` or `shipment`: the value opens its details. */
+  opens?: 'truck' | 'shipment';
+}
+
 export interface ChartSpec {
   title: string;
   sql: string;
+  kind: 'line' | 'bars' | 'ranked' | 'table' | 'map';
+  /** For `map`: the columns of longitude and latitude. */
   x: string;
   y: string;
   series?: string;
-  kind: 'line' | 'bars' | 'ranked';
+  /** For `map`: the columns with a place's name, and its size. */
+  label?: string;
+  size?: string;
+  /** For `table`. */
+  columns?: ColumnSpec[];
+  /** Over the whole width. */
+  wide?: boolean;
+  drill?: Drill;
   format?: string;
   help?: string;
   refresh?: number;
@@ -125,8 +148,24 @@ export interface ChartSpec {
   zone?: string;
 }
 
+export interface ParameterSpec {
+  name: string;
+  title: string;
+  /** Its first column has the values. */
+  sql: string;
+}
+
+export interface DashboardName {
+  name: string;
+  title: string;
+}
+
 export interface Dashboard {
   title: string;
+  help?: string;
+  /** The range that is shown first; without one the dashboard has no choice of range. */
+  range?: string;
+  parameters?: ParameterSpec[];
   tiles?: TileSpec[];
   charts?: ChartSpec[];
 }

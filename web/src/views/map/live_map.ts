@@ -1,13 +1,11 @@
 // The live map without React: MapLibre below, the fleet above it, and the pointer between them.
 import maplibregl, { type GeoJSONSource, type Map as MapLibre } from 'maplibre-gl';
-import { loadFineWorld, loadPlaces, loadRegions, loadWorld, type WorldShapes } from '../../basemap/data';
+import { BaseMap } from '../../basemap/fill';
 import { baseStyle, kTrackSource } from '../../basemap/style';
 import { FleetLayer } from '../../fleet/layer';
 import type { FleetSummary, Picked } from '../../fleet/messages';
 import { fleetPalette } from '../../theme';
 
-const kFineFromZoom = 5;
-const kTownsFromZoom = 7.5;
 const kZoomMax = 16;
 const kFollowZoom = 8;
 /** A place this close to the edge (pixels) is as good as off the screen. */
@@ -32,9 +30,7 @@ export interface LiveMapEvents {
 export class LiveMap {
   readonly map: MapLibre;
   private readonly fleet: FleetLayer;
-  private filled = false;
-  private fine = false;
-  private towns = false;
+  private readonly base: BaseMap;
   private hovering = false;
   private nextHover: { x: number; y: number } | null = null;
 
@@ -59,6 +55,7 @@ export class LiveMap {
     this.map.getCanvas().setAttribute('aria-label', 'Map of the fleet. Arrow keys move it, plus and minus zoom.');
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), 'bottom-right');
     this.map.addControl(new maplibregl.ScaleControl({ unit: 'metric' }), 'bottom-right');
+    this.base = new BaseMap(this.map);
     this.fleet = new FleetLayer(this.map, fleetPalette(), events);
     this.listen();
     this.map.once('load', () => void this.fillBaseMap());
@@ -121,7 +118,7 @@ export class LiveMap {
     map.on('moveend', () => {
       const { lng, lat } = map.getCenter();
       events.onPlace({ lon: lng, lat, zoom: map.getZoom() });
-      void this.refine();
+      void this.base.refine();
     });
     map.on('mousemove', (event) => this.hover(event.point));
     map.on('mouseout', () => this.hover(kNowhere));
@@ -150,40 +147,9 @@ export class LiveMap {
 
   private async fillBaseMap(): Promise<void> {
     try {
-      await document.fonts.load('12px "Inter Variable"');
-      const world = await loadWorld();
-      this.setShapes(world);
-      this.setData('countries', world.countries);
-      const [regions, cities] = await Promise.all([loadRegions(), loadPlaces('cities')]);
-      this.setData('regions', regions);
-      this.setData('cities', cities);
-      this.filled = true;
-      await this.refine();
+      await this.base.fill();
     } catch (error) {
       this.events.onProblem(error instanceof Error ? error.message : String(error));
     }
-  }
-
-  // Detail that only close views show is loaded with the first of them.
-  private async refine(): Promise<void> {
-    if (!this.filled) return;
-    const zoom = this.map.getZoom();
-    if (zoom >= kFineFromZoom && !this.fine) {
-      this.fine = true;
-      this.setShapes(await loadFineWorld());
-    }
-    if (zoom >= kTownsFromZoom && !this.towns) {
-      this.towns = true;
-      this.setData('towns', await loadPlaces('towns'));
-    }
-  }
-
-  private setShapes(shapes: WorldShapes): void {
-    this.setData('land', shapes.land);
-    this.setData('borders', shapes.borders);
-  }
-
-  private setData(source: string, data: GeoJSON.GeoJSON): void {
-    this.map.getSource<GeoJSONSource>(source)?.setData(data);
   }
 }

@@ -1,7 +1,7 @@
 // The few numbers of the overview that a dispatcher wants beside the map.
 import type { ReactElement } from 'react';
 import { useDashboard } from '../../server/queries';
-import { Tile } from '../overview/tile';
+import { Tile } from '../dashboards/tile';
 
 export function MapTiles(): ReactElement | null {
   const { data } = useDashboard('overview');

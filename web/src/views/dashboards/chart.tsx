@@ -1,17 +1,21 @@
 // One chart of the dashboard: title, legend with the values under the pointer, and the drawing.
 import { ChartColumn } from 'lucide-react';
-import { useMemo, useState, type ReactElement } from 'react';
+import { lazy, Suspense, useMemo, useState, type ReactElement } from 'react';
 import { formatValue, formatWords, toNumber, type Format } from '../../format/format';
 import { asRows } from '../../server/client';
 import { useSql } from '../../server/queries';
 import type { ChartSpec, Row } from '../../server/types';
 import { Empty, Failed, Loading } from '../../parts/states';
+import { drillOf } from './drill';
 import { Plot } from './plot';
 import { seriesOf, type Series } from './series';
+import { TablePanel } from './table_panel';
 
 const kRefreshSeconds = 5;
 const kRowsMax = 5_000;
 const kNoRows: Row[] = [];
+// Only dashboards with a map load the map's library.
+const MapPanel = lazy(() => import('./map_panel').then(({ MapPanel: panel }) => ({ default: panel })));
 
 function when(spec: ChartSpec, seconds: number): string {
   const zone = spec.zone === 'utc' ? 'UTC' : undefined;
@@ -46,9 +50,11 @@ function Ranked({ spec, rows }: { spec: ChartSpec; rows: Row[] }): ReactElement 
     <ol className="ranked">
       {rows.map((row) => {
         const value = toNumber(row[spec.y]) ?? 0;
+        const open = drillOf(spec, row);
+        const name = labelOf(row[spec.x]);
         return (
           <li key={String(row[spec.x])}>
-            <span>{labelOf(row[spec.x])}</span>
+            <span title={name}>{open ? <button type="button" className="link" onClick={open}>{name}</button> : name}</span>
             <i><b style={{ width: `${(value / largest) * 100}%` }} /></i>
             <strong>{formatValue(value, spec.format as Format)}</strong>
           </li>
@@ -73,7 +79,7 @@ export function Chart({ spec }: { spec: ChartSpec }): ReactElement {
   const query = useSql(spec.sql, (spec.refresh ?? kRefreshSeconds) * 1_000, kRowsMax);
   const rows = useMemo(() => (query.data ? asRows(query.data) : kNoRows), [query.data]);
   return (
-    <figure className="chart" aria-label={spec.title}>
+    <figure className={spec.wide ? 'chart chart-wide' : 'chart'} aria-label={spec.title}>
       <figcaption>
         <h2>{spec.title}</h2>
         {spec.help && <p className="muted">{spec.help}</p>}
@@ -83,6 +89,8 @@ export function Chart({ spec }: { spec: ChartSpec }): ReactElement {
         : query.error && !query.data ? <Failed error={query.error} retry={() => void query.refetch()} />
         : rows.length === 0 ? <Empty icon={ChartColumn} title="No data yet">It is drawn as soon as rows are there.</Empty>
         : spec.kind === 'ranked' ? <Ranked spec={spec} rows={rows} />
+        : spec.kind === 'table' ? <TablePanel spec={spec} rows={rows} />
+        : spec.kind === 'map' ? <Suspense fallback={<Loading rows={5} />}><MapPanel spec={spec} rows={rows} /></Suspense>
         : <Drawing spec={spec} rows={rows} />}
       </div>
     </figure>
