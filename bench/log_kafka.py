@@ -1,6 +1,6 @@
 """The event log's figures beside Apache Kafka's: one run, one client (librdkafka's), each server alone at a time.
 
-    log_kafka.py KAFKA_SERVER BENCH_LOG [--rounds 3] [--only waybill,kafka,kafka_synced] [--scale 1.0]
+    log_kafka.py KAFKA_SERVER BENCH_LOG [--rounds 3] [--only waybill,kafka,kafka_synced] [--scale 1.0] [--no-partitions]
 
 Prints lines `figure <name> <value> <unit> peer <name> <value> ratio <ours/theirs>`, medians of the rounds.
 `kafka` is Apache Kafka as shipped, which acknowledges before anything is synced; `kafka_synced` is the same with
@@ -139,9 +139,10 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory_mb(pid):
+def memory_mb(pid, field="VmRSS"):
+    """VmRSS is all that is resident, files that are mapped included; RssAnon is what only the process has."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024
+    return int(re.search(field + r":\s+(\d+)", status).group(1)) / 1024
 
 
 class Bench:
@@ -190,6 +191,10 @@ class Bench:
         return subprocess.Popen([self.tool, "-b", f"127.0.0.1:{server.port}", *map(str, arguments)],
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
+    def memory(self, name, server, when):
+        self.note(name, f"memory_{when}", memory_mb(server.pid), "MB")
+        self.note(name, f"memory_{when}_without_mapped_files", memory_mb(server.pid, "RssAnon"), "MB")
+
     def produce(self, name, server, label, size, producers, count):
         """Acknowledged messages per second, all producers together, and the broker's CPU for them."""
         topic, each = f"{label}-{producers}", int(count * self.given.scale) // producers
@@ -221,24 +226,33 @@ class Bench:
         self.note(name, f"fetch_{label}", int(found[1]) / int(found[2]) / 1000, "MB/s")
         self.note(name, f"broker_cpu_fetch_{label}", (cpu_seconds(server.pid) - cpu) / count * 1e6, "s/million")
 
+    def rate_option(self, server, topic):
+        """What -r must be for LATENCY_RATE: the tool sleeps 1/r after each message and forgets what sending took."""
+        wanted_us = 1e6 / LATENCY_RATE
+        text = self.perf(server, "-P", "-t", topic, "-p", 1, "-s", 100, "-c", 5000, "-r", LATENCY_RATE, "-a", -1,
+                         "-q").communicate(timeout=60)[0]
+        took_us = int(re.search(r"failed\) in (\d+)ms", text).group(1)) * 1000 / 5000 - wanted_us
+        return int(1e6 / max(1, wanted_us - took_us))
+
     def latency(self, name, server):
         """From produce() to the consumer's callback at a steady rate, acks=all."""
         topic, seconds = "latency", max(2, LATENCY_SECONDS * self.given.scale)
         self.perf(server, "-P", "-t", topic, "-s", 100, "-c", 100, "-a", -1, "-q").communicate(timeout=60)
+        rate_option = self.rate_option(server, topic)
         with tempfile.NamedTemporaryFile("r") as file:
             reader = self.perf(server, "-C", "-t", topic, "-p", 0, "-o", "end", "-l", "-q", "-A", file.name, "-X",
                                "fetch.wait.max.ms=500")
             time.sleep(1)
             cpu = cpu_seconds(server.pid)
             count = int(LATENCY_RATE * seconds)
-            writer = self.perf(server, "-P", "-t", topic, "-p", 0, "-s", 100, "-c", count, "-r", LATENCY_RATE, "-a", -1, "-l",
+            writer = self.perf(server, "-P", "-t", topic, "-p", 0, "-s", 100, "-c", count, "-r", rate_option, "-a", -1, "-l",
                                "-q", "-X", "linger.ms=1")
             text = writer.communicate(timeout=120)[0]
             time.sleep(0.5)
             self.note(name, "broker_cpu_at_10k_per_s", (cpu_seconds(server.pid) - cpu) / seconds * 100, "%")
             reader.send_signal(signal.SIGINT)
             reader.communicate(timeout=20)
-            seen = sorted(int(line) for line in file.read().split())[:]
+            seen = sorted(int(line) for line in file.read().split())
         rate = float(re.search(r": (\d+) msgs/s", text).group(1))
         assert len(seen) > count * 0.9, f"{len(seen)} of {count} messages were seen"
         self.note(name, "end_to_end_rate", rate, "msg/s")
@@ -256,7 +270,7 @@ class Bench:
     def round(self, name, produce_only=False):
         server = self.start(name)
         try:
-            self.note(name, "memory_idle", memory_mb(server.pid), "MB")
+            self.memory(name, server, "idle")
             for case in PRODUCE:
                 self.produce(name, server, *case)
             if produce_only:
@@ -265,7 +279,7 @@ class Bench:
                 if producers == 8:
                     self.fetch(name, server, label, size, count)
             self.latency(name, server)
-            self.note(name, "memory_after_load", memory_mb(server.pid), "MB")
+            self.memory(name, server, "after_load")
             self.recovery(name, server)
         finally:
             server.stop()
@@ -280,7 +294,7 @@ class Bench:
             told = json.loads(done.stdout)
             self.note(name, "create_2000_partitions", told["created"] * 1000, "ms")
             self.note(name, "write_to_2000_partitions", told["written"] * 1000, "ms")
-            self.note(name, "memory_2000_partitions", memory_mb(server.pid), "MB")
+            self.memory(name, server, "2000_partitions")
             server.kill()
             began = time.time()
             server.restart()
@@ -315,7 +329,8 @@ def main():
     parser.add_argument("bench_log")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(NAMES))
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of messages")
+    parser.add_argument("--no-partitions", action="store_true", help="leave the 2 000 partitions out")
     given = parser.parse_args()
     began, wanted = time.time(), given.only.split(",")
     log_peers.install()
@@ -327,7 +342,7 @@ def main():
         if "kafka_synced" in wanted and turn == 0:
             bench.round("kafka_synced", produce_only=True)
     for name in ("waybill", "kafka"):
-        if name in wanted:
+        if name in wanted and not given.no_partitions:
             bench.partitions(name)
     bench.show()
     with open("/proc/loadavg") as load:

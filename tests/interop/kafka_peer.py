@@ -182,7 +182,7 @@ def start(port=0, data=None, heap="512m", **settings):
     config = data / "server.properties"
     config.write_text(properties(port, free_port(), data, named))
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    done = subprocess.run(java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)),
+    done = subprocess.run(java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(config)),
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("Kafka's StorageTool failed:\n" + done.stdout[-2000:] + done.stderr[-2000:])
