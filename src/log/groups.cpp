@@ -257,6 +257,7 @@ std::vector<GroupOverview> GroupCoordinator::list() const {
 
 void GroupCoordinator::delete_group(const std::string& group_id,
                                     std::function<void(CoordinatorError)> done) {
+  tick();  // a member whose session has ended by now does not hold the group
   CoordinatorError refused = CoordinatorError::kNone;
   {
     const std::scoped_lock lock(mutex_);
@@ -322,8 +323,9 @@ void GroupCoordinator::tick() {
   {
     const std::scoped_lock lock(mutex_);
     const base::TimestampUs now_us = clock_.now_us();
-    now_ms_ += std::clamp<std::int64_t>((now_us - ticked_us_) / base::kUsPerMs, 0, kTickMaxMs);
-    if (now_us < ticked_us_ || now_us - ticked_us_ >= base::kUsPerMs) ticked_us_ = now_us;
+    const std::int64_t passed_ms = (now_us - ticked_us_) / base::kUsPerMs;
+    now_ms_ += std::clamp<std::int64_t>(passed_ms, 0, kTickMaxMs);
+    ticked_us_ = passed_ms < 0 ? now_us : ticked_us_ + passed_ms * base::kUsPerMs;
     for (auto& [name, group] : groups_) {
       change(*group, [&](Group& each, GroupAnswers& out) { each.tick(now_ms_, out); }, answers);
     }

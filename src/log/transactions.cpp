@@ -327,8 +327,9 @@ void TransactionCoordinator::tick() {
   {
     const std::scoped_lock lock(mutex_);
     const base::TimestampUs now_us = clock_.now_us();
-    now_ms_ += std::clamp<std::int64_t>((now_us - ticked_us_) / base::kUsPerMs, 0, kTickMaxMs);
-    if (now_us < ticked_us_ || now_us - ticked_us_ >= base::kUsPerMs) ticked_us_ = now_us;
+    const std::int64_t passed_ms = (now_us - ticked_us_) / base::kUsPerMs;
+    now_ms_ += std::clamp<std::int64_t>(passed_ms, 0, kTickMaxMs);
+    ticked_us_ = passed_ms < 0 ? now_us : ticked_us_ + passed_ms * base::kUsPerMs;
     if (stopped_) return;
     const std::set<Entry*> active = active_;
     for (Entry* const entry : active) {
