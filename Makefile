@@ -79,8 +79,8 @@ bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to 
 	@$(PYTHON) bench/first.py
 
 bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka beside it
-	@ninja -C $(BUILD) --quiet kafka_server bench_log
-	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log
+	@ninja -C $(BUILD) --quiet kafka_server bench_log bench_log_latency
+	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log $(BUILD)/bench/bench_log_latency
 
 bench-lake: binary $(LAKE_PEERS)/venv/STAMP ## figures of the lake, with DuckDB's COPY and delta-rs beside it
 	@ninja -C $(BUILD) --quiet bench_lake

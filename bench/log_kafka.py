@@ -1,6 +1,6 @@
 """The event log's figures beside Apache Kafka's: one run, one client (librdkafka's), each server alone at a time.
 
-    log_kafka.py KAFKA_SERVER BENCH_LOG [--rounds 3] [--only waybill,kafka,kafka_synced] [--scale 1.0] [--no-partitions]
+    log_kafka.py KAFKA_SERVER BENCH_LOG BENCH_LATENCY [--rounds 3] [--only waybill,kafka,kafka_synced] [--scale 1.0] [--no-partitions]
 
 Prints lines `figure <name> <value> <unit> peer <name> <value> ratio <ours/theirs>`, medians of the rounds.
 `kafka` is Apache Kafka as shipped, which acknowledges before anything is synced; `kafka_synced` is the same with
@@ -226,38 +226,18 @@ class Bench:
         self.note(name, f"fetch_{label}", int(found[1]) / int(found[2]) / 1000, "MB/s")
         self.note(name, f"broker_cpu_fetch_{label}", (cpu_seconds(server.pid) - cpu) / count * 1e6, "s/million")
 
-    def rate_option(self, server, topic):
-        """What -r must be for LATENCY_RATE: the tool sleeps 1/r after each message and forgets what sending took."""
-        wanted_us = 1e6 / LATENCY_RATE
-        text = self.perf(server, "-P", "-t", topic, "-p", 1, "-s", 100, "-c", 5000, "-r", LATENCY_RATE, "-a", -1,
-                         "-q").communicate(timeout=60)[0]
-        took_us = int(re.search(r"failed\) in (\d+)ms", text).group(1)) * 1000 / 5000 - wanted_us
-        return int(1e6 / max(1, wanted_us - took_us))
-
     def latency(self, name, server):
-        """From produce() to the consumer's callback at a steady rate, acks=all."""
-        topic, seconds = "latency", max(2, LATENCY_SECONDS * self.given.scale)
-        self.perf(server, "-P", "-t", topic, "-s", 100, "-c", 100, "-a", -1, "-q").communicate(timeout=60)
-        rate_option = self.rate_option(server, topic)
-        with tempfile.NamedTemporaryFile("r") as file:
-            reader = self.perf(server, "-C", "-t", topic, "-p", 0, "-o", "end", "-l", "-q", "-A", file.name, "-X",
-                               "fetch.wait.max.ms=500")
-            time.sleep(1)
-            cpu = cpu_seconds(server.pid)
-            count = int(LATENCY_RATE * seconds)
-            writer = self.perf(server, "-P", "-t", topic, "-p", 0, "-s", 100, "-c", count, "-r", rate_option, "-a", -1, "-l",
-                               "-q", "-X", "linger.ms=1")
-            text = writer.communicate(timeout=120)[0]
-            time.sleep(0.5)
-            self.note(name, "broker_cpu_at_10k_per_s", (cpu_seconds(server.pid) - cpu) / seconds * 100, "%")
-            reader.send_signal(signal.SIGINT)
-            reader.communicate(timeout=20)
-            seen = sorted(int(line) for line in file.read().split())
-        rate = float(re.search(r": (\d+) msgs/s", text).group(1))
-        assert len(seen) > count * 0.9, f"{len(seen)} of {count} messages were seen"
-        self.note(name, "end_to_end_rate", rate, "msg/s")
-        self.note(name, "end_to_end_p50", seen[len(seen) // 2] / 1000, "ms")
-        self.note(name, "end_to_end_p99", seen[len(seen) * 99 // 100] / 1000, "ms")
+        """From produce() to the consumer's hands at a steady rate, acks=all."""
+        seconds = max(2, LATENCY_SECONDS * self.given.scale)
+        cpu = cpu_seconds(server.pid)
+        text = subprocess.run([self.given.bench_latency, f"127.0.0.1:{server.port}", "latency", str(LATENCY_RATE),
+                               str(seconds)], capture_output=True, text=True, timeout=120)
+        told = re.fullmatch(r"sent (\d+) seen (\d+) rate (\d+) p50 ([\d.]+) p99 ([\d.]+)\n", text.stdout)
+        assert told and told.group(1) == told.group(2), text.stdout + text.stderr[-500:]
+        self.note(name, "broker_cpu_at_10k_per_s", (cpu_seconds(server.pid) - cpu) / int(told.group(1)) * 1e6, "s/million")
+        self.note(name, "end_to_end_rate", float(told.group(3)), "msg/s")
+        self.note(name, "end_to_end_p50", float(told.group(4)), "ms")
+        self.note(name, "end_to_end_p99", float(told.group(5)), "ms")
 
     def recovery(self, name, server):
         """kill -9 with everything that the round wrote, until the topic is served again."""
@@ -327,6 +307,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("kafka_server")
     parser.add_argument("bench_log")
+    parser.add_argument("bench_latency")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(NAMES))
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of messages")
