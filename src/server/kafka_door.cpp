@@ -15,10 +15,10 @@ constexpr int kTicksBetweenLags = 100;
 
 base::Result<std::unique_ptr<KafkaDoor>> KafkaDoor::open(eventlog::EmbeddedLog& log,
                                                          const base::Clock& clock,
-                                                         KafkaOptions options) {
+                                                         KafkaOptions options,
+                                                         base::FileSystem& disk) {
   std::unique_ptr<KafkaDoor> door(new KafkaDoor);
   door->groups_ = std::make_unique<eventlog::GroupCoordinator>(clock, log.offsets());
-  base::FileSystem& disk = base::posix_file_system();
   door->transactions_ =
       TRY(eventlog::TransactionCoordinator::open(disk, clock, log, log.offsets(), *door->groups_));
   TRY(disk.sync_directory(log.directory()));

@@ -16,15 +16,20 @@ namespace server {
 
 class KafkaDoor {
  public:
-  // Listens when it returns. The log and the clock outlive it. Errors as KafkaListener::start().
-  static base::Result<std::unique_ptr<KafkaDoor>> open(eventlog::EmbeddedLog& log,
-                                                       const base::Clock& clock,
-                                                       KafkaOptions options);
+  // Listens when it returns. `disk` holds the log's folder. The log, the disk and the clock outlive
+  // it. Errors as KafkaListener::start().
+  static base::Result<std::unique_ptr<KafkaDoor>> open(
+      eventlog::EmbeddedLog& log, const base::Clock& clock, KafkaOptions options,
+      base::FileSystem& disk = base::posix_file_system());
   ~KafkaDoor();
 
   std::uint16_t port() const { return listener_->port(); }
   // Where clients are told to connect to: "127.0.0.1:9092".
   std::string address() const;
+  // Tells clients another place, where something stands between.
+  void advertise(std::string host, std::uint16_t port) {
+    broker_->advertise(std::move(host), port);
+  }
   void stop();
 
  private:

@@ -45,8 +45,8 @@ class WaybillBroker:
         self.starts += 1
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.server, "--data", str(self.folder / "log"), "--listen", f"127.0.0.1:{self.port}",
-                 "--advertise", f"127.0.0.1:{self.advertised_port}"],
+                [self.server, str(self.folder / "log"), "--port", str(self.port),
+                 "--advertise-port", str(self.advertised_port)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         self.wait()
 

@@ -57,6 +57,7 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="number of the first round")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--bug", help="a deliberate bug, in a build with WAYBILL_FAULTS")
+    parser.add_argument("--parts", default=",".join(rounds.ALL_PARTS), help="which clients beside plain producers")
     parser.add_argument("--keep", action="store_true", help="keep the broker's folder")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
@@ -66,7 +67,7 @@ def main():
     print(f"checker: seed {seed}", flush=True)
     began = time.monotonic()
     broker = brokers.KafkaBroker() if options.kafka else brokers.WaybillBroker(options.server, options.bug)
-    run = rounds.Run(broker, seed)
+    run = rounds.Run(broker, seed, options.parts.split(","))
     total, operations, bad = 0, 0, 0
     try:
         for number in range(options.first, options.first + options.rounds):

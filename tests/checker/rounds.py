@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import sys
 import threading
 import time
 import traceback
@@ -60,8 +61,10 @@ class Crew:
         deadline = now() + JOIN_SECONDS
         for thread in self.threads:
             thread.join(max(0.0, deadline - now()))
-        hanging = [t.name for t in self.threads if t.is_alive()]
-        return ([Anomaly("hang", f"{name} did not end within {JOIN_SECONDS:.0f} s after the faults") for name in hanging]
+        frames = sys._current_frames()
+        hanging = [(t.name, traceback.extract_stack(frames[t.ident])[-1]) for t in self.threads if t.is_alive()]
+        return ([Anomaly("hang", f"{name} did not end within {JOIN_SECONDS:.0f} s after the faults: {where}")
+                 for name, where in hanging]
                 + [Anomaly("client", f"{name} gave up: {error}") for name, error in self.died])
 
 
@@ -79,23 +82,31 @@ def create_topics(scene):
     raise RuntimeError("the topics did not appear")
 
 
-def hire_all(crew, scene, plain, source, side, target):
-    h = scene.history
+ALL_PARTS = ("plain", "transactions", "members")
+
+
+def hire_all(crew, scene, parts, plain, source, side, target):
+    """Returns the groups with the topics that they read."""
+    groups = {}
+    if "transactions" in parts:
+        group = f"{scene.seed}-workers"
+        groups[group] = source
+        scene.history.exactly_once[group] = target
+        crew.hire("tx1", produce_transactions, scene, "tx1", [source, side])
+        crew.hire("tx2", produce_transactions, scene, "tx2", [source, side])
+        for name in ("work1", "work2"):
+            crew.hire(name, Worker(scene, name, group, source, target).run)
+    if "members" in parts:
+        groups[f"{scene.seed}-members"] = plain
+        for name in ("member1", "member2"):
+            crew.hire(name, Member(scene, name, f"{scene.seed}-members", plain).run)
     crew.hire("idem1", produce_plain, scene, "idem1", plain, True)
     crew.hire("idem2", produce_plain, scene, "idem2", plain, True)
     crew.hire("retry", produce_plain, scene, "retry", plain, False)
-    crew.hire("tx1", produce_transactions, scene, "tx1", [source, side])
-    crew.hire("tx2", produce_transactions, scene, "tx2", [source, side])
-    group = f"{scene.seed}-workers"
-    h.exactly_once[group] = target
-    for name in ("work1", "work2"):
-        crew.hire(name, Worker(scene, name, group, source, target).run)
-    for name in ("member1", "member2"):
-        crew.hire(name, Member(scene, name, f"{scene.seed}-members", plain).run)
     crew.hire("committed", follow, scene, "committed", COMMITTED)
     crew.hire("uncommitted", follow, scene, "uncommitted", UNCOMMITTED)
     crew.hire("ends", ask_ends, scene, "ends")
-    return {group: source, f"{scene.seed}-members": plain}
+    return groups
 
 
 def last_offsets(scene, groups):
@@ -113,7 +124,7 @@ def last_offsets(scene, groups):
     return found
 
 
-def run_round(broker, proxy, plan, tag):
+def run_round(broker, proxy, plan, tag, parts=ALL_PARTS):
     """Runs the plan; raises BrokerDied when the broker ends by itself or does not start again."""
     began = now()
     history = History()
@@ -121,7 +132,7 @@ def run_round(broker, proxy, plan, tag):
     scene = Scene(f"127.0.0.1:{proxy.port}", history, tag, {plain: 3, source: 2, side: 2, target: 2})
     create_topics(scene)
     crew = Crew(history)
-    groups = hire_all(crew, scene, plain, source, side, target)
+    groups = hire_all(crew, scene, parts, plain, source, side, target)
     load_began = now()
     try:
         for fault in plan.faults:
@@ -151,17 +162,18 @@ def run_round(broker, proxy, plan, tag):
 class Run:
     """Rounds on one broker; in the end everything is read again."""
 
-    def __init__(self, broker, seed, say=print):
-        self.broker, self.seed, self.say = broker, seed, say
+    def __init__(self, broker, seed, parts=ALL_PARTS):
+        self.broker, self.seed, self.parts = broker, seed, parts
         self.proxy = Proxy(broker.port, seed)
         broker.advertised_port = self.proxy.port
         broker.start()
         self.scenes = []
 
-    def round(self, number, kills_only=False):
-        plan = schedule.plan(f"{self.seed}/{number}", kills_only)
+    def round(self, number, kinds=None):
+        plan = schedule.plan(f"{self.seed}/{number}", kinds)
         try:
-            outcome, scene = run_round(self.broker, self.proxy, plan, f"s{self.seed}r{number}")
+            outcome, scene = run_round(self.broker, self.proxy, plan, f"s{self.seed}r{number}",
+                                       self.parts)
         except BrokerDied as e:
             return Outcome(plan, History(), [Anomaly("broker_died", str(e))], collections.Counter(), 0.0)
         self.scenes.append((scene, {(f.topic, f.partition, f.isolation): (f.end, f.records)
