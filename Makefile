@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -43,6 +43,8 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
+	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
+	@$(PYTHON) tests/checker/check.py --server $(BUILD)/tests/kafka_server --rounds 10
 	@$(PYTHON) tests/e2e/accept_crash.py 5
 	@$(PYTHON) tests/e2e/accept_first.py
 
@@ -51,6 +53,12 @@ accept-first: build $(VENV)/STAMP ## the first working Waybill through curl, psq
 
 accept-crash: build $(VENV)/STAMP ## 25 rounds of kill -9 under load: nothing lost, nothing doubled
 	@$(PYTHON) tests/e2e/accept_crash.py 25
+
+accept-checker: binary $(VENV)/STAMP ## Kafka clients under faults: 100 clean rounds, then each deliberate bug is found
+	@ninja -C $(BUILD) --quiet kafka_server
+	@test -f build/faults/build.ninja || cmake --preset faults >build/faults.log 2>&1 || { cat build/faults.log; exit 1; }
+	@ninja -C build/faults --quiet kafka_server
+	@$(PYTHON) tests/checker/accept_checker.py $(BUILD)/tests/kafka_server build/faults/tests/kafka_server
 
 accept-delta: binary $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables, Waybill reads delta-rs's
 	@ninja -C $(BUILD) --quiet lake_tool

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bug.h"
 #include "base/logging.h"
 #include "log/embedded_log.h"
 #include "log/journal.h"
@@ -298,6 +299,10 @@ CoordinatorError TransactionCoordinator::write(std::int64_t producer_id,
   const auto found = by_producer_.find(producer_id);
   if (found == by_producer_.end()) return CoordinatorError::kInvalidProducerIdMapping;
   const Transaction& now = found->second->now;
+  if (base::bug("forgotten_epoch") && producer_epoch < now.epoch) {
+    enqueue();
+    return CoordinatorError::kNone;
+  }
   if (now.epoch != producer_epoch) return CoordinatorError::kInvalidProducerEpoch;
   if (now.state != TransactionState::kOngoing || !now.partitions.contains(partition))
     return CoordinatorError::kInvalidTxnState;

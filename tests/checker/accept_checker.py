@@ -27,6 +27,9 @@ BUGS = {
     "abort_ignored": EVERYTHING,
     "open_transaction_shown": EVERYTHING,
     "torn_transaction": EVERYTHING,
+    "decision_not_synced": ["kill", "kill_unanswered"],
+    "offsets_ahead": EVERYTHING,
+    "offsets_not_synced": ["kill", "kill_unanswered"],
     "torn_tail_kept": ["kill", "kill_unanswered"],
     "reorder": EVERYTHING,
 }
