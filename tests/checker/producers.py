@@ -100,21 +100,31 @@ def produce_plain(scene, name, topic, idempotent):
                 for _ in range(rng.randint(1, 50) if len(producer) < WAITING_MAX else 0):
                     sender.send(topic, rng.randrange(scene.topics[topic]), rng.choice([30, 100, 400]))
                 producer.poll(0)
+            if flush(producer, GIVE_UP_SECONDS):
+                scene.history.note(f"{sender.name}: {len(producer)} records had no answer")
         except KafkaException as e:
             scene.history.note(f"{sender.name}: {e}")
-        if producer.flush(GIVE_UP_SECONDS):
-            scene.history.note(f"{sender.name}: {len(producer)} records had no answer")
 
 
-def repeat(call, *arguments):
+def flush(producer, seconds):
+    """As Producer.flush(), where the fatal error that a callback ate is one again."""
+    try:
+        return producer.flush(seconds)
+    except SystemError as e:
+        raise KafkaException(KafkaError(KafkaError._FATAL, str(e), True)) from e
+
+
+def repeat(scene, call, *arguments):
     """A transactional call, again while librdkafka says that this helps."""
-    deadline = now() + GIVE_UP_SECONDS
+    began = now()
     while True:
         try:
             return call(*arguments)
         except KafkaException as e:
-            if not e.args[0].retriable() or now() > deadline:
+            if not e.args[0].retriable() or now() > began + GIVE_UP_SECONDS:
                 raise
+            if now() > began + 1:
+                scene.history.note(f"{call.__name__} again after {now() - began:.1f} s: {e}")
             time.sleep(0.02)
 
 
@@ -136,7 +146,7 @@ class Transactor:
                 transactional_id=f"{self.scene.seed}/{self.name}", transaction_timeout_ms=20000,
                 message_timeout_ms=18000, **batching(self.rng)))
             try:
-                repeat(producer.init_transactions, CALL_SECONDS)
+                repeat(self.scene, producer.init_transactions, CALL_SECONDS)
                 self.sender = Sender(self.scene, f"{self.name}g{self.generation}", producer, True)
                 return
             except KafkaException as e:
@@ -153,7 +163,7 @@ class Transactor:
         """True when it is committed; otherwise the producer may be a new one."""
         txn.commit_invoked = now()
         try:
-            repeat(self.sender.producer.commit_transaction, CALL_SECONDS)
+            repeat(self.scene, self.sender.producer.commit_transaction, CALL_SECONDS)
             txn.outcome, txn.done = "committed", now()
             return True
         except KafkaException as e:
@@ -162,7 +172,7 @@ class Transactor:
 
     def abort(self, txn):
         try:
-            repeat(self.sender.producer.abort_transaction, CALL_SECONDS)
+            repeat(self.scene, self.sender.producer.abort_transaction, CALL_SECONDS)
             txn.outcome, txn.done = "aborted", now()
         except KafkaException as e:
             self.scene.history.note(f"{txn.id}: cannot abort: {e}")
@@ -179,22 +189,19 @@ class Transactor:
         """A second producer takes the id while the first is in a transaction and goes on writing."""
         zombie = self.sender
         if self.rng.random() < 0.5:
-            zombie.producer.flush(CALL_SECONDS)
+            flush(zombie.producer, CALL_SECONDS)
         self.open()
         try:
             self.sender, fresh = zombie, self.sender
             write_more()
-            zombie.producer.flush(CALL_SECONDS)
+            flush(zombie.producer, CALL_SECONDS)
             zombie.producer.commit_transaction(CALL_SECONDS)
             txn.outcome, txn.commit_invoked = "committed", now()   # it must not, and checks.py will say so
         except KafkaException:
             txn.outcome = "aborted"
         finally:
             self.sender = fresh
-        try:
-            txn.done = now()
-        except SystemError:        # the binding leaves an error of the fenced producer behind for the next call
-            txn.done = now()
+        txn.done = now()
 
     def close(self):
         """Whatever is still open is aborted or completed by a last producer."""
@@ -220,7 +227,7 @@ def produce_transactions(scene, name, topics):
             txn = transactor.begin()
             write(rng.randint(len(places), 25))
             if rng.random() < 0.2:
-                transactor.sender.producer.flush(CALL_SECONDS)
+                flush(transactor.sender.producer, CALL_SECONDS)
                 scene.nap(rng.uniform(0, 0.2))
                 write(rng.randint(1, 10))
             fate = rng.random()
@@ -228,7 +235,7 @@ def produce_transactions(scene, name, topics):
                 transactor.commit(txn)
             elif fate < 0.93:
                 if rng.random() < 0.7:
-                    transactor.sender.producer.flush(CALL_SECONDS)
+                    flush(transactor.sender.producer, CALL_SECONDS)
                 transactor.abort(txn)
             else:
                 transactor.outrun(txn, lambda: write(5))
@@ -288,7 +295,7 @@ class Worker:
                                             place)
                 txn.offsets[place[:2]] = m.offset() + 1
             offsets = [TopicPartition(t, p, o) for (t, p), o in txn.offsets.items()]
-            repeat(self.transactor.sender.producer.send_offsets_to_transaction, offsets,
+            repeat(self.scene, self.transactor.sender.producer.send_offsets_to_transaction, offsets,
                    consumer.consumer_group_metadata(), CALL_SECONDS)
             if self.rng.random() < 0.12:
                 self.transactor.abort(txn)
