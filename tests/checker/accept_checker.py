@@ -18,6 +18,7 @@ import rounds
 
 ROUNDS_MAX = 15
 EVERYTHING = None
+NOT_ENOUGH = ("client", "hang")  # anomalies that do not tell what is wrong
 # bug -> the faults that bring it to light (None: any)
 BUGS = {
     "ack_before_sync": ["kill", "kill_unanswered"],
@@ -70,9 +71,10 @@ def hunt(server, seed, bug):
     try:
         for number in range(1, ROUNDS_MAX + 1):
             outcome = run.round(number, BUGS[bug])
-            if outcome.anomalies:
-                kinds = collections.Counter(a.kind for a in outcome.anomalies)
-                return number, kinds, time.monotonic() - began, outcome.anomalies[0].text
+            judged = [a for a in outcome.anomalies if a.kind not in NOT_ENOUGH]
+            if judged:
+                kinds = collections.Counter(a.kind for a in judged)
+                return number, kinds, time.monotonic() - began, judged[0].text
     finally:
         run.close()
     return None, collections.Counter(), time.monotonic() - began, ""
