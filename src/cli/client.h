@@ -36,6 +36,7 @@ struct RunFile {
   int pid = 0;
   std::string http;      // http://127.0.0.1:8080
   std::string postgres;  // 127.0.0.1:5433
+  std::string kafka;     // 127.0.0.1:9092; empty: it does not listen
 };
 base::Result<> write_run_file(const base::Path& data, const RunFile& run);
 void remove_run_file(const base::Path& data);

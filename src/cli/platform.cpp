@@ -66,7 +66,11 @@ base::Result<> Platform::open_stores() {
   for (const schema::TopicSchema& topic : project_.topics) names.push_back(unit_of(topic));
   // The state before the log: its lock keeps a second process out.
   units_ = TRY(Units::open(project_, log_.get(), alerts_, clock_, names));
-  if (!log_) log_ = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
+  if (!log_) {
+    auto log = TRY(eventlog::open_log_of_segments(disk, clock_, {.directory = data / "log"}));
+    embedded_log_ = log.get();
+    log_ = std::move(log);
+  }
   objects_ = TRY(storage::local_store(disk, TRY(make_folder(data / "lake"))));
   const base::Path spill = TRY(make_folder(own / "spill"));
   engine_ = TRY(sql::Database::open({.memory_limit = project_.memory,

@@ -16,6 +16,7 @@
 #include "cli/project.h"
 #include "cli/units.h"
 #include "lake/catalog.h"
+#include "log/embedded_log.h"
 #include "runs/audit.h"
 #include "server/http_listener.h"
 #include "server/platform.h"
@@ -43,6 +44,8 @@ class Platform final : public server::Platform {
   void stop();
 
   eventlog::EventLog& log() override { return *log_; }
+  // Null when the log is elsewhere.
+  eventlog::EmbeddedLog* embedded_log() { return embedded_log_; }
   const std::vector<schema::TopicSchema>& topics() const override { return project_.topics; }
   ops::Fleet* fleet() override { return fleet_.get(); }
   base::Result<std::unique_ptr<server::JsonQuery>> json_query(server::SqlRequest request) override;
@@ -91,6 +94,7 @@ class Platform final : public server::Platform {
   base::TimestampUs logs_cleaned_us_ = 0;
   quality::Alerts alerts_;
   std::unique_ptr<eventlog::EventLog> log_;
+  eventlog::EmbeddedLog* embedded_log_ = nullptr;  // what log_ is, when it is that
   std::unique_ptr<Units> units_;
   std::unique_ptr<storage::ObjectStore> objects_;
   std::unique_ptr<sql::Database> engine_;   // pipelines and daily models

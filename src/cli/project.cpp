@@ -11,8 +11,8 @@ namespace cli {
 namespace {
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
-  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "epoch", "memory", "fleet",
-                 "lookups", "simulate"}));
+  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "epoch", "memory",
+                 "fleet", "lookups", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.log = TRY(yaml.text_or("log", ""));
@@ -30,6 +30,7 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   }
   project.http = TRY(yaml.text_or("http", project.http));
   project.postgres = TRY(yaml.text_or("postgres", project.postgres));
+  project.kafka = TRY(yaml.text_or("kafka", project.kafka));
   project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
   if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond) {
     return TRY(yaml.child("epoch"))

@@ -11,6 +11,7 @@
 #include "base/logging.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "server/kafka_door.h"
 
 namespace cli {
 
@@ -33,6 +34,18 @@ base::Result<server::PostgresListener::Options> postgres_options(const std::stri
   options.address = address.substr(0, colon);
   options.port = static_cast<std::uint16_t>(port);
   return options;
+}
+
+// Null when the log is not in this process, or when nobody asked for it.
+base::Result<std::unique_ptr<server::KafkaDoor>> open_kafka(Platform& platform,
+                                                            const base::Clock& clock,
+                                                            const std::string& address) {
+  if (platform.embedded_log() == nullptr || address.empty() || address == "none") return nullptr;
+  server::KafkaOptions options;
+  options.address = address;
+  for (const schema::TopicSchema& topic : platform.topics())
+    options.kept_topics.insert(topic.topic.name);
+  return server::KafkaDoor::open(*platform.embedded_log(), clock, options);
 }
 
 void raise_file_limit() {
@@ -71,6 +84,7 @@ base::Result<> up(const UpOptions& options) {
   const std::string http = options.http.empty() ? project.http : options.http;
   const std::string postgres = options.postgres.empty() ? project.postgres : options.postgres;
   if (!options.worker.empty()) project.worker = options.worker;
+  const std::string kafka_address = options.kafka.empty() ? project.kafka : options.kafka;
   const base::Path data = project.data;
 
   const auto platform = TRY(Platform::open(std::move(project)));
@@ -84,25 +98,29 @@ base::Result<> up(const UpOptions& options) {
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
   const auto sql = TRY(server::PostgresListener::start(TRY(postgres_options(postgres)),
                                                        platform->open_engine()));
+  const auto kafka = TRY(open_kafka(*platform, clock, kafka_address));
 
   const std::string http_url =
       fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());
   const std::string psql =
       fmt::format("{}:{}", postgres.substr(0, postgres.rfind(':')), sql->port());
   TRY(platform->start(http_url));
-  TRY(write_run_file(data, {.pid = ::getpid(), .http = http_url, .postgres = psql}));
+  const std::string brokers = kafka ? kafka->address() : "";
+  TRY(write_run_file(data,
+                     {.pid = ::getpid(), .http = http_url, .postgres = psql, .kafka = brokers}));
   const auto ready = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - started);
   std::cout << fmt::format(
                    "waybill is ready in {} ms\n  page  {}\n  SQL   psql -h {} -p {} waybill\n",
                    ready.count(), http_url, psql.substr(0, psql.rfind(':')), sql->port())
-            << std::flush;
+            << (kafka ? fmt::format("  Kafka {}\n", brokers) : "") << std::flush;
 
   int signal = 0;
   sigwait(&signals, &signal);
   std::cout << "stopping …\n" << std::flush;
   page->stop();
   sql->stop();
+  if (kafka) kafka->stop();
   platform->stop();
   remove_run_file(data);
   std::cout << "stopped\n" << std::flush;
