@@ -46,6 +46,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
 	@$(PYTHON) tests/checker/check.py --server $(BUILD)/tests/kafka_server --rounds 10
 	@$(PYTHON) tests/e2e/accept_crash.py 5
+	@$(PYTHON) tests/e2e/accept_kafka.py
 	@$(PYTHON) tests/e2e/accept_first.py
 
 accept-first: build $(VENV)/STAMP ## the first working Waybill through curl, psql, psycopg, Chromium and partner files

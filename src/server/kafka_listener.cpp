@@ -15,6 +15,7 @@ namespace {
 using asio::ip::tcp;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr auto kTickWhileStopping = std::chrono::milliseconds(5);
 constexpr auto kPauseAfterError = std::chrono::milliseconds(50);
 
 base::Result<tcp::endpoint> endpoint_of(const std::string& address) {
@@ -92,6 +93,7 @@ class KafkaListener::Impl {
     stopping_ = true;
     asio::post(threads_.front()->context, [this] { acceptor_.close(); });
     each_connection([](KafkaConnection& connection) { connection.drain(); });
+    for (auto& thread : threads_) asio::post(thread->context, [&t = *thread] { t.tick.cancel(); });
     if (end_waits_) end_waits_();
     if (!wait_for_end(server_.options.stop_timeout)) {
       each_connection([](KafkaConnection& connection) { connection.close(""); });
@@ -108,6 +110,7 @@ class KafkaListener::Impl {
   struct IoThread {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> guard{context.get_executor()};
+    asio::steady_timer tick{context};
     // Touched only by its thread. A connection leaves when nothing of it is under way.
     std::unordered_set<std::shared_ptr<KafkaConnection>> connections;
   };
@@ -163,10 +166,9 @@ class KafkaListener::Impl {
   }
 
   asio::awaitable<void> tick(IoThread& thread) {
-    asio::steady_timer timer(thread.context);
     while (true) {
-      timer.expires_after(stopping_ ? kTick / 25 : kTick);
-      co_await timer.async_wait(kAwait);
+      thread.tick.expires_after(stopping_ ? kTickWhileStopping : kTick);
+      co_await thread.tick.async_wait(kAwait);
       const auto now = std::chrono::steady_clock::now();
       std::size_t ended = 0;
       for (auto it = thread.connections.begin(); it != thread.connections.end();) {

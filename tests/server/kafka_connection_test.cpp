@@ -64,7 +64,7 @@ class KafkaConnectionTest : public KafkaTest {};
 TEST_F(KafkaConnectionTest, AnApiVersionsOfTheFutureIsAnsweredInVersionZeroWithTheRange) {
   start();
   KafkaClient client(port());
-  client.send_bytes(frame_of(10, std::string("\0\x12\0\x63\0\0\0\x07\xff\xff", 10)));
+  client.send_bytes(frame_of(13, std::string("\0\x12\0\x63\0\0\0\x07\xff\xff\0ab", 13)));
   const auto answer = client.take<kafka::ApiVersionsResponse>(0, 7);
   EXPECT_EQ(answer.error_code, ErrorCode::kUnsupportedVersion);
   ASSERT_EQ(answer.api_keys.size(), 1U);
