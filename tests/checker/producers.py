@@ -13,6 +13,7 @@ NOT_SENT = {KafkaError._PURGE_QUEUE, KafkaError._QUEUE_FULL, KafkaError.MSG_SIZE
 CORRUPT = KafkaError.INVALID_MSG
 CALL_SECONDS = 10.0              # how long one blocking call may take
 WAITING_MAX = 1000               # records without an answer, above which a plain producer waits
+HANG_SECONDS = 12.0              # after which a call that should have returned is left alone
 GIVE_UP_SECONDS = 30.0           # how long an operation is repeated
 
 
@@ -126,6 +127,27 @@ def repeat(scene, call, *arguments):
             if now() > began + 1:
                 scene.history.note(f"{call.__name__} again after {now() - began:.1f} s: {e}")
             time.sleep(0.02)
+
+
+def within(seconds, call, *arguments):
+    """The call, given up after a while although it does not return: librdkafka's send_offsets_to_transaction can wait
+    for ever for a coordinator whose connection was cut in the wrong moment, with Apache Kafka too."""
+    ended = []
+
+    def run():
+        try:
+            ended.append((call(*arguments), None))
+        except (KafkaException, SystemError) as e:
+            ended.append((None, e))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not ended:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{call.__name__} does not return", True))
+    if ended[0][1] is not None:
+        raise ended[0][1]
+    return ended[0][0]
 
 
 class Transactor:
@@ -295,7 +317,7 @@ class Worker:
                                             place)
                 txn.offsets[place[:2]] = m.offset() + 1
             offsets = [TopicPartition(t, p, o) for (t, p), o in txn.offsets.items()]
-            repeat(self.scene, self.transactor.sender.producer.send_offsets_to_transaction, offsets,
+            within(HANG_SECONDS, repeat, self.scene, self.transactor.sender.producer.send_offsets_to_transaction, offsets,
                    consumer.consumer_group_metadata(), CALL_SECONDS)
             if self.rng.random() < 0.12:
                 self.transactor.abort(txn)

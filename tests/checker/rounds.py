@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import pathlib
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from history import COMMITTED, OK, UNCOMMITTED, History, now
 from producers import Scene, Worker, produce_plain, produce_transactions
 from proxy import Proxy
 
+SEGMENT_BYTES = str(1 << 20)     # small, so that segments are rolled
 JOIN_SECONDS = 75.0              # how long clients may take to finish once everything is healed
 
 
@@ -37,6 +39,13 @@ class Outcome:
         reads = sum(len(s.reads) for s in h.sessions)
         return (f"{acked} of {len(h.writes)} writes acknowledged, transactions {ended['committed']} committed "
                 f"{ended['aborted']} aborted {ended['unknown']} unknown, {reads} reads, {len(h.commits)} commits")
+
+
+def where_in(frame):
+    """Where a thread is, with the call of the client library that does not return."""
+    call = frame.f_locals.get("call")
+    places = [f"{pathlib.Path(f.filename).name}:{f.lineno}" for f in traceback.extract_stack(frame)[-3:]]
+    return " > ".join(places) + (f" in {call.__name__}" if call else "")
 
 
 class Crew:
@@ -62,7 +71,7 @@ class Crew:
         for thread in self.threads:
             thread.join(max(0.0, deadline - now()))
         frames = sys._current_frames()
-        hanging = [(t.name, traceback.extract_stack(frames[t.ident])[-1]) for t in self.threads if t.is_alive()]
+        hanging = [(t.name, where_in(frames[t.ident])) for t in self.threads if t.is_alive()]
         return ([Anomaly("hang", f"{name} did not end within {JOIN_SECONDS:.0f} s after the faults: {where}")
                  for name, where in hanging]
                 + [Anomaly("client", f"{name} gave up: {error}") for name, error in self.died])
@@ -70,7 +79,7 @@ class Crew:
 
 def create_topics(scene):
     admin = AdminClient({k: v for k, v in scene.settings().items()})
-    topics = [NewTopic(name, n, 1) for name, n in scene.topics.items()]
+    topics = [NewTopic(name, n, 1, config={"segment.bytes": SEGMENT_BYTES}) for name, n in scene.topics.items()]
     for future in admin.create_topics(topics, request_timeout=20).values():
         future.result()
     deadline = now() + 20
