@@ -17,6 +17,7 @@ struct UpOptions {
   std::string postgres;        // the same
   std::string worker;          // its name among several on one Kafka
   std::string kafka;           // the same
+  std::string redis;           // the same
   std::int64_t simulate = -1;  // trucks; 0 = none; -1 = as the project says
 };
 

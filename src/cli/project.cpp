@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
-  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "epoch", "memory",
+  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "redis", "epoch", "memory",
                  "fleet", "lookups", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
@@ -31,6 +31,7 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   project.http = TRY(yaml.text_or("http", project.http));
   project.postgres = TRY(yaml.text_or("postgres", project.postgres));
   project.kafka = TRY(yaml.text_or("kafka", project.kafka));
+  project.redis = TRY(yaml.text_or("redis", project.redis));
   project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
   if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond) {
     return TRY(yaml.child("epoch"))

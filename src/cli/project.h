@@ -27,6 +27,7 @@ struct Project {
   base::Path data;  // log/, lake/, state/ and what sources remember
   std::string http = "127.0.0.1:8080";
   std::string postgres = "127.0.0.1:5433";
+  std::string redis;  // where look-ups are answered to Redis clients; empty: nowhere
   std::string kafka;  // where the embedded log speaks Kafka; empty: nowhere
   std::int64_t epoch_us = base::kUsPerSecond;
   std::string memory = "2GB";

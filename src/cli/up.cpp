@@ -19,7 +19,14 @@ base::Result<base::Path> shipped_web();
 
 namespace {
 
-base::Result<server::PostgresListener::Options> postgres_options(const std::string& address) {
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// "127.0.0.1:5433"; `key` of waybill.yaml and `example` are for the mend.
+base::Result<HostPort> host_port(const std::string& address, std::string_view key,
+                                 std::string_view example) {
   const std::size_t colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos && colon + 1 < address.size() &&
@@ -28,12 +35,25 @@ base::Result<server::PostgresListener::Options> postgres_options(const std::stri
   }
   if (port < 0 || port > 65535) {
     return base::fail_with(base::Code::kInvalid, fmt::format("'{}' is no address", address),
-                           "write 'postgres: 127.0.0.1:5433'");
+                           fmt::format("write '{}: {}'", key, example));
   }
+  return HostPort{address.substr(0, colon), static_cast<std::uint16_t>(port)};
+}
+
+base::Result<server::PostgresListener::Options> postgres_options(const std::string& address) {
+  auto at = TRY(host_port(address, "postgres", "127.0.0.1:5433"));
   server::PostgresListener::Options options;
-  options.address = address.substr(0, colon);
-  options.port = static_cast<std::uint16_t>(port);
+  options.address = std::move(at.host);
+  options.port = at.port;
   return options;
+}
+
+// Null when nobody asked for it.
+base::Result<std::unique_ptr<server::RedisListener>> open_redis(const server::RedisWorld& world,
+                                                                const std::string& address) {
+  if (address.empty() || address == "none") return nullptr;
+  auto at = TRY(host_port(address, "redis", "127.0.0.1:6380"));
+  return server::RedisListener::start(world, {.address = std::move(at.host), .port = at.port});
 }
 
 // Null when the log is not in this process, or when nobody asked for it.
@@ -85,6 +105,7 @@ base::Result<> up(const UpOptions& options) {
   const std::string postgres = options.postgres.empty() ? project.postgres : options.postgres;
   if (!options.worker.empty()) project.worker = options.worker;
   const std::string kafka_address = options.kafka.empty() ? project.kafka : options.kafka;
+  const std::string redis_address = options.redis.empty() ? project.redis : options.redis;
   const base::Path data = project.data;
 
   const auto platform = TRY(Platform::open(std::move(project)));
@@ -96,9 +117,11 @@ base::Result<> up(const UpOptions& options) {
   }
   const base::SystemClock clock;
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
-  const auto sql = TRY(server::PostgresListener::start(TRY(postgres_options(postgres)),
-                                                       platform->open_engine()));
+  const auto sql = TRY(
+      server::PostgresListener::start(TRY(postgres_options(postgres)), platform->open_engine()));
   const auto kafka = TRY(open_kafka(*platform, clock, kafka_address));
+  const server::RedisWorld world = platform->redis_world();
+  const auto redis = TRY(open_redis(world, redis_address));
 
   const std::string http_url =
       fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());
@@ -113,7 +136,8 @@ base::Result<> up(const UpOptions& options) {
   std::cout << fmt::format(
                    "waybill is ready in {} ms\n  page  {}\n  SQL   psql -h {} -p {} waybill\n",
                    ready.count(), http_url, psql.substr(0, psql.rfind(':')), sql->port())
-            << (kafka ? fmt::format("  Kafka {}\n", brokers) : "") << std::flush;
+            << (kafka ? fmt::format("  Kafka {}\n", brokers) : "")
+            << (redis ? fmt::format("  Redis redis-cli -p {}\n", redis->port()) : "") << std::flush;
 
   int signal = 0;
   sigwait(&signals, &signal);
@@ -121,6 +145,7 @@ base::Result<> up(const UpOptions& options) {
   page->stop();
   sql->stop();
   if (kafka) kafka->stop();
+  if (redis) redis->stop();
   platform->stop();
   remove_run_file(data);
   std::cout << "stopped\n" << std::flush;

@@ -47,7 +47,7 @@ class Waybill:
     def __init__(self, folder: pathlib.Path | None = None):
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="waybill-")
         self.project = folder or pathlib.Path(self._temporary.name) / "project"
-        self.http_port, self.postgres_port, self.kafka_port = free_port(), free_port(), free_port()
+        self.http_port, self.postgres_port, self.kafka_port, self.redis_port = (free_port() for _ in range(4))
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.process: subprocess.Popen | None = None
         if not (self.project / "waybill.yaml").exists():
@@ -67,7 +67,7 @@ class Waybill:
         self.process = subprocess.Popen(
             [str(BINARY), "--project", str(self.project), "up", "--simulate", str(simulate),
              "--http", f"127.0.0.1:{self.http_port}", "--postgres", f"127.0.0.1:{self.postgres_port}",
-             "--kafka", f"127.0.0.1:{self.kafka_port}", *more],
+             "--kafka", f"127.0.0.1:{self.kafka_port}", "--redis", f"127.0.0.1:{self.redis_port}", *more],
             stdout=self.log, stderr=subprocess.STDOUT)
         deadline = time.time() + 60
         while time.time() < deadline:
