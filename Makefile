@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: help setup build web binary tests test demo accept-first accept-crash accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-dashboards help setup build web binary tests test demo accept-first accept-crash accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@ctest --test-dir $(BUILD) --output-on-failure
 	@cd web && npm test --silent
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
+	@$(PYTHON) tests/interop/sql_workers.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
@@ -78,6 +79,10 @@ accept-lake: binary $(LAKE_PEERS)/venv/STAMP ## every kind of table with delta-r
 	@ninja -C $(BUILD) --quiet lake_tool test_lake
 	@$(BUILD)/tests/test_lake --gtest_filter='GoldenTables*'
 	@SPARK_JARS=$(LAKE_PEERS)/ivy $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --spark
+
+accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of their Grafana twins through psql, rules through promtool
+	@command -v promtool >/dev/null || apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+	@$(PYTHON) tests/interop/dashboards.py
 
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
 	@ninja -C $(BUILD) --quiet pg_server
