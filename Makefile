@@ -75,10 +75,13 @@ LAKE_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/lake
 $(LAKE_PEERS)/venv/STAMP: tests/interop/lake_requirements.txt
 	@python3 -m venv $(LAKE_PEERS)/venv && $(LAKE_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
 
-accept-lake: binary $(LAKE_PEERS)/venv/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
+$(LAKE_PEERS)/spark-jars/STAMP: tests/interop/lake_pom.xml
+	@mkdir -p $(@D) && mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(@D) && touch $@
+
+accept-lake: binary $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
 	@ninja -C $(BUILD) --quiet lake_tool test_lake
 	@$(BUILD)/tests/test_lake --gtest_filter='GoldenTables*'
-	@SPARK_JARS=$(LAKE_PEERS)/ivy $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --spark
+	@SPARK_JARS=$(LAKE_PEERS)/spark-jars $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --spark
 
 accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of their Grafana twins through psql, rules through promtool
 	@command -v promtool >/dev/null || apt-get install -y -qq --no-install-recommends prometheus >/dev/null

@@ -1,7 +1,9 @@
 #include "lake/change.h"
 
 #include <algorithm>
-#include <set>
+#include <chrono>
+#include <random>
+#include <thread>
 
 #include "base/uuid.h"
 #include "lake/evolution.h"
@@ -14,6 +16,13 @@ using base::Code;
 using base::Result;
 
 constexpr const char* kChangeType = "_change_type";
+
+// Writers of other processes: a random pause lets one of them be first.
+void pause(int attempt) {
+  thread_local std::mt19937 random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> milliseconds(0, std::min(attempt * 10, 200));
+  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
+}
 
 bool is_true(const State& state, const char* property) {
   const auto it = state.metadata->configuration.find(property);
@@ -62,7 +71,10 @@ Result<Changed> Change::run(Table& table, sql::Connection& connection, const Wri
       change.counts_.version = *done;
       return change.counts_;
     }
-    if (done.error().code == Code::kConflict && attempt < kAttemptsMax) continue;
+    if (done.error().code == Code::kConflict && attempt < kAttemptsMax) {
+      pause(attempt);
+      continue;
+    }
     return std::unexpected(std::move(done).error());
   }
 }

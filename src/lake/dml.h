@@ -16,7 +16,7 @@
 
 namespace lake {
 
-inline constexpr int kAttemptsMax = 8;
+inline constexpr int kAttemptsMax = 30;
 
 struct Changed {
   Version version = -1;  // -1: nothing to change, nothing committed

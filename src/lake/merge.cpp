@@ -15,6 +15,10 @@ using nlohmann::json;
 using When = MergeClause::When;
 using Do = MergeClause::Do;
 
+bool is_integer(const std::string& type) {
+  return type == "TINYINT" || type == "SMALLINT" || type == "INTEGER" || type == "BIGINT";
+}
+
 std::string holds(const MergeClause& clause) {
   return clause.condition.empty() ? "true" : "(" + clause.condition + ")";
 }
@@ -148,7 +152,8 @@ class Merging {
         given == source_columns_.end() || given->type == "TIMESTAMP WITH TIME ZONE" ? "TIMESTAMPTZ"
                                                                                     : given->type;
     // Of another type the order may be another one.
-    if (field == fields.end() || field->sql_type != type) return {};
+    const bool integers = field != fields.end() && is_integer(field->sql_type) && is_integer(type);
+    if (field == fields.end() || (field->sql_type != type && !integers)) return {};
     const auto range = TRY(change_.connection().query(
         fmt::format("SELECT CAST(min({0}) AS VARCHAR), CAST(max({0}) AS VARCHAR) FROM {1}",
                     sql::quote_name(theirs), source_)));

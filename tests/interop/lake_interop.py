@@ -3,12 +3,13 @@
 theirs, read and changed by Waybill; and all of them on one table at once.
 
 Usage: lake_interop.py LAKE_TOOL [--seconds N] [--spark]
-Needs deltalake, pyarrow, duckdb and duckdb-ext-delta; --spark also pyspark and delta-spark (the jars
-come from Maven into SPARK_JARS, by default ~/.cache/waybill-peers/lake/ivy).
+Needs deltalake, pyarrow, duckdb and duckdb-ext-delta; --spark also pyspark and delta-spark's jars in
+the folder SPARK_JARS, by default ~/.cache/waybill-peers/lake/spark-jars (lake_pom.xml brings them).
 Ends in one line "N passed, N failed".
 """
 
 import argparse
+import glob
 import os
 import subprocess
 import sys
@@ -38,6 +39,9 @@ KINDS = {
     "vectors": ("p", ["delta.enableDeletionVectors=true"]),
     "mapped_vectors": ("", ["delta.columnMapping.mode=name", "delta.enableDeletionVectors=true"]),
 }
+
+
+MAPPED_AND_PARTITIONED = ("mapped_name", "spark_mapped", "spark_id", "spark_all")
 
 
 def rows_sql(first, last):
@@ -76,12 +80,12 @@ DUCKDB = None
 def by_duckdb(name):
     global DUCKDB
     import duckdb
-    import duckdb_extensions
 
     if DUCKDB is None:
-        duckdb_extensions.import_extension("delta")
+        folder = os.path.join(os.path.dirname(os.path.dirname(duckdb.__file__)), "duckdb_ext")
+        extension = glob.glob(folder + "/extensions/*/*/delta.duckdb_extension")[0]
         DUCKDB = duckdb.connect()
-        DUCKDB.execute("LOAD delta")
+        DUCKDB.execute(f"LOAD '{extension}'")
     return sorted(DUCKDB.execute(f"SELECT id, p, v FROM delta_scan('{path(name)}')").fetchall())
 
 
@@ -91,18 +95,19 @@ SPARK = None
 def spark():
     global SPARK
     if SPARK is None:
-        from delta import configure_spark_with_delta_pip
         from pyspark.sql import SparkSession
 
-        ivy = os.environ.get("SPARK_JARS", os.path.expanduser("~/.cache/waybill-peers/lake/ivy"))
+        folder = os.environ.get("SPARK_JARS", os.path.expanduser("~/.cache/waybill-peers/lake/spark-jars"))
+        # Spark brings the rest of their dependencies.
+        jars = ",".join(glob.glob(folder + "/delta-*.jar") + glob.glob(folder + "/unitycatalog-*.jar"))
         builder = (
             SparkSession.builder.master("local[2]").appName("lake-interop")
-            .config("spark.jars.ivy", ivy).config("spark.ui.enabled", "false")
+            .config("spark.jars", jars).config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "2").config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
             .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         )
-        SPARK = configure_spark_with_delta_pip(builder).getOrCreate()
+        SPARK = builder.getOrCreate()
         SPARK.sparkContext.setLogLevel("ERROR")
     return SPARK
 
@@ -120,7 +125,12 @@ if ARGUMENTS.spark:
 def assert_same(name, wanted):
     assert by_waybill(name) == wanted, "Waybill reads other rows"
     for reader, read in READERS.items():
-        assert read(name) == wanted, f"{reader} reads other rows than Waybill"
+        found = read(name)
+        # DuckDB's extension gives null for partition columns of tables with column mapping, also of Spark's.
+        if reader == "DuckDB" and name in MAPPED_AND_PARTITIONED:
+            assert [(i, v) for i, _, v in found] == [(i, v) for i, _, v in wanted], "DuckDB reads other rows"
+        else:
+            assert found == wanted, f"{reader} reads other rows than Waybill"
 
 
 class Model:
