@@ -69,6 +69,7 @@ Result<Changed> Change::run(Table& table, sql::Connection& connection, const Wri
     change.clean_up(done ? nullptr : &done.error());
     if (done) {
       change.counts_.version = *done;
+      store_table.compact_if_due();
       return change.counts_;
     }
     if (done.error().code == Code::kConflict && attempt < kAttemptsMax) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/logging.h"
 #include "base/uuid.h"
 #include "lake/protocol.h"
 #include "lake/scan.h"
@@ -14,7 +15,8 @@ namespace {
 using base::Code;
 using base::Result;
 
-constexpr int kRankBits = 12;  // of one column
+constexpr int kAutoCompactFiles = 50;  // of one partition, as Spark
+constexpr int kRankBits = 12;          // of one column
 constexpr std::size_t kZorderColumnsMax = 8;
 
 struct Bin {
@@ -148,6 +150,17 @@ Result<int> StoreTable::optimize(const OptimizeOptions& options) {
     for (const std::string& key : staged) static_cast<void>(store_.remove(key));
   }
   return std::unexpected(std::move(done).error().in("cannot compact " + path_));
+}
+
+void StoreTable::compact_if_due() {
+  const auto snapshot = newest();
+  const auto& configuration = snapshot->metadata().configuration;
+  const auto it = configuration.find("delta.autoOptimize.autoCompact");
+  if (it == configuration.end() || (it->second != "true" && it->second != "auto")) return;
+  const OptimizeOptions options{.files_min = kAutoCompactFiles};
+  if (snapshot->state().files.size() < kAutoCompactFiles) return;
+  const auto done = optimize(options);
+  if (!done) spdlog::warn("lake: no compaction of {}: {}", path_, done.error().to_string());
 }
 
 Result<int> StoreTable::compact(std::int64_t small_bytes, int files_min) {

@@ -15,6 +15,7 @@ namespace {
 using base::Code;
 using base::Result;
 
+constexpr std::int64_t kLogAgeMinUs = 60 * base::kUsPerSecond;  // younger versions stay in the log
 constexpr std::size_t kRecentMax = 16;
 constexpr std::size_t kCommitsMax = 64;
 constexpr Version kCheckpointInterval = 10;
@@ -57,10 +58,27 @@ Result<> StoreTable::refresh_locked() {
   while (true) {
     const Version next = newest()->version() + 1;
     auto file = read_commit(store_, path_, next);
-    if (!file && file.error().code == Code::kNotFound) return {};
+    if (!file && file.error().code == Code::kNotFound) return reload_if_cleaned();
     if (!file) return std::unexpected(std::move(file).error());
     TRY(take(next, file->modified_us, std::make_shared<const Commit>(std::move(file->commit))));
   }
+}
+
+// No next version may also mean that others have committed it and cleaned it up since: writing it
+// then would put a version below those that there are.
+Result<> StoreTable::reload_if_cleaned() {
+  const auto known = newest();
+  if (base::SystemClock().now_us() - known->timestamp_us() < kLogAgeMinUs) return {};
+  const auto own = store_.head(commit_key(path_, known->version()));
+  if (own || own.error().code != Code::kNotFound) return {};
+  State state = TRY(load_state(store_, database_, path_, std::nullopt));
+  if (state.version <= known->version()) return {};
+  auto next = std::make_shared<const StateSnapshot>(std::move(state), source_);
+  const std::scoped_lock lock(state_mutex_);
+  recent_.clear();
+  commits_.clear();
+  newest_ = std::move(next);
+  return {};
 }
 
 Result<std::shared_ptr<const StateSnapshot>> StoreTable::refresh() {
@@ -256,7 +274,8 @@ Result<std::shared_ptr<Table>> Table::create(storage::ObjectStore& store, sql::D
                            "open it, or choose another name");
   };
   // A table whose first versions were cleaned up still has its checkpoints.
-  if (!TRY(list_log(store, path)).commits.empty()) return exists();
+  const LogListing listing = TRY(list_log(store, path));
+  if (!listing.commits.empty() || !listing.checkpoints.empty()) return exists();
   const Commit commit = TRY(first_commit(options));
   if (auto written = write_commit(store, path, 0, commit); !written) {
     if (written.error().code == Code::kAlreadyExists) return exists();

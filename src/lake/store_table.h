@@ -52,6 +52,9 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   // Writes a checkpoint when enough has been committed since the last one. Failures are logged:
   // the log is whole without it.
   void checkpoint_if_due();
+  // Joins small files where delta.autoOptimize.autoCompact is set and there are many. A conflict or
+  // failure is nobody's loss: the next one tries again.
+  void compact_if_due();
   // Drops the tombstones of files that are gone from the disk: nobody can need them.
   void forget_tombstones(const std::unordered_set<std::string_view>& paths);
 
@@ -59,6 +62,7 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
   base::Result<> take(Version version, base::TimestampUs time_us,
                       std::shared_ptr<const Commit> commit);
   base::Result<> refresh_locked();
+  base::Result<> reload_if_cleaned();
   std::string own_path(const std::string& path) const;
   base::Result<int> delete_removed(const State& state, base::TimestampUs needed_from_us);
   base::Result<std::unordered_set<std::string>> needed_paths(

@@ -172,7 +172,14 @@ Result<> StoreTransaction::check_done(const State& head) const {
 
 Result<> StoreTransaction::check_winners(Version from, Version to) {
   for (Version version = from; version <= to; ++version) {
-    const auto winner = TRY(table_->commit_at(version));
+    const auto found = table_->commit_at(version);
+    if (!found && found.error().code == Code::kNotFound) {
+      return base::fail_with(
+          Code::kConflict,
+          fmt::format("{}: version {} is no longer in the log", table_->path(), version),
+          "read the table again and repeat the change");
+    }
+    const auto winner = TRY(found);
     auto holds = check_conflict(intent_, version, *winner);
     if (!holds) return std::unexpected(std::move(holds).error().in(table_->path()));
   }

@@ -126,6 +126,32 @@ TEST_F(Upkeep, TheLogIsCleanedBeforeACheckpointThatCanBeRead) {
   EXPECT_TRUE(store_->head(lake::commit_key("t", 21)));
 }
 
+TEST_F(Upkeep, AnOpenTableFollowsALogThatOthersCleaned) {
+  auto table = make();
+  append(*table, "SELECT 1 AS id, 0 AS v");
+  // As if it had been open for long: its newest version is old.
+  for (lake::Version i = 0; i < 2; ++i) {
+    std::filesystem::last_write_time(
+        store_->url(lake::commit_key("t", i)),
+        std::filesystem::file_time_type::clock::now() - std::chrono::hours(3));
+  }
+  auto idle = open("t");
+  for (int i = 2; i < 25; ++i) append(*table, fmt::format("SELECT {} AS id, 0 AS v", i));
+  EXPECT_GT(table->clean_log(0, now_us() + kHourUs).value(), 10);
+  append(*idle, "SELECT 99 AS id, 0 AS v");
+  EXPECT_EQ(idle->snapshot().value()->version(), 25);
+  EXPECT_EQ(rows(*open("t")).size(), 25U);
+}
+
+TEST_F(Upkeep, SmallFilesAreJoinedByThemselvesWhereTheTableAsksForIt) {
+  auto table = make({{"delta.autoOptimize.autoCompact", "true"}});
+  for (int i = 0; i < 60; ++i) {
+    lake::append(*table, *connection_, fmt::format("SELECT {} AS id, 0 AS v", i)).value();
+  }
+  EXPECT_EQ(rows(*table).size(), 60U);
+  EXPECT_LT(table->snapshot().value()->files().size(), 20U);
+}
+
 TEST_F(Upkeep, TheLogIsKeptAsTheTableSays) {
   auto table = make({{"delta.logRetentionDuration", "interval 3 hours"}});
   for (int i = 0; i < 12; ++i) append(*table, fmt::format("SELECT {} AS id, 0 AS v", i));
