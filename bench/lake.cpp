@@ -131,7 +131,9 @@ Result<> snapshot(Bench& bench) {
 
 Result<> run(int count, char** values) {
   if (count < 4) return base::fail(Code::kInvalid, "usage: bench_lake FOLDER FIGURE NUMBER");
-  Bench bench{.folder = values[1], .number = std::atoll(values[3])};
+  Bench bench;
+  bench.folder = values[1];
+  bench.number = std::atoll(values[3]);
   bench.store = TRY(storage::local_store(base::posix_file_system(), bench.folder));
   bench.database = TRY(sql::Database::open(
       {.memory_limit = "1GB", .temporary_directory = (bench.folder / ".spill").string()}));
