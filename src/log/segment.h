@@ -7,7 +7,7 @@
 //   DIR/offsets.log               offsets by consumer group, see offset_store.h
 //   DIR/producer_ids              in decimal: all producer ids below it may have been given out
 //   DIR/spare/<n>                 files of dropped segments, to be used again (spare_files.h)
-//   DIR/topics/T/topic.json       the topic's id and settings; the topic exists with it
+//   DIR/topics/T/topic.json       the topic's id, format and settings; the topic exists with it
 //   DIR/topics/T/P/<base>.log     a segment; <base> is its first offset in 20 digits
 //   DIR/topics/T/P/<base>-<end>.log   a compacted segment, for the offsets from <base> up to <end>
 //   DIR/topics/T/P/<name>.index   of a closed segment, see segment_index.h

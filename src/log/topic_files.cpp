@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kDeletedPrefix = ".deleted-";
 constexpr std::size_t kNameSizeMax = 249;
+constexpr int kFormat = 2;  // of the segments, as on the page in segment.h
 // In the order of the enumerations.
 constexpr std::array<std::string_view, 3> kDurabilities{"memory", "os", "disk"};
 constexpr std::array<std::string_view, 3> kCleanups{"delete", "compact", "compact,delete"};
@@ -35,7 +36,8 @@ base::Result<> remove_tree(base::FileSystem& disk, const base::Path& directory) 
 }
 
 std::string to_text(const std::string& id, const TopicConfig& config) {
-  return nlohmann::json{{"id", id},
+  return nlohmann::json{{"format", kFormat},
+                        {"id", id},
                         {"name", config.name},
                         {"partitions", config.partitions},
                         {"retention_us", config.retention_us},
@@ -61,6 +63,12 @@ std::size_t index_of(const std::array<std::string_view, N>& words, const std::st
 base::Result<TopicFiles> from_text(const std::string& text, const base::Path& path) {
   try {
     const auto json = nlohmann::json::parse(text);
+    if (const int format = json.value("format", 1); format != kFormat) {
+      return base::fail_with(base::Code::kUnsupported,
+                             fmt::format("{}: its segments have format {}, only {} is known",
+                                         path.string(), format, kFormat),
+                             "open the folder with the version that wrote it, or move it away");
+    }
     const TopicConfig defaults;
     return TopicFiles{
         .id = json.at("id").get<std::string>(),

@@ -208,6 +208,19 @@ TEST(DurabilityTest, LosesOnlyTheEndWithoutSyncsAndNothingFromDiskOn) {
   }
 }
 
+TEST(SegmentFiles, OfAnotherFormatAreRefusedAndLeftAlone) {
+  SimulatedDisk disk(1);
+  auto log = open_log(disk, kClock, "/data");
+  ASSERT_OK(log->create_topic({.name = "t"}));
+  log.reset();
+  auto text = *base::read_file(disk, "/data/topics/t/topic.json");
+  text.replace(text.find("\"format\": 2"), 11, "\"format\": 1");
+  ASSERT_OK(base::write_file_durably(disk, "/data/topics/t/topic.json", text));
+  const auto refused = open_embedded_log(disk, kClock, {.directory = "/data"});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, base::Code::kUnsupported);
+}
+
 TEST(ManyPartitions, OpenInSecondsAfterACrash) {
   const TemporaryFolder folder("/dev/shm");
   const base::Path live = folder.path() / "live";
