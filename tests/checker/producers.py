@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from history import FAIL, OK, UNKNOWN, History, Txn, Write, id_of, now, value_of
 
-NOT_SENT = {KafkaError._PURGE_QUEUE, KafkaError._QUEUE_FULL, KafkaError.MSG_SIZE_TOO_LARGE}
+NOT_SENT = {KafkaError.MSG_SIZE_TOO_LARGE}   # what is purged from the queue may have been sent before a cut
 CORRUPT = KafkaError.INVALID_MSG
 CALL_SECONDS = 10.0              # how long one blocking call may take
 WAITING_MAX = 1000               # records without an answer, above which a plain producer waits
