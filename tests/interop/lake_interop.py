@@ -103,7 +103,7 @@ def spark():
         builder = (
             SparkSession.builder.master("local[2]").appName("lake-interop")
             .config("spark.jars", jars).config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2").config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+            .config("spark.sql.shuffle.partitions", "2").config("spark.databricks.delta.snapshotPartitions", "2").config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
             .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         )
@@ -122,9 +122,12 @@ if ARGUMENTS.spark:
     READERS["Spark"] = by_spark
 
 
-def assert_same(name, wanted):
+def assert_same(name, wanted, last=True):
+    """Spark takes seconds for each: it reads what stands at the end."""
     assert by_waybill(name) == wanted, "Waybill reads other rows"
     for reader, read in READERS.items():
+        if reader == "Spark" and not last:
+            continue
         found = read(name)
         # DuckDB's extension gives null for partition columns of tables with column mapping, also of Spark's.
         if reader == "DuckDB" and name in MAPPED_AND_PARTITIONED:
@@ -154,26 +157,26 @@ def every_change(kind):
     tool("append", kind, rows_sql(0, 30))
     tool("append", kind, rows_sql(30, 50))
     model.put(0, 50)
-    assert_same(kind, model.wanted())
+    assert_same(kind, model.wanted(), last=False)
     tool("delete", kind, "id % 7 = 3")
     model.rows = {i: row for i, row in model.rows.items() if i % 7 != 3}
-    assert_same(kind, model.wanted())
+    assert_same(kind, model.wanted(), last=False)
     tool("update", kind, "v", "v + 1", "id BETWEEN 10 AND 40 AND p <> 'p1'")
     model.rows = {i: (i, p, v + 1) if 10 <= i <= 40 and p != "p1" else (i, p, v) for i, p, v in model.rows.values()}
-    assert_same(kind, model.wanted())
+    assert_same(kind, model.wanted(), last=False)
     tool("merge", kind, rows_sql(45, 60), "target.id = source.id")
     model.put(45, 60)
-    assert_same(kind, model.wanted())
+    assert_same(kind, model.wanted(), last=False)
     tool("replace-where", kind, "id < 5", rows_sql(0, 3))
     model.rows = {i: row for i, row in model.rows.items() if i >= 5}
     model.put(0, 3)
-    assert_same(kind, model.wanted())
+    assert_same(kind, model.wanted(), last=False)
     before, version = model.wanted(), DeltaTable(path(kind)).version()
     tool("zorder", kind, "id,v")
-    assert_same(kind, before)
+    assert_same(kind, before, last=False)
     tool("overwrite", kind, rows_sql(100, 105))
     tool("restore", kind, version)
-    assert_same(kind, before)
+    assert_same(kind, before, last=False)
     for i in range(4):  # a checkpoint comes at the tenth version
         tool("append", kind, rows_sql(200 + i, 201 + i))
         model.put(200 + i, 201 + i)
@@ -191,18 +194,18 @@ def delta_rs_changes_what_waybill_wrote():
         model.put(0, 30)
         DeltaTable(path(name)).delete("id % 5 = 0")
         model.rows = {i: row for i, row in model.rows.items() if i % 5}
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
         DeltaTable(path(name)).update(updates={"v": "v + 2"}, predicate="id < 10")
         model.rows = {i: (i, p, v + 2 if i < 10 else v) for i, p, v in model.rows.values()}
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
         source = pa.table({"id": [1, 77], "p": ["p1", "p2"], "v": [5, 6]})
         (DeltaTable(path(name)).merge(source, "t.id = s.id", source_alias="s", target_alias="t")
          .when_matched_update_all().when_not_matched_insert_all().execute())
         model.rows[1], model.rows[77] = (1, "p1", 5), (77, "p2", 6)
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
         tool("update", name, "v", "v * 2", "id > 20")
         model.rows = {i: (i, p, v * 2 if i > 20 else v) for i, p, v in model.rows.values()}
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
 
 
 def a_constraint_of_ours_binds_delta_rs():
@@ -289,13 +292,13 @@ def spark_writes_and_waybill_reads():
         session.sql(f"DELETE FROM {table} WHERE id % 7 = 3")
         session.sql(f"UPDATE {table} SET v = v + 1 WHERE id BETWEEN 10 AND 20")
         model.rows = {i: (i, p, v + (10 <= i <= 20)) for i, p, v in model.rows.values() if i % 7 != 3}
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
         tool("append", name, rows_sql(60, 70))
         model.put(60, 70)
         tool("delete", name, "id % 7 = 2")
         tool("update", name, "v", "v + 5", "id > 30")
         model.rows = {i: (i, p, v + 5 * (i > 30)) for i, p, v in model.rows.values() if i % 7 != 2}
-        assert_same(name, model.wanted())
+        assert_same(name, model.wanted(), last=False)
         session.sql(f"UPDATE {table} SET v = 0 WHERE id = 1")
         model.rows[1] = (1, "p1", 0)
         assert_same(name, model.wanted())
