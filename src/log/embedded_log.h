@@ -70,6 +70,8 @@ class EmbeddedLog : public EventLog {
   // the partition (whether that producer may is the coordinator's to know).
   virtual void store(const TopicPartition& partition, std::vector<std::byte> batch,
                      StoreDone done) = 0;
+  // The topic is compacted: a record without a key is refused. False for an unknown topic.
+  virtual bool wants_keys(const std::string& topic) const = 0;
   // Whole batches from the one that holds `offset` on, at most about `bytes_max` but at least one
   // when `at_least_one`; up to the last stable offset with kReadCommitted. kNotFound for an unknown
   // partition, kInvalid (with a mend that names the kept range) outside of [start, end], kCorrupt

@@ -35,6 +35,7 @@ class SegmentLog final : public EmbeddedLog {
               AppendDone done) override;
   void store(const TopicPartition& partition, std::vector<std::byte> batch,
              StoreDone done) override;
+  bool wants_keys(const std::string& topic) const override;
   void end_transaction(const TopicPartition& partition, std::int64_t producer_id,
                        std::int16_t epoch, bool commit, AppendDone done) override;
   base::Result<std::int64_t> new_producer_id() override;

@@ -95,6 +95,11 @@ void SegmentLog::store(const TopicPartition& partition, std::vector<std::byte> b
   committer_.submit(*std::move(found), std::move(batch), *header, std::move(done));
 }
 
+bool SegmentLog::wants_keys(const std::string& topic) const {
+  const auto found = find_topic(topic);
+  return found && (*found)->config.cleanup != Cleanup::kDelete;
+}
+
 void SegmentLog::end_transaction(const TopicPartition& partition, std::int64_t producer_id,
                                  std::int16_t epoch, bool commit, AppendDone done) {
   StoreDone store_done = [done = std::move(done)](base::Result<AppendResult> result, Refusal) {

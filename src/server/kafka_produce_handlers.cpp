@@ -17,6 +17,7 @@ using PartitionAnswer = kafka::ProduceResponse::PartitionProduceResponse;
 
 constexpr std::int16_t kFirstWithBatches = 3;  // older ones carry message sets
 constexpr std::int16_t kFirstWithZstd = 7;
+constexpr std::int16_t kFirstWithRecordErrors = 8;
 constexpr std::size_t kAttributesAt = 22;  // the low byte
 constexpr unsigned kCodecBits = 7;
 constexpr unsigned kZstd = 4;
@@ -49,6 +50,27 @@ void take_result(PartitionAnswer& answer, const base::Result<eventlog::AppendRes
   refuse(answer, error, result.error().to_string());
 }
 
+// Places in the batch of the records without a key.
+std::vector<std::int32_t> keyless_records(std::span<const std::byte> batch) {
+  std::vector<std::int32_t> keyless;
+  std::int32_t index = 0;
+  const auto walked =
+      eventlog::for_each_record(batch, [&](const eventlog::RecordView& record) -> base::Result<> {
+        if (!record.key) keyless.push_back(index);
+        ++index;
+        return {};
+      });
+  if (!walked) keyless.clear();  // the log says what is wrong with it
+  return keyless;
+}
+
+void name_records(PartitionAnswer& answer, const std::vector<std::int32_t>& keyless) {
+  if (answer.error_code != ErrorCode::kInvalidRecord) return;
+  for (const std::int32_t index : keyless)
+    answer.record_errors.push_back(
+        {index, "the topic is compacted by key and the record has none"});
+}
+
 bool is_zstd(std::span<const std::byte> batch) {
   return batch.size() > kAttributesAt &&
          (std::to_integer<unsigned>(batch[kAttributesAt]) & kCodecBits) == kZstd;
@@ -72,14 +94,19 @@ void store(KafkaBroker& broker, const KafkaCall& call, const std::string& topic,
                   "zstd needs version 7 of Produce; use a newer client or another codec");
   }
   const eventlog::TopicPartition partition{topic, data.index};
-  const auto enqueue = [&broker, &partition, records, &answer, &gathered] {
+  std::vector<std::int32_t> keyless;
+  if (call.version >= kFirstWithRecordErrors && broker.log().wants_keys(topic))
+    keyless = keyless_records(records);
+  const auto enqueue = [&broker, &partition, records, &answer, &gathered, &keyless] {
     gathered->open.fetch_add(1, std::memory_order_relaxed);
-    broker.log().store(partition, {records.begin(), records.end()},
-                       [&answer, gathered](const base::Result<eventlog::AppendResult>& result,
-                                           eventlog::Refusal refusal) {
-                         take_result(answer, result, refusal);
-                         gathered->one_less();
-                       });
+    broker.log().store(
+        partition, {records.begin(), records.end()},
+        [&answer, gathered, keyless = std::move(keyless)](
+            const base::Result<eventlog::AppendResult>& result, eventlog::Refusal refusal) {
+          take_result(answer, result, refusal);
+          name_records(answer, keyless);
+          gathered->one_less();
+        });
   };
   const auto header = eventlog::read_header(records);
   if (!header || !header->is_transactional()) return enqueue();
