@@ -25,8 +25,8 @@ inline constexpr std::uint64_t kSectorSize = 512;
 struct VolatileDiskOptions {
   base::Path scratch;  // for files that have no durable name yet; on the same real disk
   std::uint64_t seed = 0;
-  int early_percent = 30;  // of writes, and of their sectors: they reach the disk at once
-  std::chrono::microseconds sync_time{1500};
+  int early_percent = 50;  // of writes, and of their sectors: they reach the disk at once
+  std::chrono::microseconds sync_time{5000};
 };
 
 class VolatileFile;
