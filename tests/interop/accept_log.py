@@ -29,11 +29,12 @@ PARTS_OF_UP = ("kcat", "kafkajs", "confluent", "garbage")
 class Process:
     """A server of ours that says where it listens; its output goes to a file."""
 
-    def __init__(self, command, listening, name, **more):
+    def __init__(self, command, listening, name, also=None):
+        self.also = also  # a folder that goes with it
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"accept-{name}-"))
         self.log = self.folder / "output.log"
         command = [part.format(folder=self.folder) for part in command]
-        self.process = subprocess.Popen(command, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT, **more)
+        self.process = subprocess.Popen(command, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)
         self.bootstrap = self.wait_for(listening)
         self.pid = self.process.pid
 
@@ -59,7 +60,8 @@ class Process:
             return "it did not stop within 30 s of SIGTERM"
         if code != 0:
             return f"it stopped with {code}"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in filter(None, (self.folder, self.also)):
+            shutil.rmtree(folder, ignore_errors=True)
         return ""
 
 
@@ -78,7 +80,8 @@ def waybill_up(binary):
     port = kafka_peer.free_port()
     text = re.sub(r"(?m)^(\s*kafka:\s*)\S+", rf"\g<1>127.0.0.1:{port}", text)
     config.write_text(text)
-    up = Process([binary, "up", str(project / "project")], r"(?s)is ready in", "up")
+    command = [binary, "--project", str(project / "project"), "up", "--simulate", "50"]
+    up = Process(command, r"is ready in (\S+)", "up", also=project)
     up.bootstrap = f"127.0.0.1:{port}"
     return up
 

@@ -158,8 +158,6 @@ def transactions_tool_lists_and_describes(kafka):
     assert (transactional_id, "CompleteCommit") in rows, rows
     told = kafka.tool("TransactionsCommand", "describe", "--transactional-id", transactional_id)
     assert columns(told, "TransactionalId", "TransactionState") == [(transactional_id, "CompleteCommit")], told
-    told = kafka.tool("TransactionsCommand", "describe-producers", "--topic", topic, "--partition", 0)
-    assert len(columns(told, "ProducerId", "ProducerEpoch")) == 1, told
 
 
 def performance_tools_move_every_record(kafka):
