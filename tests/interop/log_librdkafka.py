@@ -11,6 +11,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,10 @@ def run_all(bootstrap, without_auto_create=None, only=None, jobs=3, keep=None, q
                 show(outcomes[-1])
     failed = {o.test.number for o in outcomes if not o.passed}
     passed = {o.test.number for o in outcomes} - failed
+    if failed:
+        print(f"what the failed ones said is in {work}")
+    elif not keep:
+        shutil.rmtree(work)
     return passed, failed
 
 
