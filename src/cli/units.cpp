@@ -184,6 +184,12 @@ void Units::follow_all(std::stop_token stop) {
 
 base::Result<> Units::follow() {
   if (store_) return {};
+  std::vector<std::pair<eventlog::TopicPartition, eventlog::Offset>> positions;
+  for (const auto& [name, unit] : units_) {
+    if (!unit.replica->owned())
+      positions.emplace_back(unit.replica->changelog(), unit.replica->position());
+  }
+  log_->wait_for_data(positions, 0);  // begins to fetch all of them side by side
   for (auto& [name, unit] : units_) TRY(unit.replica->follow());
   return {};
 }

@@ -65,6 +65,9 @@ base::Result<std::vector<UnitPlace>> place_units(EventLog& log, const std::strin
     std::vector<UnitPlace> places;
     std::vector<Partition> free;
     std::vector<std::string> missing = units;
+    std::vector<std::pair<TopicPartition, Offset>> begins;
+    for (Partition p = 0; p < partitions; ++p) begins.push_back({{topic, p}, 0});
+    log.wait_for_data(begins, 0);  // begins to fetch all of them side by side
     for (Partition p = 0; p < partitions; ++p) {
       auto place = TRY(placed_in(log, {topic, p}));
       if (!place) {
