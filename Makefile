@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-dashboards help setup build web binary tests test demo accept-first accept-crash accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-dashboards help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +61,9 @@ accept-checker: binary $(VENV)/STAMP ## Kafka clients under faults: 100 clean ro
 	@test -f build/faults/build.ninja || cmake --preset faults >build/faults.log 2>&1 || { cat build/faults.log; exit 1; }
 	@ninja -C build/faults --quiet kafka_server
 	@$(PYTHON) tests/checker/accept_checker.py $(BUILD)/tests/kafka_server build/faults/tests/kafka_server
+
+accept-workers: build $(VENV)/STAMP ## one project on Apache Kafka: the same rows, and three workers of which one is killed ten times
+	@$(PYTHON) tests/e2e/accept_workers.py 10
 
 accept-delta: binary $(VENV)/STAMP ## delta-rs reads and writes Waybill's tables, Waybill reads delta-rs's
 	@ninja -C $(BUILD) --quiet lake_tool

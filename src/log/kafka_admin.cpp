@@ -140,7 +140,9 @@ base::Result<> KafkaAdmin::wait_for_topic(const std::string& topic, int partitio
   base::Result<std::map<std::string, int>> found;
   for (int i = 0; i < 200; ++i) {
     found = partitions_of(topic);
-    if (found && found->at(topic) >= partitions) {
+    // Each client has a picture of its own of the cluster.
+    const auto also = partitions_of(committed_.get(), topic);
+    if (found && found->at(topic) >= partitions && also && also->at(topic) >= partitions) {
       std::vector<std::pair<TopicPartition, std::int64_t>> times;
       for (int p = 0; p < partitions; ++p) times.push_back({{topic, p}, RD_KAFKA_OFFSET_END});
       if (query_offsets(all_.get(), times) && query_offsets(committed_.get(), times)) return {};
@@ -225,14 +227,15 @@ base::Result<Offset> KafkaAdmin::delete_records(const TopicPartition& partition,
   return after->elems[0].offset;
 }
 
-base::Result<std::map<std::string, int>> KafkaAdmin::partitions_of(const std::string& topic) {
+base::Result<std::map<std::string, int>> KafkaAdmin::partitions_of(rd_kafka_t* client,
+                                                                   const std::string& topic) {
   const std::string what = topic.empty() ? "cannot list topics" : "topic " + topic;
   const KafkaTopic handle(topic.empty() ? nullptr
-                                        : rd_kafka_topic_new(all_.get(), topic.c_str(), nullptr));
+                                        : rd_kafka_topic_new(client, topic.c_str(), nullptr));
   const rd_kafka_metadata_t* metadata = nullptr;
-  TRY(kafka_check(rd_kafka_metadata(all_.get(), topic.empty() ? 1 : 0, handle.get(), &metadata,
-                                    kAdminTimeoutMs),
-                  what));
+  TRY(kafka_check(
+      rd_kafka_metadata(client, topic.empty() ? 1 : 0, handle.get(), &metadata, kAdminTimeoutMs),
+      what));
   const std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>> owned(
       metadata);
   std::map<std::string, int> found;

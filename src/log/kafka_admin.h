@@ -43,7 +43,11 @@ class KafkaAdmin {
 
   explicit KafkaAdmin(const KafkaUrl& url) : url_(url) {}
   // Partition counts by topic; one topic, or all with an empty name.
-  base::Result<std::map<std::string, int>> partitions_of(const std::string& topic);
+  base::Result<std::map<std::string, int>> partitions_of(const std::string& topic) {
+    return partitions_of(all_.get(), topic);
+  }
+  static base::Result<std::map<std::string, int>> partitions_of(rd_kafka_t* client,
+                                                                const std::string& topic);
   base::Result<std::map<std::string, TopicConfig>> configs_of(
       const std::map<std::string, int>& topics);
   base::Result<std::vector<TopicInfo>> describe(const std::map<std::string, int>& topics);

@@ -52,12 +52,18 @@ class KafkaLog final : public EventLog {
   base::Result<ReadResult> read(const TopicPartition& partition, Offset offset,
                                 std::size_t bytes_max) const override {
     auto result = reader_->read(partition, offset, bytes_max);
-    if (result || result.error().code != base::Code::kInvalid) return result;
+    if (result) return result;
+    const base::Code code = result.error().code;
+    if (code != base::Code::kInvalid && code != base::Code::kNotFound) return result;
     const TopicInfo info = TRY(admin_->topic(partition.topic));
     const auto p = static_cast<std::size_t>(partition.partition);
     if (partition.partition < 0 || p >= info.start_offsets.size()) {
       return base::fail(base::Code::kNotFound, "there is no partition {} in {}",
                         partition.partition, partition.topic);
+    }
+    if (code == base::Code::kNotFound) {  // it is new
+      reader_->refresh(partition.topic);
+      return reader_->read(partition, offset, bytes_max);
     }
     return base::fail(base::Code::kInvalid, "offset {} of {}/{} is not kept: it has {} to {}",
                       offset, partition.topic, partition.partition, info.start_offsets[p],

@@ -111,6 +111,17 @@ void KafkaReader::finish(const TopicPartition& partition, Offset offset) {
   list.erase(it);
 }
 
+void KafkaReader::refresh(const std::string& topic) {
+  const std::scoped_lock lock(mutex_);
+  for (const KafkaHandle& client : lanes_) {
+    const KafkaTopic handle(rd_kafka_topic_new(client.get(), topic.c_str(), nullptr));
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(client.get(), 0, handle.get(), &metadata, kAdminTimeoutMs) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+      rd_kafka_metadata_destroy(metadata);
+  }
+}
+
 void KafkaReader::forget(const std::string& topic) {
   const std::scoped_lock lock(mutex_);
   for (auto& [partition, list] : cursors_) {

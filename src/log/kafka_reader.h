@@ -33,6 +33,8 @@ class KafkaReader {
                      std::int64_t timeout_us);
   // Nobody goes on reading here: ends the fetching.
   void finish(const TopicPartition& partition, Offset offset);
+  // Asks anew which partitions the topic has.
+  void refresh(const std::string& topic);
   // Ends all fetching of a topic that is being deleted.
   void forget(const std::string& topic);
 
