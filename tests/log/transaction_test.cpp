@@ -27,7 +27,7 @@ std::vector<std::byte> transactional(std::int64_t producer, std::int32_t sequenc
   return builder.finish();
 }
 
-class TransactionTest : public testing::Test {
+class PartitionTransactionTest : public testing::Test {
  protected:
   void SetUp() override {
     reopen();
@@ -74,7 +74,7 @@ class TransactionTest : public testing::Test {
   std::unique_ptr<EmbeddedLog> log_;
 };
 
-TEST_F(TransactionTest, HidesRecordsUntilTheyAreCommitted) {
+TEST_F(PartitionTransactionTest, HidesRecordsUntilTheyAreCommitted) {
   EXPECT_EQ(store(transactional(1, 0, {"a", "b"})), std::pair(Refusal::kNone, Offset{0}));
   ASSERT_OK(log_->append_and_wait(kT, batch_of({"plain"})));
   for (int round = 0; round < 3; ++round) {
@@ -92,7 +92,7 @@ TEST_F(TransactionTest, HidesRecordsUntilTheyAreCommitted) {
   EXPECT_EQ(log_->topic("t")->stable_offsets[0], 4);
 }
 
-TEST_F(TransactionTest, LeavesOutWhatWasRolledBackAndNamesItToRawReaders) {
+TEST_F(PartitionTransactionTest, LeavesOutWhatWasRolledBackAndNamesItToRawReaders) {
   for (int i = 0; i < 20; ++i) {
     const std::string name = std::to_string(i);
     store(transactional(1, 2 * i, {"one-" + name + std::string(200, '.')}));
@@ -126,7 +126,7 @@ TEST_F(TransactionTest, LeavesOutWhatWasRolledBackAndNamesItToRawReaders) {
   }
 }
 
-TEST_F(TransactionTest, FencesOlderEpochsWithAndWithoutAnOpenTransaction) {
+TEST_F(PartitionTransactionTest, FencesOlderEpochsWithAndWithoutAnOpenTransaction) {
   store(transactional(1, 0, {"a"}));
   ASSERT_OK(end(1, false, 1));
   EXPECT_EQ(store(transactional(1, 1, {"late"})).first, Refusal::kFencedEpoch);
@@ -142,7 +142,7 @@ TEST_F(TransactionTest, FencesOlderEpochsWithAndWithoutAnOpenTransaction) {
   EXPECT_EQ(committed(), (std::vector<std::string>{"b"}));
 }
 
-TEST_F(TransactionTest, TellsRefusalsApart) {
+TEST_F(PartitionTransactionTest, TellsRefusalsApart) {
   ASSERT_OK(log_->create_topic({.name = "keyed", .cleanup = Cleanup::kCompact}));
   ASSERT_OK(log_->create_topic({.name = "small", .batch_bytes_max = 100}));
   const auto refusal_of = [&](const std::string& topic, std::vector<std::byte> batch) {
@@ -165,7 +165,7 @@ TEST_F(TransactionTest, TellsRefusalsApart) {
   EXPECT_EQ(refusal_of("keyed", batch_of({"x"}, 1, 0)), Refusal::kNone);
 }
 
-TEST_F(TransactionTest, CallsWatchersForAppendsAndMovedStableOffsetsUntilTheyGo) {
+TEST_F(PartitionTransactionTest, CallsWatchersForAppendsAndMovedStableOffsetsUntilTheyGo) {
   std::atomic<int> calls{0};
   auto watch = log_->watch({kT}, [&] { ++calls; });
   store(transactional(1, 0, {"a"}));
@@ -182,7 +182,7 @@ TEST_F(TransactionTest, CallsWatchersForAppendsAndMovedStableOffsetsUntilTheyGo)
   EXPECT_EQ(calls, 2);
 }
 
-TEST_F(TransactionTest, GivesProducerIdsOnlyOnceOverRestarts) {
+TEST_F(PartitionTransactionTest, GivesProducerIdsOnlyOnceOverRestarts) {
   std::set<std::int64_t> seen;
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 1500; ++i) EXPECT_TRUE(seen.insert(*log_->new_producer_id()).second);
@@ -190,7 +190,7 @@ TEST_F(TransactionTest, GivesProducerIdsOnlyOnceOverRestarts) {
   }
 }
 
-TEST_F(TransactionTest, ChangesTopicsWhileTheyAreUsed) {
+TEST_F(PartitionTransactionTest, ChangesTopicsWhileTheyAreUsed) {
   ASSERT_OK(log_->append_and_wait(kT, batch_of({"a"})));
   auto config = log_->topic("t")->config;
   config.append_time = true;
@@ -213,7 +213,7 @@ TEST_F(TransactionTest, ChangesTopicsWhileTheyAreUsed) {
   EXPECT_EQ(log_->list_greatest_time(kT)->offset, 1);
 }
 
-TEST_F(TransactionTest, MakesDeletedRecordsUnreadableForGood) {
+TEST_F(PartitionTransactionTest, MakesDeletedRecordsUnreadableForGood) {
   for (int i = 0; i < 40; ++i)
     ASSERT_OK(log_->append_and_wait(kT, batch_of({std::string(200, 'x')})));
   EXPECT_EQ(*log_->delete_records(kT, 25), 25);
