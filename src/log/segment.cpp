@@ -150,6 +150,8 @@ base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit, Off
       if (!result.batches.empty() && entry.size > bytes_left) break;
       const auto batch = bytes.span.subspan(at, entry.size);
       TRY(verify(batch, entry.header, position + at));
+      // With the first one: what stands in front of damage is given out, too.
+      if (!took) result.hold.push_back(bytes.hold);
       result.batches.push_back(batch);
       result.next_offset = entry.header.last_offset() + 1;
       bytes_left -= std::min(bytes_left, entry.size);
@@ -158,7 +160,6 @@ base::Result<> Segment::collect(std::uint64_t position, std::uint64_t limit, Off
     }
     at += entry.size;
   }
-  if (took) result.hold.push_back(bytes.hold);
   return {};
 }
 

@@ -381,6 +381,7 @@ void Pipeline::fail(const base::Error& error) {
 void Pipeline::run(std::stop_token stop) {
   std::int64_t pause_us = 0;
   std::int64_t last_epoch_us = 0;
+  std::int64_t last_status_us = 0;
   const auto sleep = [&](std::int64_t us) {
     for (; us > 0 && !stop.stop_requested(); us -= 20'000)
       std::this_thread::sleep_for(std::chrono::microseconds(std::min<std::int64_t>(us, 20'000)));
@@ -401,6 +402,10 @@ void Pipeline::run(std::stop_token stop) {
            !reader_->full())
       sleep(10'000);
     const std::int64_t started_us = steady_us();
+    if (started_us - last_status_us > base::kUsPerSecond) {
+      static_cast<void>(status());  // keeps the lag in /metrics
+      last_status_us = started_us;
+    }
     auto ran = run_epoch();
     if (ran && *ran) last_epoch_us = started_us;
     base::Result<> caught_up;
