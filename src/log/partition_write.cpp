@@ -232,6 +232,7 @@ void PartitionLog::close_active() {
   {
     const std::unique_lock lock(mutex_);
     SegmentState& kept = segments_.back().state;
+    kept.open.clear();  // what recovery found open at that time may have ended
     for (const auto& [id, producer] : producers_) {
       if (open_transactions_.empty()) break;
       if (producer.transaction_from != kNoOffset) {

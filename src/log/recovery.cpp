@@ -186,6 +186,8 @@ base::Result<bool> Recovery::load_index_of(std::size_t index) {
   if (!known) return false;
   auto segment = shared_segment(index, ~std::uint64_t{0});
   const std::uint64_t size = TRY(size_of(segment->path()));
+  // An index that a crash left of an earlier compaction to the same name.
+  if (segment->compacted() && size != known->end_position) return false;
   if (size < known->end_position) {
     return segment->corrupt(
         size, fmt::format("the file ends here, {} bytes were written", known->end_position));
