@@ -111,6 +111,17 @@ class Anomalies(unittest.TestCase):
         h.writes["a3"].offset, h.writes["a4"].offset = 3, 2
         self.found(h, "reordered")
 
+    def test_a_refused_batch_that_comes_late_is_allowed_without_idempotence_only(self):
+        h = clean()
+        h.note("end of flip")
+        for f in both(h, "a"):
+            f.records[2], f.records[3] = (2, "a4"), (3, "a3")
+        h.writes["a3"].offset, h.writes["a4"].offset = 3, 2
+        self.found(h, "reordered")
+        for n in range(1, 7):
+            h.writes[f"a{n}"].idempotent = False
+        self.assertNotIn("reordered", kinds(h))
+
     def test_an_acknowledgement_with_a_wrong_offset_is_found(self):
         h = clean()
         h.writes["a3"].offset = 4
