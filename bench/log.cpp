@@ -17,6 +17,7 @@
 #include <semaphore>
 #include <thread>
 
+#include "log/embedded_log.h"
 #include "log/event_log.h"
 #include "log/record_batch.h"
 

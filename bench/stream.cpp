@@ -10,6 +10,7 @@
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "log/embedded_log.h"
 #include "log/record_batch.h"
 #include "schema/topic_schema.h"
 #include "stream/pipeline.h"

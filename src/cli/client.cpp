@@ -47,15 +47,6 @@ void remove_run_file(const base::Path& data) {
   static_cast<void>(base::posix_file_system().remove(run_file(data)));
 }
 
-std::string url_encode(const std::string& text) {
-  std::string out;
-  for (const char c : text)
-    out += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.'
-               ? std::string(1, c)
-               : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  return out;
-}
-
 Client::~Client() {
   if (listener_) listener_->stop();
 }

@@ -29,8 +29,6 @@ class Client {
   base::SystemClock clock_;
 };
 
-std::string url_encode(const std::string& text);
-
 // DATA/waybill.json: what a running Waybill says of itself.
 struct RunFile {
   int pid = 0;

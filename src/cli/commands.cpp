@@ -3,12 +3,17 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/percent.h"
 #include "cli/client.h"
 #include "cli/print.h"
 #include "sources/load_client.h"
 
 namespace cli {
 namespace {
+
+std::string url_part(std::string_view text) {
+  return base::percent_encode(text, base::kUnreserved);
+}
 
 void print(const std::string& text) { std::cout << text << std::flush; }
 
@@ -74,7 +79,7 @@ base::Result<> status(const base::Path& project) {
 base::Result<> runs(const base::Path& project, std::int64_t limit, const std::string& model) {
   const auto client = TRY(Client::connect(project));
   print(print_runs(
-      TRY(client->get(fmt::format("/v1/runs?limit={}&model={}", limit, url_encode(model))))));
+      TRY(client->get(fmt::format("/v1/runs?limit={}&model={}", limit, url_part(model))))));
   return {};
 }
 
@@ -90,16 +95,15 @@ base::Result<> audit(const base::Path& project) {
 base::Result<> run_model(const base::Path& project, const std::string& model) {
   const auto client = TRY(Client::connect(project));
   print(print_runs(nlohmann::json::array(
-      {TRY(client->post("/v1/models/" + url_encode(model) + "/run", nlohmann::json::object()))})));
+      {TRY(client->post("/v1/models/" + url_part(model) + "/run", nlohmann::json::object()))})));
   return {};
 }
 
 base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
                                  const std::string& model, const std::string& reason) {
   const auto client = TRY(Client::connect(project));
-  print(print_dead_letters(
-      TRY(client->get(fmt::format("/v1/dead-letters?limit={}&model={}&reason={}", limit,
-                                  url_encode(model), url_encode(reason))))));
+  print(print_dead_letters(TRY(client->get(fmt::format(
+      "/v1/dead-letters?limit={}&model={}&reason={}", limit, url_part(model), url_part(reason))))));
   return {};
 }
 

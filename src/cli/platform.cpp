@@ -67,7 +67,7 @@ base::Result<> Platform::open_stores() {
   // The state before the log: its lock keeps a second process out.
   units_ = TRY(Units::open(project_, log_.get(), alerts_, clock_, names));
   if (!log_) {
-    auto log = TRY(eventlog::open_log_of_segments(disk, clock_, {.directory = data / "log"}));
+    auto log = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
     embedded_log_ = log.get();
     log_ = std::move(log);
   }
@@ -259,7 +259,6 @@ void Platform::follow_fleet(std::stop_token stop) {
 }
 
 base::Result<> Platform::maintain_once() {
-  TRY(log_->enforce_retention(clock_.now_us()));
   const bool cleans_log = clock_.now_us() - logs_cleaned_us_ >= kLogCleanUs;
   if (cleans_log) logs_cleaned_us_ = clock_.now_us();
   for (const std::string& name : TRY(catalog_->names(units_->shared()))) {

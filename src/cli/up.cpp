@@ -19,41 +19,11 @@ base::Result<base::Path> shipped_web();
 
 namespace {
 
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-// "127.0.0.1:5433"; `key` of waybill.yaml and `example` are for the mend.
-base::Result<HostPort> host_port(const std::string& address, std::string_view key,
-                                 std::string_view example) {
-  const std::size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos && colon + 1 < address.size() &&
-      address.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
-    port = std::stoi(address.substr(colon + 1));
-  }
-  if (port < 0 || port > 65535) {
-    return base::fail_with(base::Code::kInvalid, fmt::format("'{}' is no address", address),
-                           fmt::format("write '{}: {}'", key, example));
-  }
-  return HostPort{address.substr(0, colon), static_cast<std::uint16_t>(port)};
-}
-
-base::Result<server::PostgresListener::Options> postgres_options(const std::string& address) {
-  auto at = TRY(host_port(address, "postgres", "127.0.0.1:5433"));
-  server::PostgresListener::Options options;
-  options.address = std::move(at.host);
-  options.port = at.port;
-  return options;
-}
-
 // Null when nobody asked for it.
 base::Result<std::unique_ptr<server::RedisListener>> open_redis(const server::RedisWorld& world,
                                                                 const std::string& address) {
   if (address.empty() || address == "none") return nullptr;
-  auto at = TRY(host_port(address, "redis", "127.0.0.1:6380"));
-  return server::RedisListener::start(world, {.address = std::move(at.host), .port = at.port});
+  return server::RedisListener::start(world, {.address = address});
 }
 
 // Null when the log is not in this process, or when nobody asked for it.
@@ -117,8 +87,8 @@ base::Result<> up(const UpOptions& options) {
   }
   const base::SystemClock clock;
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
-  const auto sql = TRY(
-      server::PostgresListener::start(TRY(postgres_options(postgres)), platform->open_engine()));
+  const auto sql =
+      TRY(server::PostgresListener::start({.address = postgres}, platform->open_engine()));
   const auto kafka = TRY(open_kafka(*platform, clock, kafka_address));
   const server::RedisWorld world = platform->redis_world();
   const auto redis = TRY(open_redis(world, redis_address));

@@ -211,4 +211,29 @@ bool append_from_text(std::string_view text, TimestampReader& times, Column& col
   return true;
 }
 
+void append_text(const Column& column, std::size_t row, std::string& out) {
+  switch (column.type()) {
+    case Type::kString:
+    case Type::kBytes:
+      out.append(column.text_at(row));
+      return;
+    case Type::kBoolean:
+      out.append(column.int_at(row) != 0 ? "true" : "false");
+      return;
+    case Type::kInt32:
+    case Type::kInt64:
+      out.append(fmt::to_string(column.int_at(row)));
+      return;
+    case Type::kFloat64:
+      out.append(fmt::to_string(column.double_at(row)));
+      return;
+    case Type::kDate:
+      out.append(base::format_date(static_cast<std::int32_t>(column.int_at(row))));
+      return;
+    case Type::kTimestamp:
+      out.append(base::format_rfc3339(column.int_at(row)));
+      return;
+  }
+}
+
 }  // namespace columns

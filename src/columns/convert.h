@@ -1,4 +1,4 @@
-// Text to typed values, for every text format (CSV fields, JSON strings).
+// Text to typed values, for every text format (CSV fields, JSON strings), and back.
 //
 // Threads: values; one TimestampReader per thread.
 #pragma once
@@ -48,5 +48,9 @@ std::string shown(std::string_view text);
 // Appends the value that `text` stands for, or null with a reason (then true is not returned).
 bool append_from_text(std::string_view text, TimestampReader& times, Column& column,
                       std::string& reason);
+
+// Appends the value as text, as keys and look-ups have it: true, 12, 1.5, 2026-11-23, RFC 3339. It
+// is not null.
+void append_text(const Column& column, std::size_t row, std::string& out);
 
 }  // namespace columns

@@ -89,13 +89,7 @@ class StoreCatalog final : public Catalog {
       if (names_ && !refresh) return std::vector(names_->begin(), names_->end());
     }
     std::set<std::string> found;
-    for (const auto& object : TRY(store_.list(""))) {
-      const std::size_t end = object.key.find("/_delta_log/");
-      if (end == std::string::npos) continue;
-      std::string name = object.key.substr(0, end);
-      std::ranges::replace(name, '/', '.');
-      found.insert(std::move(name));
-    }
+    TRY(find_tables("", found));
     const std::scoped_lock lock(mutex_);
     names_ = std::move(found);
     return std::vector(names_->begin(), names_->end());
@@ -104,6 +98,19 @@ class StoreCatalog final : public Catalog {
   storage::ObjectStore& store() override { return store_; }
 
  private:
+  // Looks into folders until there is a log: a table's own files are not listed.
+  Result<> find_tables(const std::string& prefix, std::set<std::string>& found) {
+    const auto folders = TRY(store_.folders(prefix));
+    if (!prefix.empty() && std::ranges::find(folders, "_delta_log") != folders.end()) {
+      std::string name = prefix.substr(0, prefix.size() - 1);
+      std::ranges::replace(name, '/', '.');
+      found.insert(std::move(name));
+      return {};
+    }
+    for (const std::string& folder : folders) TRY(find_tables(prefix + folder + "/", found));
+    return {};
+  }
+
   Result<std::shared_ptr<Table>> open(const std::string& name) {
     const std::string path = TRY(path_of(name));
     {

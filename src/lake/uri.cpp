@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
+
 namespace lake {
 namespace {
 
@@ -9,10 +11,6 @@ constexpr std::string_view kPathPunctuation = "-_.!~*'()/:@&=+$,;";
 // Beside the characters that Hive escapes, those that DuckDB reads as a pattern.
 constexpr std::string_view kHiveSpecial = "\"#%'*/:=?\\{[]^|<>&;`$, ";
 constexpr std::string_view kHex = "0123456789ABCDEF";
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 void append_escape(std::string& out, char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -41,16 +39,7 @@ bool has_parent_part(std::string_view path) {
 }  // namespace
 
 std::string encode_path(std::string_view path) {
-  std::string out;
-  out.reserve(path.size());
-  for (const char c : path) {
-    if (is_alphanumeric(c) || kPathPunctuation.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      append_escape(out, c);
-    }
-  }
-  return out;
+  return base::percent_encode(path, kPathPunctuation);
 }
 
 base::Result<std::string> decode_path(std::string_view text) {

@@ -94,14 +94,23 @@ class EmbeddedLog : public EventLog {
                                std::int16_t epoch, bool commit, AppendDone done) = 0;
   // Never given out before, over restarts; durable when it returns.
   virtual base::Result<std::int64_t> new_producer_id() = 0;
+  // Drops whole segments past retention and compacts what is due, as the log does by itself every
+  // 30 s; returns how many segments were dropped.
+  virtual base::Result<int> enforce_retention(base::TimestampUs now_us) = 0;
   virtual base::Path directory() const = 0;
   // What the groups' coordinators work on; lives as long as the log.
   virtual OffsetStore& offsets() = 0;
 };
 
-// As open_embedded_log().
-base::Result<std::unique_ptr<EmbeddedLog>> open_log_of_segments(base::FileSystem& disk,
-                                                                const base::Clock& clock,
-                                                                const EmbeddedLogOptions& options);
+struct EmbeddedLogOptions {
+  base::Path directory;
+  std::size_t queued_bytes_max = 256UL << 20;
+};
+
+// Opens (recovering: a torn tail is cut, everything acknowledged is kept; a bad batch that is
+// followed by good ones is corruption and refused by place) or creates the log in the folder.
+base::Result<std::unique_ptr<EmbeddedLog>> open_embedded_log(base::FileSystem& disk,
+                                                             const base::Clock& clock,
+                                                             const EmbeddedLogOptions& options);
 
 }  // namespace eventlog

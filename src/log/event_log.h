@@ -141,20 +141,6 @@ class EventLog {
   // The last sequence a producer wrote to a partition; nullopt when it never did.
   virtual std::optional<std::int32_t> last_sequence(const TopicPartition& partition,
                                                     std::int64_t producer_id) const = 0;
-
-  // Drops whole segments past retention; returns how many.
-  virtual base::Result<int> enforce_retention(base::TimestampUs now_us) = 0;
 };
-
-struct EmbeddedLogOptions {
-  base::Path directory;
-  std::size_t queued_bytes_max = 256UL << 20;
-};
-
-// Opens (recovering: a torn tail is cut, everything acknowledged is kept; a bad batch that is
-// followed by good ones is corruption and refused by place) or creates the log in the folder.
-base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk,
-                                                          const base::Clock& clock,
-                                                          const EmbeddedLogOptions& options);
 
 }  // namespace eventlog

@@ -103,10 +103,6 @@ class KafkaLog final : public EventLog {
     }
     return std::nullopt;
   }
-  base::Result<int> enforce_retention(base::TimestampUs now_us) override {
-    static_cast<void>(now_us);  // Kafka's own work
-    return 0;
-  }
 
  private:
   std::unique_ptr<KafkaAdmin> admin_;

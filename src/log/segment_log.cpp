@@ -330,18 +330,12 @@ base::Result<int> SegmentLog::enforce_retention(base::TimestampUs now_us) {
   return dropped;
 }
 
-base::Result<std::unique_ptr<EmbeddedLog>> open_log_of_segments(base::FileSystem& disk,
-                                                                const base::Clock& clock,
-                                                                const EmbeddedLogOptions& options) {
+base::Result<std::unique_ptr<EmbeddedLog>> open_embedded_log(base::FileSystem& disk,
+                                                             const base::Clock& clock,
+                                                             const EmbeddedLogOptions& options) {
   auto log = std::make_unique<SegmentLog>(disk, clock, options);
   TRY(log->open());
   return log;
-}
-
-base::Result<std::unique_ptr<EventLog>> open_embedded_log(base::FileSystem& disk,
-                                                          const base::Clock& clock,
-                                                          const EmbeddedLogOptions& options) {
-  return open_log_of_segments(disk, clock, options);
 }
 
 }  // namespace eventlog

@@ -195,27 +195,33 @@ std::expected<Transaction, CoordinatorError> TransactionCoordinator::next_of(
   return initialised(entry->now, call, new_id, clock_.now_us());
 }
 
+struct TransactionCoordinator::Next {
+  Entry& entry;
+  Transaction state;
+};
+
+auto TransactionCoordinator::next_of(const ProducerCall& call, const Step& step) const
+    -> std::expected<Next, CoordinatorError> {
+  if (call.transactional_id.empty()) return std::unexpected(CoordinatorError::kInvalidRequest);
+  if (stopped_) return std::unexpected(CoordinatorError::kCoordinatorNotAvailable);
+  Entry* const entry = find(call.transactional_id);
+  if (entry == nullptr) return std::unexpected(CoordinatorError::kInvalidProducerIdMapping);
+  auto state = step(entry->now);
+  if (!state) return std::unexpected(state.error());
+  if (entry->busy) return std::unexpected(CoordinatorError::kConcurrentTransactions);
+  return Next{*entry, *std::move(state)};
+}
+
 void TransactionCoordinator::change(const ProducerCall& call, const Step& step,
                                     TransactionDone done) {
   CoordinatorError answer = CoordinatorError::kNone;
   {
     const std::scoped_lock lock(mutex_);
-    Entry* const entry = find(call.transactional_id);
-    if (call.transactional_id.empty()) {
-      answer = CoordinatorError::kInvalidRequest;
-    } else if (stopped_) {
-      answer = CoordinatorError::kCoordinatorNotAvailable;
-    } else if (entry == nullptr) {
-      answer = CoordinatorError::kInvalidProducerIdMapping;
-    } else {
-      const auto next = step(entry->now);
-      if (!next) {
-        answer = next.error();
-      } else if (entry->busy) {
-        answer = CoordinatorError::kConcurrentTransactions;
-      } else if (!entry->now.says_the_same(*next)) {
-        return store(*entry, *next, std::move(done));
-      }
+    const auto next = next_of(call, step);
+    if (!next) {
+      answer = next.error();
+    } else if (!next->entry.now.says_the_same(next->state)) {
+      return store(next->entry, next->state, std::move(done));
     }
   }
   done(answer);
@@ -270,22 +276,15 @@ void TransactionCoordinator::end(const ProducerCall& call, bool commit, Transact
   CoordinatorError answer = CoordinatorError::kNone;
   {
     const std::scoped_lock lock(mutex_);
-    Entry* const entry = find(call.transactional_id);
-    if (call.transactional_id.empty()) {
-      answer = CoordinatorError::kInvalidRequest;
-    } else if (stopped_) {
-      answer = CoordinatorError::kCoordinatorNotAvailable;
-    } else if (entry == nullptr) {
-      answer = CoordinatorError::kInvalidProducerIdMapping;
-    } else if (const auto next = ended(entry->now, call, commit, clock_.now_us()); !next) {
+    const auto next = next_of(
+        call, [&](const Transaction& now) { return ended(now, call, commit, clock_.now_us()); });
+    if (!next) {
       answer = next.error();
-    } else if (entry->busy) {
-      answer = CoordinatorError::kConcurrentTransactions;
-    } else if (next->decided()) {
+    } else if (next->state.decided()) {
       // Heard when it is carried out: then the next transaction finds nothing in its way.
-      entry->waiting.push_back(std::move(done));
-      if (entry->now.decided()) return;
-      return store(*entry, *next, nullptr);
+      next->entry.waiting.push_back(std::move(done));
+      if (next->entry.now.decided()) return;
+      return store(next->entry, next->state, nullptr);
     }
   }
   done(answer);

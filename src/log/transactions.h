@@ -121,6 +121,9 @@ class TransactionCoordinator {
   void stored(Entry& entry, const Transaction& next, const base::Result<>& written,
               const TransactionDone& done);
   using Step = std::function<std::expected<Transaction, CoordinatorError>(const Transaction&)>;
+  // With mutex_ held: what the call makes of its transaction, or why it is refused.
+  struct Next;
+  std::expected<Next, CoordinatorError> next_of(const ProducerCall& call, const Step& step) const;
   void change(const ProducerCall& call, const Step& step, TransactionDone done);
   std::expected<Transaction, CoordinatorError> next_of(const InitCall& call,
                                                        std::optional<std::int64_t> new_id);

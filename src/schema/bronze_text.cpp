@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "base/json_text.h"
+
 namespace schema {
 namespace {
 
@@ -50,26 +52,11 @@ base::Result<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
-void append_json_string(std::string_view text, std::string& out) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-}
-
 void append_json_bytes(std::string_view bytes, std::string& out) {
-  if (is_utf8(bytes)) return append_json_string(bytes, out);
+  if (is_utf8(bytes)) return base::append_json_text(bytes, out);
   std::string text(kBase64Prefix);
   append_base64(bytes, text);
-  append_json_string(text, out);
+  base::append_json_text(text, out);
 }
 
 }  // namespace

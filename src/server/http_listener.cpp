@@ -1,7 +1,5 @@
 #include "server/http_listener.h"
 
-#include <sys/resource.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <condition_variable>
 #include <unordered_set>
@@ -9,6 +7,7 @@
 #include "base/logging.h"
 #include "protocol/http/target.h"
 #include "server/http_connection.h"
+#include "server/tcp_listen.h"
 
 namespace server {
 namespace {
@@ -29,16 +28,6 @@ base::Result<tcp::endpoint> endpoint_of(asio::io_context& context, const std::st
   return found.begin()->endpoint();
 }
 
-// Every connection is a descriptor; the usual soft limit of 1024 is below what the listener
-// promises.
-void allow_descriptors(std::size_t count) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
-  limit.rlim_cur = std::min<rlim_t>(count, limit.rlim_max);
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("http: the limit of open files cannot be raised");
-}
-
 }  // namespace
 
 class HttpListener::Impl {
@@ -53,17 +42,7 @@ class HttpListener::Impl {
   base::Result<> listen() {
     asio::io_context& context = threads_.front()->context;
     const tcp::endpoint endpoint = TRY(endpoint_of(context, server_.options.address));
-    boost::system::error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return base::fail_with(
-          base::Code::kUnavailable,
-          fmt::format("cannot listen on {}: {}", server_.options.address, error.message()),
-          "stop what listens there, or give another address in waybill.yaml: 'http: HOST:PORT'");
-    }
+    TRY(listen_on(acceptor_, endpoint, "http"));
     port_ = acceptor_.local_endpoint().port();
     allow_descriptors(server_.options.connections_max + 1024);
     asio::co_spawn(context, accept(), asio::detached);

@@ -4,6 +4,7 @@
 
 #include "base/compress.h"
 #include "base/metrics.h"
+#include "columns/convert.h"
 #include "log/record_batch.h"
 #include "protocol/http/records.h"
 #include "protocol/http/target.h"
@@ -81,31 +82,6 @@ Response unfit(const Records& records, const std::vector<columns::RowError>& err
   return problem(malformed ? 400 : 422, first, {{"errors", shown}});
 }
 
-void append_key(const columns::Column& column, std::size_t row, std::string& keys) {
-  switch (column.type()) {
-    case columns::Type::kString:
-    case columns::Type::kBytes:
-      keys.append(column.text_at(row));
-      return;
-    case columns::Type::kBoolean:
-      keys.append(column.int_at(row) != 0 ? "true" : "false");
-      return;
-    case columns::Type::kInt32:
-    case columns::Type::kInt64:
-      keys.append(fmt::to_string(column.int_at(row)));
-      return;
-    case columns::Type::kFloat64:
-      keys.append(fmt::to_string(column.double_at(row)));
-      return;
-    case columns::Type::kDate:
-      keys.append(base::format_date(static_cast<std::int32_t>(column.int_at(row))));
-      return;
-    case columns::Type::kTimestamp:
-      keys.append(base::format_rfc3339(column.int_at(row)));
-      return;
-  }
-}
-
 }  // namespace
 
 TopicReader::TopicReader(const schema::TopicSchema& schema, int partitions)
@@ -153,7 +129,7 @@ void TopicReader::route(const Reader& reader, Records& records, eventlog::Partit
     Records::Route route{.key_at = static_cast<std::uint32_t>(records.keys.size()),
                          .partition = keyless};
     if (reader.key && !reader.batch.columns[*reader.key].is_null(row)) {
-      append_key(reader.batch.columns[*reader.key], row, records.keys);
+      columns::append_text(reader.batch.columns[*reader.key], row, records.keys);
       route.key_size = static_cast<std::uint32_t>(records.keys.size() - route.key_at);
       route.has_key = true;
       route.partition = eventlog::partition_of_key(

@@ -1,13 +1,12 @@
 #include "server/kafka_listener.h"
 
-#include <sys/resource.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <unordered_set>
 
 #include "base/logging.h"
 #include "base/task_group.h"
 #include "server/kafka_connection.h"
+#include "server/tcp_listen.h"
 
 namespace server {
 namespace {
@@ -17,36 +16,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kTickWhileStopping = std::chrono::milliseconds(5);
 constexpr auto kPauseAfterError = std::chrono::milliseconds(50);
-
-base::Result<tcp::endpoint> endpoint_of(const std::string& address) {
-  const auto bad = [&address] {
-    return base::fail_with(base::Code::kInvalid,
-                           fmt::format("the Kafka listener cannot use address '{}'", address),
-                           "give a loopback address and a port, as in 'kafka: 127.0.0.1:9092': its "
-                           "clients are trusted");
-  };
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return bad();
-  const std::string digits = address.substr(colon + 1);
-  if (digits.empty() || digits.size() > 5 ||
-      digits.find_first_not_of("0123456789") != std::string::npos)
-    return bad();
-  const int port = std::stoi(digits);
-  boost::system::error_code error;
-  const auto host = asio::ip::make_address(address.substr(0, colon), error);
-  if (error || !host.is_loopback() || port > UINT16_MAX) return bad();
-  return tcp::endpoint(host, static_cast<std::uint16_t>(port));
-}
-
-// Every connection is a descriptor; the usual soft limit of 1024 is below what the listener
-// promises.
-void allow_descriptors(std::size_t count) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= count) return;
-  limit.rlim_cur = std::min<rlim_t>(count, limit.rlim_max);
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("kafka: the limit of open files cannot be raised");
-}
 
 }  // namespace
 
@@ -59,18 +28,8 @@ class KafkaListener::Impl {
   }
 
   base::Result<> listen() {
-    const tcp::endpoint endpoint = TRY(endpoint_of(server_.options.address));
-    boost::system::error_code error;
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return base::fail_with(
-          base::Code::kUnavailable,
-          fmt::format("cannot listen on {}: {}", server_.options.address, error.message()),
-          "stop what uses this port, or give another address for 'kafka'");
-    }
+    const tcp::endpoint endpoint = TRY(loopback_endpoint(server_.options.address, "kafka"));
+    TRY(listen_on(acceptor_, endpoint, "kafka"));
     port_ = acceptor_.local_endpoint().port();
     server_.broker.advertise(server_.options.advertised_host.empty()
                                  ? endpoint.address().to_string()

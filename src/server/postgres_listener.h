@@ -19,8 +19,7 @@ namespace server {
 class PostgresListener {
  public:
   struct Options {
-    std::string address = "127.0.0.1";
-    std::uint16_t port = 5433;  // 0: any that is free
+    std::string address = "127.0.0.1:5433";  // port 0: any that is free
     std::size_t connections_max = 100;
     int query_threads = 8;
   };

@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "base/metrics.h"
 #include "base/task_group.h"
+#include "server/tcp_listen.h"
 
 namespace server {
 namespace {
@@ -38,25 +39,7 @@ class Listener final : public RedisListener {
   ~Listener() override { stop(); }
 
   base::Result<> listen() {
-    boost::system::error_code error;
-    const auto address = asio::ip::make_address(options_.address, error);
-    if (error || !address.is_loopback()) {
-      return base::fail_with(
-          base::Code::kInvalid,
-          fmt::format("the Redis listener cannot use address {}", options_.address),
-          "give a loopback address such as 127.0.0.1: its clients are trusted");
-    }
-    const tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return base::fail_with(base::Code::kUnavailable,
-                             fmt::format("cannot listen on {}:{}: {}", options_.address,
-                                         options_.port, error.message()),
-                             "stop what uses this port, or choose another");
-    }
+    TRY(listen_on(acceptor_, TRY(loopback_endpoint(options_.address, "redis")), "redis"));
     port_ = acceptor_.local_endpoint().port();
     asio::co_spawn(network_, accept(), asio::detached);
     threads_.run("redis-network", [this](std::stop_token) { network_.run(); });

@@ -6,24 +6,11 @@
 #include <cmath>
 
 #include "base/clock.h"
+#include "base/json_text.h"
+#include "columns/convert.h"
 
 namespace server {
 namespace {
-
-void append_text(std::string_view text, std::string& out) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 // As look-ups by HTTP show a value.
 void append_value(const columns::Column& column, std::size_t row, std::string& out) {
@@ -33,46 +20,40 @@ void append_value(const columns::Column& column, std::size_t row, std::string& o
   }
   switch (column.type()) {
     case columns::Type::kBoolean:
-      out += column.int_at(row) != 0 ? "true" : "false";
-      return;
     case columns::Type::kInt32:
     case columns::Type::kInt64:
-      fmt::format_to(std::back_inserter(out), "{}", column.int_at(row));
+      columns::append_text(column, row, out);
       return;
     case columns::Type::kFloat64:
       if (std::isfinite(column.double_at(row))) {
-        fmt::format_to(std::back_inserter(out), "{}", column.double_at(row));
+        columns::append_text(column, row, out);
       } else {
         out += "null";
       }
       return;
-    case columns::Type::kDate:
-      append_text(base::format_date(static_cast<std::int32_t>(column.int_at(row))), out);
-      return;
-    case columns::Type::kTimestamp:
-      append_text(base::format_rfc3339(column.int_at(row)), out);
-      return;
     case columns::Type::kString:
+      base::append_json_text(column.text_at(row), out);
+      return;
     case columns::Type::kBytes:
-      append_text(column.text_at(row), out);
+      out += "\"\\\\x";  // as PostgreSQL prints bytes: they need be no text
+      for (const char c : column.text_at(row))
+        fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
+      out += '"';
+      return;
+    case columns::Type::kDate:
+    case columns::Type::kTimestamp:
+      out += '"';
+      columns::append_text(column, row, out);
+      out += '"';
       return;
   }
-}
-
-// What a key's value is in a look-up's path.
-std::string id_of(const columns::Column& column, std::size_t row) {
-  if (column.is_text()) return std::string(column.text_at(row));
-  std::string text;
-  append_value(column, row, text);
-  if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
-  return text;
 }
 
 std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch& rows) {
   std::vector<std::string> names;
   for (const columns::Field& field : rows.schema.fields) {
     std::string& name = names.emplace_back(names.empty() ? "{" : ",");
-    append_text(field.name, name);
+    base::append_json_text(field.name, name);
     name += ':';
   }
   const columns::Column& keys = rows.column(key);
@@ -81,7 +62,7 @@ std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch&
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     if (keys.is_null(row)) continue;  // nobody can ask for it
     ServedRow& one = served.emplace_back();
-    one.id = id_of(keys, row);
+    columns::append_text(keys, row, one.id);
     for (std::size_t i = 0; i < rows.columns.size(); ++i) {
       one.json += names[i];
       append_value(rows.columns[i], row, one.json);

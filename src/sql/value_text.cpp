@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "sql/value.h"
 
 namespace sql {
@@ -197,36 +198,6 @@ std::size_t enum_index(const VectorView& view, std::size_t row) {
   return static_cast<std::size_t>(to_int128(view, row));
 }
 
-void append_json_string(std::string_view text, std::string& out) {
-  out.push_back('"');
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out.push_back(c);
-        }
-    }
-  }
-  out.push_back('"');
-}
-
 void append_json_or_null(const VectorView& view, std::size_t row, std::string& out) {
   if (view.is_null(row)) {
     out += "null";
@@ -249,7 +220,7 @@ void append_json_struct(const VectorView& view, std::size_t row, std::string& ou
   out.push_back('{');
   for (std::size_t i = 0; i < view.children.size(); ++i) {
     if (i > 0) out.push_back(',');
-    append_json_string(view.type->names[i], out);
+    base::append_json_text(view.type->names[i], out);
     out.push_back(':');
     append_json_or_null(view.children[i], row, out);
   }
@@ -263,7 +234,7 @@ void append_json_map(const VectorView& view, std::size_t row, std::string& out) 
     if (i > entry.offset) out.push_back(',');
     std::string key;
     append_text(view.children[0], i, key);
-    append_json_string(key, out);
+    base::append_json_text(key, out);
     out.push_back(':');
     append_json_or_null(view.children[1], i, out);
   }
@@ -361,7 +332,7 @@ void append_json(const VectorView& view, std::size_t row, std::string& out) {
         out += view.text_at(row);
         return;
       }
-      return append_json_string(view.text_at(row), out);
+      return base::append_json_text(view.text_at(row), out);
     case Kind::kTimestamp:
     case Kind::kTimestampS:
     case Kind::kTimestampMs:
@@ -391,7 +362,7 @@ void append_json(const VectorView& view, std::size_t row, std::string& out) {
   }
   std::string text;
   append_text(view, row, text);
-  append_json_string(text, out);
+  base::append_json_text(text, out);
 }
 
 nlohmann::json to_json(const VectorView& view, std::size_t row) {

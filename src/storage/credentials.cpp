@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
+#include "base/percent.h"
+
 namespace storage {
 namespace {
 
@@ -144,9 +146,9 @@ base::Result<std::optional<Credentials>> CredentialChain::of_web_identity() cons
   const std::string body = fmt::format(
       "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn={}&RoleSessionName={}"
       "&WebIdentityToken={}",
-      percent_encode(*role, false),
-      percent_encode(variable_or("AWS_ROLE_SESSION_NAME", "waybill"), false),
-      percent_encode(trim(token), false));
+      base::percent_encode(*role, base::kUnreserved),
+      base::percent_encode(variable_or("AWS_ROLE_SESSION_NAME", "waybill"), base::kUnreserved),
+      base::percent_encode(trim(token), base::kUnreserved));
   const std::string text =
       TRY(ask(world_.http, {.method = "POST",
                             .url = endpoint + "/",

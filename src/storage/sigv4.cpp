@@ -9,9 +9,12 @@
 #include <ctime>
 
 #include "base/check.h"
+#include "base/percent.h"
 
 namespace storage {
 namespace {
+
+constexpr std::string_view kInPaths = "-_.~/";
 
 using Digest = std::array<unsigned char, 32>;
 
@@ -40,16 +43,12 @@ Digest hmac_sha256(std::string_view key, std::string_view data) {
   return digest;
 }
 
-bool unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.' || c == '~';
-}
-
 std::string canonical_query(const UnsignedRequest& request) {
   std::vector<std::pair<std::string, std::string>> encoded;
   encoded.reserve(request.query.size());
   for (const auto& [name, value] : request.query)
-    encoded.emplace_back(percent_encode(name, false), percent_encode(value, false));
+    encoded.emplace_back(base::percent_encode(name, base::kUnreserved),
+                         base::percent_encode(value, base::kUnreserved));
   std::sort(encoded.begin(), encoded.end());
   std::string text;
   for (const auto& [name, value] : encoded) {
@@ -90,19 +89,6 @@ std::string amz_date(base::TimestampUs now_us) {
 
 }  // namespace
 
-std::string percent_encode(std::string_view text, bool keep_slash) {
-  std::string encoded;
-  encoded.reserve(text.size());
-  for (const char c : text) {
-    if (unreserved(c) || (c == '/' && keep_slash)) {
-      encoded += c;
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return encoded;
-}
-
 std::string sha256_hex(std::string_view data) {
   Digest digest{};
   unsigned int size = 0;
@@ -111,7 +97,7 @@ std::string sha256_hex(std::string_view data) {
 }
 
 std::string request_target(const UnsignedRequest& request) {
-  std::string target = percent_encode(request.path, true);
+  std::string target = base::percent_encode(request.path, kInPaths);
   const std::string query = canonical_query(request);
   return query.empty() ? target : target + "?" + query;
 }
@@ -119,9 +105,9 @@ std::string request_target(const UnsignedRequest& request) {
 std::string canonical_request(const UnsignedRequest& request) {
   std::string headers;
   for (const auto& [name, value] : request.headers) headers += name + ":" + trimmed(value) + "\n";
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, percent_encode(request.path, true),
-                     canonical_query(request), headers, signed_headers(request),
-                     request.payload_sha256);
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method,
+                     base::percent_encode(request.path, kInPaths), canonical_query(request),
+                     headers, signed_headers(request), request.payload_sha256);
 }
 
 void sign(UnsignedRequest& request, const Credentials& credentials, const SigningScope& scope,

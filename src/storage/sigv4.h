@@ -36,8 +36,6 @@ struct UnsignedRequest {
   std::string payload_sha256 = {};                  // hex, or "UNSIGNED-PAYLOAD"
 };
 
-// Percent-encodes everything but unreserved characters (RFC 3986); '/' stays when `keep_slash`.
-std::string percent_encode(std::string_view text, bool keep_slash);
 std::string sha256_hex(std::string_view data);
 
 // The encoded path and query as they must stand in the request line: what is signed is what is

@@ -64,7 +64,7 @@ std::vector<std::byte> made_right(std::span<const std::byte> bytes, std::uint32_
 }
 
 std::unique_ptr<eventlog::EmbeddedLog> open(eventlog::SimulatedDisk& disk) {
-  auto log = eventlog::open_log_of_segments(disk, kClock, {.directory = "/data"});
+  auto log = eventlog::open_embedded_log(disk, kClock, {.directory = "/data"});
   return log ? *std::move(log) : nullptr;
 }
 

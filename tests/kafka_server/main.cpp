@@ -46,7 +46,7 @@ base::Result<base::FileSystem*> disk_of([[maybe_unused]] const std::string& fold
 base::Result<> serve(const Arguments& arguments, const sigset_t& signals) {
   base::SystemClock clock;
   base::FileSystem* const disk = TRY(disk_of(arguments.folder));
-  const auto log = TRY(eventlog::open_log_of_segments(
+  const auto log = TRY(eventlog::open_embedded_log(
       *disk, clock,
       {.directory = arguments.folder, .queued_bytes_max = arguments.queued_bytes_max}));
   server::KafkaOptions options = arguments.options;
@@ -56,11 +56,8 @@ base::Result<> serve(const Arguments& arguments, const sigset_t& signals) {
   const auto door = TRY(server::KafkaDoor::open(*log, clock, options, *disk));
   if (arguments.advertise_port != 0) door->advertise("127.0.0.1", arguments.advertise_port);
   std::cout << "listening " << door->address() << std::endl;
-  const timespec between{.tv_sec = 10, .tv_nsec = 0};
-  while (sigtimedwait(&signals, nullptr, &between) < 0) {
-    const auto kept = log->enforce_retention(clock.now_us());
-    if (!kept) spdlog::warn("retention: {}", kept.error().to_string());
-  }
+  int signal = 0;
+  sigwait(&signals, &signal);
   door->stop();
   return {};
 }

@@ -26,7 +26,7 @@ class CompactionTest : public testing::TestWithParam<int> {
   }
   void reopen() {
     log_.reset();
-    auto log = open_log_of_segments(*disk_, clock_, {.directory = "/data"});
+    auto log = open_embedded_log(*disk_, clock_, {.directory = "/data"});
     ASSERT_OK(log);
     log_ = *std::move(log);
   }

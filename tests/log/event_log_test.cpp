@@ -1,3 +1,4 @@
+#include "log/embedded_log.h"
 #include "log/event_log.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ class EventLogTest : public testing::Test {
 
   TemporaryFolder folder_;
   base::ManualClock clock_{1'700'000'000 * base::kUsPerSecond};
-  std::unique_ptr<EventLog> log_;
+  std::unique_ptr<EmbeddedLog> log_;
   const TopicPartition scans_{"scans", 0};
 };
 

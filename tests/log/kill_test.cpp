@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "log/embedded_log.h"
 #include "log/log_fixture.h"
 
 namespace eventlog {

@@ -1,4 +1,5 @@
 #include "log/log_fixture.h"
+#include "log/embedded_log.h"
 
 #include <stdlib.h>
 
@@ -15,8 +16,8 @@ TemporaryFolder::TemporaryFolder(const base::Path& parent) {
 
 TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
 
-std::unique_ptr<EventLog> open_log(base::FileSystem& disk, const base::Clock& clock,
-                                   const base::Path& directory, std::size_t queued_bytes_max) {
+std::unique_ptr<EmbeddedLog> open_log(base::FileSystem& disk, const base::Clock& clock,
+                                      const base::Path& directory, std::size_t queued_bytes_max) {
   auto log = open_embedded_log(disk, clock,
                                {.directory = directory, .queued_bytes_max = queued_bytes_max});
   if (!log) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "log/embedded_log.h"
 #include "log/event_log.h"
 #include "log/record_batch.h"
 
@@ -26,9 +27,9 @@ class TemporaryFolder {
 };
 
 // Opens the log in `directory`; a failure fails the test.
-std::unique_ptr<EventLog> open_log(base::FileSystem& disk, const base::Clock& clock,
-                                   const base::Path& directory,
-                                   std::size_t queued_bytes_max = 64UL << 20);
+std::unique_ptr<EmbeddedLog> open_log(base::FileSystem& disk, const base::Clock& clock,
+                                      const base::Path& directory,
+                                      std::size_t queued_bytes_max = 64UL << 20);
 
 std::vector<std::byte> batch_of(const std::vector<std::string>& values,
                                 std::int64_t timestamp_ms = 1000);

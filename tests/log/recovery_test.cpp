@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/logging.h"
+#include "log/embedded_log.h"
 #include "log/log_fixture.h"
 #include "log/round_mark.h"
 #include "log/simulated_disk.h"

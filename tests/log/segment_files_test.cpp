@@ -28,7 +28,7 @@ std::vector<std::string> values_from_start(const EventLog& log, const TopicParti
 // Segments of 1 MiB, so that files are prepared and used again, and a retention of two of them.
 class UsedFiles : public testing::TestWithParam<int> {
  protected:
-  void live(SimulatedDisk& disk, EventLog& log, std::chrono::milliseconds life) {
+  void live(SimulatedDisk& disk, EmbeddedLog& log, std::chrono::milliseconds life) {
     std::atomic<bool> over{false};
     std::jthread producer([&] {
       while (!over) {
@@ -174,7 +174,7 @@ TEST(DurabilityTest, LosesOnlyTheEndWithoutSyncsAndNothingFromDiskOn) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     auto disk = std::make_unique<SimulatedDisk>(seed);
-    auto log = open_log_of_segments(*disk, kClock, {.directory = "/data"});
+    auto log = open_embedded_log(*disk, kClock, {.directory = "/data"});
     ASSERT_OK(log);
     TopicConfig config{.name = "t", .durability = Durability::kOs, .segment_bytes_max = 2048};
     ASSERT_OK((*log)->create_topic(config));

@@ -16,7 +16,7 @@ class TransactionTest : public testing::Test {
   void SetUp() override { open(); }
   void TearDown() override { close(); }
   void open() {
-    auto log = open_log_of_segments(*disk_, clock_, {.directory = "log"});
+    auto log = open_embedded_log(*disk_, clock_, {.directory = "log"});
     ASSERT_OK(log);
     log_ = *std::move(log);
     groups_ = std::make_unique<GroupCoordinator>(clock_, log_->offsets());

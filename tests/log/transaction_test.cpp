@@ -36,7 +36,7 @@ class PartitionTransactionTest : public testing::Test {
   void reopen(bool without_checkpoint = false) {
     log_.reset();
     if (without_checkpoint) static_cast<void>(disk_.remove("/data/checkpoint"));
-    auto log = open_log_of_segments(disk_, kClock, {.directory = "/data"});
+    auto log = open_embedded_log(disk_, kClock, {.directory = "/data"});
     ASSERT_OK(log);
     log_ = *std::move(log);
   }

@@ -67,7 +67,7 @@ base::Result<> serve(const std::string& lake_path, int port,
                                       .lake = std::filesystem::absolute(lake_path),
                                       .spill = std::filesystem::absolute(lake_path) / "_spill"});
   const auto listener = TRY(server::PostgresListener::start(
-      {.port = static_cast<std::uint16_t>(port)},
+      {.address = fmt::format("127.0.0.1:{}", port)},
       [&workers](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)
           -> base::Result<std::unique_ptr<protocol::postgres::Engine>> {
         return server::remote_engine(workers, running, process_id, std::move(slot));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "log/embedded_log.h"
 #include "server/http_sql.h"
 
 namespace server {

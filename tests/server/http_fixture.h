@@ -75,9 +75,6 @@ class FaultyLog final : public eventlog::EventLog {
                                             std::int64_t producer_id) const override {
     return log_->last_sequence(partition, producer_id);
   }
-  base::Result<int> enforce_retention(base::TimestampUs now_us) override {
-    return log_->enforce_retention(now_us);
-  }
 
  private:
   std::unique_ptr<eventlog::EventLog> log_;

@@ -13,7 +13,7 @@ namespace server {
 
 void KafkaTest::start(KafkaOptions options) {
   folder_ = std::filesystem::temp_directory_path() / ("kafka_test_" + base::new_uuid());
-  auto log = eventlog::open_log_of_segments(base::posix_file_system(), clock_,
+  auto log = eventlog::open_embedded_log(base::posix_file_system(), clock_,
                                             {.directory = folder_ / "log"});
   ASSERT_TRUE(log) << log.error().to_string();
   log_ = std::move(*log);

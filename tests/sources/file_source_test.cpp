@@ -1,3 +1,4 @@
+#include "log/embedded_log.h"
 #include "sources/file_source.h"
 
 #include <gtest/gtest.h>
@@ -230,9 +231,6 @@ class DyingLog final : public eventlog::EventLog {
   std::optional<std::int32_t> last_sequence(const eventlog::TopicPartition& partition,
                                             std::int64_t producer_id) const override {
     return log_.last_sequence(partition, producer_id);
-  }
-  base::Result<int> enforce_retention(base::TimestampUs now_us) override {
-    return log_.enforce_retention(now_us);
   }
 
  private:

@@ -1,3 +1,4 @@
+#include "log/embedded_log.h"
 #include "sources/simulated_source.h"
 
 #include <gtest/gtest.h>

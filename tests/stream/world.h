@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "log/embedded_log.h"
 #include "log/record_batch.h"
 #include "stream/pipeline.h"
 
