@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   // A process of SqlWorkers: no command for people.
   if (argc == 2 && std::string_view(argv[1]) == "sql-worker") {
     base::start_logging("warn");
-    return server::run_sql_worker(3);
+    return server::run_sql_worker();
   }
   Arguments arguments;
   if (const char* folder = std::getenv("WAYBILL_PROJECT")) arguments.project = folder;

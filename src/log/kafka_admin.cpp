@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "log/topic_words.h"
+
 namespace eventlog {
 namespace {
 
@@ -19,24 +21,12 @@ std::int64_t steady_us() {
       .count();
 }
 
-std::string cleanup_text(Cleanup cleanup) {
-  switch (cleanup) {
-    case Cleanup::kDelete:
-      return "delete";
-    case Cleanup::kCompact:
-      return "compact";
-    case Cleanup::kCompactAndDelete:
-      return "compact,delete";
-  }
-  return "delete";
-}
-
 std::int64_t in_ms(std::int64_t us) { return us < 0 ? -1 : us / base::kUsPerMs; }
 
 std::map<std::string, std::string> settings_of(const TopicConfig& config) {
   const std::int32_t bytes = std::min(config.batch_bytes_max, kMessageBytesMax);
   return {
-      {"cleanup.policy", cleanup_text(config.cleanup)},
+      {"cleanup.policy", std::string(word_of(config.cleanup))},
       {"retention.ms", std::to_string(in_ms(config.retention_us))},
       {"retention.bytes", std::to_string(config.retention_bytes)},
       {"segment.bytes", std::to_string(std::max<std::int64_t>(config.segment_bytes_max, 1 << 20))},

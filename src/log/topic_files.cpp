@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "base/uuid.h"
 #include "log/record_batch.h"
+#include "log/topic_words.h"
 
 namespace eventlog {
 namespace {
@@ -14,9 +15,6 @@ namespace {
 constexpr std::string_view kDeletedPrefix = ".deleted-";
 constexpr std::size_t kNameSizeMax = 249;
 constexpr int kFormat = 2;  // of the segments, as on the page in segment.h
-// In the order of the enumerations.
-constexpr std::array<std::string_view, 3> kDurabilities{"memory", "os", "disk"};
-constexpr std::array<std::string_view, 3> kCleanups{"delete", "compact", "compact,delete"};
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -44,8 +42,8 @@ std::string to_text(const std::string& id, const TopicConfig& config) {
                         {"retention_bytes", config.retention_bytes},
                         {"segment_bytes_max", config.segment_bytes_max},
                         {"segment_age_max_us", config.segment_age_max_us},
-                        {"durability", kDurabilities[static_cast<std::size_t>(config.durability)]},
-                        {"cleanup", kCleanups[static_cast<std::size_t>(config.cleanup)]},
+                        {"durability", word_of(config.durability)},
+                        {"cleanup", word_of(config.cleanup)},
                         {"tombstone_retention_us", config.tombstone_retention_us},
                         {"batch_bytes_max", config.batch_bytes_max},
                         {"append_time", config.append_time}}
@@ -72,20 +70,20 @@ base::Result<TopicFiles> from_text(const std::string& text, const base::Path& pa
     const TopicConfig defaults;
     return TopicFiles{
         .id = json.at("id").get<std::string>(),
-        .config = {
-            .name = json.at("name").get<std::string>(),
-            .partitions = json.at("partitions").get<int>(),
-            .durability =
-                static_cast<Durability>(index_of(kDurabilities, json.value("durability", "disk"))),
-            .cleanup = static_cast<Cleanup>(index_of(kCleanups, json.value("cleanup", "delete"))),
-            .retention_us = json.at("retention_us").get<std::int64_t>(),
-            .retention_bytes = json.at("retention_bytes").get<std::int64_t>(),
-            .segment_bytes_max = json.at("segment_bytes_max").get<std::int64_t>(),
-            .segment_age_max_us = json.at("segment_age_max_us").get<std::int64_t>(),
-            .tombstone_retention_us =
-                json.value("tombstone_retention_us", defaults.tombstone_retention_us),
-            .batch_bytes_max = json.value("batch_bytes_max", defaults.batch_bytes_max),
-            .append_time = json.value("append_time", defaults.append_time)}};
+        .config = {.name = json.at("name").get<std::string>(),
+                   .partitions = json.at("partitions").get<int>(),
+                   .durability = static_cast<Durability>(
+                       index_of(kDurabilityWords, json.value("durability", "disk"))),
+                   .cleanup = static_cast<Cleanup>(
+                       index_of(kCleanupWords, json.value("cleanup", "delete"))),
+                   .retention_us = json.at("retention_us").get<std::int64_t>(),
+                   .retention_bytes = json.at("retention_bytes").get<std::int64_t>(),
+                   .segment_bytes_max = json.at("segment_bytes_max").get<std::int64_t>(),
+                   .segment_age_max_us = json.at("segment_age_max_us").get<std::int64_t>(),
+                   .tombstone_retention_us =
+                       json.value("tombstone_retention_us", defaults.tombstone_retention_us),
+                   .batch_bytes_max = json.value("batch_bytes_max", defaults.batch_bytes_max),
+                   .append_time = json.value("append_time", defaults.append_time)}};
   } catch (const nlohmann::json::exception& error) {
     return base::fail_with(
         base::Code::kCorrupt,

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "log/topic_words.h"
+
 namespace server {
 namespace {
 
@@ -43,15 +45,7 @@ base::Result<std::int64_t> us_of(const std::string& value, std::int64_t min) {
 }
 
 std::string get_cleanup(const TopicConfig& config) {
-  switch (config.cleanup) {
-    case Cleanup::kDelete:
-      return "delete";
-    case Cleanup::kCompact:
-      return "compact";
-    case Cleanup::kCompactAndDelete:
-      return "compact,delete";
-  }
-  return "";
+  return std::string(eventlog::word_of(config.cleanup));
 }
 
 base::Result<> set_cleanup(TopicConfig& config, const std::string& value) {
@@ -72,15 +66,7 @@ base::Result<> set_cleanup(TopicConfig& config, const std::string& value) {
 }
 
 std::string get_durability(const TopicConfig& config) {
-  switch (config.durability) {
-    case Durability::kMemory:
-      return "memory";
-    case Durability::kOs:
-      return "os";
-    case Durability::kDisk:
-      return "disk";
-  }
-  return "";
+  return std::string(eventlog::word_of(config.durability));
 }
 
 base::Result<> set_durability(TopicConfig& config, const std::string& value) {

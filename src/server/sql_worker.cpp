@@ -309,7 +309,7 @@ base::Result<> serve(int socket, Interrupts& interrupts) {
 
 }  // namespace
 
-int run_sql_worker(int socket) {
+int run_sql_worker() {
   // It never outlives the server, and a kill by the kernel for want of memory meets it first.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() == 1) return 1;
@@ -322,7 +322,7 @@ int run_sql_worker(int socket) {
   for (const int signal : {SIGUSR1, SIGUSR2, SIGINT, SIGTERM}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   Interrupts interrupts;
-  const auto served = serve(socket, interrupts);
+  const auto served = serve(kSqlWorkerSocket, interrupts);
   if (!served) spdlog::error("sql: a worker ends: {}", served.error().to_string());
   return served ? 0 : 1;
 }

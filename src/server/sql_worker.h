@@ -7,7 +7,10 @@
 
 namespace server {
 
-// Serves the socket until the other side closes it; the exit status of the process.
-int run_sql_worker(int socket);
+// The descriptor under which a worker finds its socket.
+inline constexpr int kSqlWorkerSocket = 3;
+
+// Serves that socket until the other side closes it; the exit status of the process.
+int run_sql_worker();
 
 }  // namespace server

@@ -17,13 +17,13 @@
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "server/sql_worker.h"
 
 namespace server {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr int kYieldNice = 10;
-constexpr int kWorkerSocket = 3;  // the number that a worker finds its socket under
 const WorkloadGroup kDefault{};
 
 std::uint64_t resident_bytes(int process) {
@@ -38,8 +38,8 @@ std::uint64_t resident_bytes(int process) {
 base::Result<pid_t> spawn(std::string program, int socket) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, socket, kWorkerSocket);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kWorkerSocket + 1);
+  posix_spawn_file_actions_adddup2(&actions, socket, kSqlWorkerSocket);
+  posix_spawn_file_actions_addclosefrom_np(&actions, kSqlWorkerSocket + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);

@@ -83,7 +83,7 @@ base::Result<> serve(const std::string& lake_path, int port,
 
 int main(int argc, char** argv) {
   base::start_logging("warn");
-  if (argc == 2 && std::string(argv[1]) == "sql-worker") return server::run_sql_worker(3);
+  if (argc == 2 && std::string(argv[1]) == "sql-worker") return server::run_sql_worker();
   if (argc < 3) {
     std::cerr << "usage: pg_server LAKE PORT [TABLE=SELECT …]\n";
     return 2;
