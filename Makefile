@@ -83,8 +83,7 @@ $(LAKE_PEERS)/spark-jars/STAMP: tests/interop/lake_pom.xml
 
 accept-lake: binary $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
 	@ninja -C $(BUILD) --quiet lake_tool test_lake
-	@$(BUILD)/tests/test_lake --gtest_filter='GoldenTables*'
-	@SPARK_JARS=$(LAKE_PEERS)/spark-jars $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --spark
+	@SPARK_JARS=$(LAKE_PEERS)/spark-jars $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --golden $(BUILD)/tests/test_lake --spark
 
 accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of their Grafana twins through psql, rules through promtool
 	@command -v promtool >/dev/null || apt-get install -y -qq --no-install-recommends prometheus >/dev/null

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <set>
+#include <cmath>
+#include <limits>
+#include <unordered_set>
+#include <utility>
 
 #include "lake/deletion_vector.h"
 #include "lake/json_text.h"
@@ -37,9 +40,41 @@ std::string text_or_empty(const json& object, const char* key) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
+constexpr std::int64_t kIntegerMax = std::numeric_limits<std::int64_t>::max();
+// Larger numbers are nonsense, and sums of them would not fit.
+constexpr std::int64_t kFileBytesMax = std::int64_t{1} << 46;
+constexpr std::int64_t kFileRowsMax = std::int64_t{1} << 46;
+constexpr std::int64_t kProtocolVersionMax = 1'000'000;
+
+// A whole number within bounds; nothing otherwise.
+std::optional<std::int64_t> integer_in(const json& value, std::int64_t least, std::int64_t most) {
+  if (value.is_number_float()) {
+    constexpr double kExact = 9007199254740992;  // 2^53
+    const auto number = value.get<double>();
+    if (!(std::abs(number) <= kExact) || std::trunc(number) != number) return std::nullopt;
+  } else if (value.is_number_unsigned()) {
+    if (std::cmp_greater(value.get<std::uint64_t>(), most)) return std::nullopt;
+  } else if (!value.is_number_integer()) {
+    return std::nullopt;
+  }
+  const auto number = value.get<std::int64_t>();
+  return number < least || number > most ? std::nullopt : std::optional(number);
+}
+
 std::int64_t integer_or(const json& object, const char* key, std::int64_t otherwise) {
+  return integer_in(member(object, key), -kIntegerMax, kIntegerMax).value_or(otherwise);
+}
+
+// `otherwise` only when the member is absent.
+Result<std::int64_t> integer_at(const json& object, const char* key, std::int64_t otherwise,
+                                std::int64_t least, std::int64_t most) {
   const json& value = member(object, key);
-  return value.is_number() ? value.get<std::int64_t>() : otherwise;
+  if (value.is_null()) return otherwise;
+  const auto number = integer_in(value, least, most);
+  if (number) return *number;
+  return base::fail(Code::kCorrupt, "\"{}\" is {}, not a whole number from {} to {}", key,
+                    value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 64), least,
+                    most);
 }
 
 bool boolean_or(const json& object, const char* key, bool otherwise) {
@@ -79,7 +114,7 @@ Result<AddFile> parse_add(const json& action) {
   AddFile add;
   add.path = TRY(decode_path(TRY(text_at(action, "path"))));
   add.partition_values = partition_map(member(action, "partitionValues"));
-  add.size = integer_or(action, "size", 0);
+  add.size = TRY(integer_at(action, "size", 0, 0, kFileBytesMax));
   add.modification_time_ms = integer_or(action, "modificationTime", 0);
   add.data_change = boolean_or(action, "dataChange", true);
   add.stats = text_or_empty(action, "stats");
@@ -101,7 +136,7 @@ Result<RemoveFile> parse_remove(const json& action) {
   if (member(action, "partitionValues").is_object()) {
     remove.partition_values = partition_map(action["partitionValues"]);
   }
-  remove.size = integer_or(action, "size", 0);
+  remove.size = TRY(integer_at(action, "size", 0, 0, kFileBytesMax));
   if (const json& vector = member(action, "deletionVector"); vector.is_object()) {
     remove.deletion_vector = vector.dump();
   }
@@ -126,11 +161,13 @@ Result<Metadata> parse_metadata(const json& action) {
   return metadata;
 }
 
-Protocol parse_protocol(const json& action) {
-  return {.min_reader_version = static_cast<int>(integer_or(action, "minReaderVersion", 0)),
-          .min_writer_version = static_cast<int>(integer_or(action, "minWriterVersion", 0)),
-          .reader_features = text_list(member(action, "readerFeatures")),
-          .writer_features = text_list(member(action, "writerFeatures"))};
+Result<Protocol> parse_protocol(const json& action) {
+  const auto reader = TRY(integer_at(action, "minReaderVersion", 0, 0, kProtocolVersionMax));
+  const auto writer = TRY(integer_at(action, "minWriterVersion", 0, 0, kProtocolVersionMax));
+  return Protocol{.min_reader_version = static_cast<int>(reader),
+                  .min_writer_version = static_cast<int>(writer),
+                  .reader_features = text_list(member(action, "readerFeatures")),
+                  .writer_features = text_list(member(action, "writerFeatures"))};
 }
 
 json print_map(const PartitionValues& values) {
@@ -199,21 +236,24 @@ Result<> parse_one(const std::string& kind, const json& body, Commit& into) {
   } else if (kind == "remove") {
     into.removes.push_back(TRY(parse_remove(body)));
   } else if (kind == "txn") {
-    into.transactions.push_back({.app_id = TRY(text_at(body, "appId")),
-                                 .version = integer_or(body, "version", 0),
-                                 .last_updated_ms = integer_or(body, "lastUpdated", 0)});
+    into.transactions.push_back(
+        {.app_id = TRY(text_at(body, "appId")),
+         .version = TRY(integer_at(body, "version", 0, -kIntegerMax, kIntegerMax)),
+         .last_updated_ms = integer_or(body, "lastUpdated", 0)});
   } else if (kind == "metaData") {
     if (into.metadata) return base::fail(Code::kCorrupt, "there are two metaData actions");
     into.metadata = TRY(parse_metadata(body));
   } else if (kind == "protocol") {
     if (into.protocol) return base::fail(Code::kCorrupt, "there are two protocol actions");
-    into.protocol = parse_protocol(body);
+    into.protocol = TRY(parse_protocol(body));
   } else if (kind == "cdc") {
     into.changes.push_back({.path = TRY(decode_path(TRY(text_at(body, "path")))),
                             .partition_values = partition_map(member(body, "partitionValues")),
-                            .size = integer_or(body, "size", 0)});
+                            .size = TRY(integer_at(body, "size", 0, 0, kFileBytesMax))});
   } else if (kind == "sidecar") {
-    into.sidecars.push_back(TRY(decode_path(TRY(text_at(body, "path")))));
+    // They lie in one folder, whatever the path says of it.
+    const std::string path = TRY(decode_path(TRY(text_at(body, "path"))));
+    into.sidecars.push_back(path.substr(path.rfind('/') + 1));
   } else if (kind == "commitInfo") {
     into.info = body;
   }
@@ -231,17 +271,20 @@ std::int64_t stored_rows(const std::string& stats) {
     std::int64_t count = -1;
     const auto [end, error] =
         std::from_chars(stats.data() + kStart.size(), stats.data() + stats.size(), count);
-    if (error == std::errc{} && end != stats.data() + stats.size()) return count;
+    const bool whole = end != stats.data() + stats.size() && (*end == ',' || *end == '}');
+    if (error == std::errc{} && whole) return count >= 0 && count <= kFileRowsMax ? count : -1;
   }
   const json parsed = parse_json(stats);
-  return parsed.is_object() ? integer_or(parsed, "numRecords", -1) : -1;
+  if (!parsed.is_object()) return -1;
+  return integer_in(member(parsed, "numRecords"), 0, kFileRowsMax).value_or(-1);
 }
 
 }  // namespace
 
 std::int64_t AddFile::rows() const {
   const std::int64_t rows = stored_rows(stats);
-  return rows < 0 ? rows : rows - deletion_vector_cardinality(deletion_vector);
+  const std::int64_t gone = deletion_vector_cardinality(deletion_vector);
+  return gone < 0 || gone > rows ? -1 : rows - gone;
 }
 
 std::string file_key(const AddFile& file) {
@@ -282,16 +325,40 @@ Result<> parse_action(const json& action, Commit& into) {
   return {};
 }
 
+namespace {
+
+// One version adds a file once, or takes it away.
+Result<> check_files(const Commit& commit) {
+  std::unordered_set<std::string_view> added;
+  for (const AddFile& add : commit.adds) {
+    if (added.insert(add.path).second) continue;
+    return base::fail(Code::kCorrupt, "the file {} is added twice", add.path);
+  }
+  std::unordered_set<std::string> keys;
+  for (const RemoveFile& remove : commit.removes) {
+    if (added.contains(remove.path)) keys.insert(file_key(remove));
+  }
+  if (keys.empty()) return {};
+  for (const AddFile& add : commit.adds) {
+    if (!keys.contains(file_key(add))) continue;
+    return base::fail(Code::kCorrupt, "the file {} is added and removed at once", add.path);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Commit> parse_commit(std::string_view text) {
   Commit commit;
   int line = 0;
-  std::set<std::string_view> added;
+  bool anything = false;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view one = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line;
     if (one.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    anything = true;
     const json action = parse_json(one);
     if (action.is_discarded()) return base::fail(Code::kCorrupt, "line {} is no JSON", line);
     auto parsed = parse_action(action, commit);
@@ -299,11 +366,8 @@ Result<Commit> parse_commit(std::string_view text) {
       return std::unexpected(std::move(parsed).error().in(fmt::format("line {}", line)));
     }
   }
-  for (const AddFile& add : commit.adds) {
-    if (!added.insert(add.path).second) {
-      return base::fail(Code::kCorrupt, "the file {} is added twice", add.path);
-    }
-  }
+  if (!anything) return base::fail(Code::kCorrupt, "it has no actions");
+  TRY(check_files(commit));
   return commit;
 }
 

@@ -8,14 +8,16 @@ namespace lake {
 namespace {
 
 constexpr std::size_t kVersionDigits = 20;
+constexpr Version kVersionMax =
+    1'000'000'000'000'000;  // a file that says more is none of the log's
 constexpr std::size_t kPartDigits = 10;
 constexpr std::string_view kCompactedSuffix = ".compacted.json";
 
 std::optional<std::int64_t> parse_digits(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value < 0 || value > kVersionMax ? std::nullopt : std::optional(value);
 }
 
 // Parts of one checkpoint by its number of parts.

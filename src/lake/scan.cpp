@@ -47,6 +47,9 @@ class Scan {
       : state_(state), source_(source), numbered_(numbered) {}
 
   std::string build(const Files& files) {
+    for (const auto& file : files) {
+      if (!lies_within(source_.folder, file->path)) return refusal(file->path);
+    }
     Groups groups = group(files);
     if (!groups.plain.empty()) add_plain(groups.plain);
     for (const auto& [schema, some] : groups.other_schemas) add_casting(some, nullptr, true);
@@ -80,6 +83,18 @@ class Scan {
       }
     }
     return groups;
+  }
+
+  // A SELECT that fails: no rows rather than those of a file that is not the table's.
+  std::string refusal(const std::string& path) const {
+    const std::string message = fmt::format(
+        "the file \"{}\" lies outside the folder of its table and is not read; copy the rows into "
+        "a table of their own",
+        path);
+    return fmt::format(
+        "SELECT * EXCLUDE (refused) FROM (SELECT nothing.*, error({}) IS NULL AS refused FROM "
+        "(VALUES (1)) AS one(row) LEFT JOIN ({}) AS nothing ON true) WHERE refused",
+        sql::quote_text(message), empty());
   }
 
   std::string empty() const {
@@ -198,9 +213,13 @@ std::string partition_literal(const SparkField& field, const std::optional<std::
   return fmt::format("CAST({} AS {})", sql::quote_text(text), field.sql_type);
 }
 
-std::string quote_file(const std::string& folder, const std::string& path) {
+bool lies_within(const std::string& folder, const std::string& path) {
   const bool absolute = path.starts_with('/') || path.find("://") != std::string::npos;
-  const std::string whole = absolute ? path : folder + "/" + path;
+  return !absolute || path.starts_with(folder + "/");
+}
+
+std::string quote_file(const std::string& folder, const std::string& path) {
+  const std::string whole = path.starts_with(folder + "/") ? path : folder + "/" + path;
   if (whole.find_first_of("*?[") == std::string::npos) return sql::quote_text(whole);
   std::string escaped;
   for (const char c : whole) {

@@ -31,7 +31,7 @@ struct FileSource {
 };
 
 // A deletion vector that cannot be read makes the SELECT fail with its error: it never gives rows
-// that are gone.
+// that are gone. So does a file outside of the table's folder.
 std::string scan_sql(const State& state, const FileSource& source,
                      const PartitionFilter& only_partitions);
 // The same for some files only.
@@ -50,6 +50,9 @@ NumberedScan scan_numbered_sql(const State& state, const FileSource& source, con
 // are UTC.
 std::string partition_literal(const SparkField& field, const std::optional<std::string>& value);
 
+// Whether a path of the log is that of a file in the table's folder: others are never read, so that
+// a log cannot show what is not its table's.
+bool lies_within(const std::string& folder, const std::string& path);
 // 'text' where DuckDB takes a file name: characters of patterns escaped.
 std::string quote_file(const std::string& folder, const std::string& path);
 

@@ -22,6 +22,12 @@ Result<> take_schema(State& next) {
   if (!metadata.schema_string.empty()) {
     fields = TRY(parse_spark_schema(metadata.schema_string, next.mapping));
   }
+  for (const std::string& column : metadata.partition_columns) {
+    if (fields.empty() || std::ranges::find(fields, column, &SparkField::name) != fields.end()) {
+      continue;
+    }
+    return base::fail(Code::kCorrupt, "the partition column {} is none of its columns", column);
+  }
   next.schema_tag = schema_tag(fields);
   next.fields = std::make_shared<const std::vector<SparkField>>(std::move(fields));
   return {};
@@ -51,12 +57,14 @@ void count_file(State& state, const AddFile& file, int sign) {
   state.bytes += sign * file.size;
 }
 
-void take_files(const Commit& commit, State& next) {
+Result<> take_files(const Commit& commit, State& next) {
   std::unordered_set<std::string_view> added;    // paths
   std::unordered_set<std::string_view> touched;  // paths
   std::unordered_set<std::string> keys;          // with the deletion vector
   for (const AddFile& file : commit.adds) {
-    added.insert(file.path);
+    if (!added.insert(file.path).second) {
+      return base::fail(Code::kCorrupt, "the file {} is there twice", file.path);
+    }
     keys.insert(file_key(file));
   }
   touched = added;
@@ -96,6 +104,7 @@ void take_files(const Commit& commit, State& next) {
   const std::int64_t oldest_ms = next.timestamp_us / base::kUsPerMs - keep_ms;
   next.tombstones.drop_front(
       [&](const RemoveFile& file) { return file.deletion_time_ms < oldest_ms; });
+  return {};
 }
 
 }  // namespace
@@ -115,7 +124,7 @@ Result<State> advance(const State& state, Version version, base::TimestampUs tim
   next.timestamp_us = std::max(
       timestamp_us, state.version < 0 ? timestamp_us : state.timestamp_us + base::kUsPerMs);
   TRY(take_metadata(commit, next));
-  take_files(commit, next);
+  TRY(take_files(commit, next));
   if (!commit.transactions.empty() || !next.transactions) {
     auto all = next.transactions ? *next.transactions : std::map<std::string, AppTransaction>();
     for (const AppTransaction& one : commit.transactions) all[one.app_id] = one;

@@ -63,6 +63,9 @@ base::Result<std::string> decode_path(std::string_view text) {
   } else if (out.starts_with("file:/")) {
     out.erase(0, 5);
   }
+  if (out.empty() || out.find('\0') != std::string::npos) {
+    return base::fail(base::Code::kCorrupt, "a path is empty or has a zero byte");
+  }
   if (has_parent_part(out)) {
     return base::fail(base::Code::kCorrupt, "the path \"{}\" has a \"..\" part", text);
   }

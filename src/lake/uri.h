@@ -11,7 +11,7 @@ namespace lake {
 // "p=a b/x%.parquet" to "p=a%20b/x%25.parquet". Bytes outside ASCII are escaped.
 std::string encode_path(std::string_view path);
 // Decodes once; "file:///a" and "file:/a" become "/a", so that one file has one spelling. kCorrupt
-// for a broken escape or a path with a ".." part.
+// for a broken escape, a path with a ".." part, a zero byte or nothing in it.
 base::Result<std::string> decode_path(std::string_view text);
 
 // A value as part of a folder name "column=value", as Hive escapes it; null and "" become

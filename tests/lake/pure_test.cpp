@@ -53,7 +53,7 @@ TEST(Paths, OfPartitionsAreEscapedLikeHive) {
 constexpr std::string_view kCommit =
     R"({"commitInfo":{"operation":"WRITE","txnId":"t"}}
 {"protocol":{"minReaderVersion":1,"minWriterVersion":2}}
-{"metaData":{"id":"m","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":["p"],"configuration":{"k":"v"},"createdTime":5}}
+{"metaData":{"id":"m","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"a\",\"type\":\"long\",\"nullable\":true,\"metadata\":{}},{\"name\":\"p\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":["p"],"configuration":{"k":"v"},"createdTime":5}}
 {"txn":{"appId":"app","version":3,"lastUpdated":9}}
 {"remove":{"path":"old%20file","deletionTimestamp":7,"dataChange":true,"extendedFileMetadata":true,"partitionValues":{"p":null},"size":4}}
 
@@ -94,6 +94,18 @@ TEST(Actions, ThatAreBrokenAreNamedByLine) {
       {"{\"metaData\":{\"id\":\"a\",\"schemaString\":\"{\"}}", "schema"},
       {"{\"metaData\":{\"id\":\"a\"}}\n{\"metaData\":{\"id\":\"a\"}}", "two metaData"},
       {"{\"add\":{\"path\":\"a\"}}\n{\"add\":{\"path\":\"a\"}}", "added twice"},
+      {"{\"add\":{\"path\":\"a\"}}\n{\"remove\":{\"path\":\"a\"}}", "added and removed at once"},
+      {"", "no actions"},
+      {"\n \n", "no actions"},
+      {"{\"add\":{\"path\":\"\"}}", "empty"},
+      {"{\"add\":{\"path\":\"a%00b\"}}", "zero byte"},
+      {"{\"add\":{\"path\":\"a\",\"size\":-1}}", "\"size\" is -1"},
+      {"{\"add\":{\"path\":\"a\",\"size\":1e300}}", "\"size\" is 1e+300"},
+      {"{\"add\":{\"path\":\"a\",\"size\":18446744073709551615}}",
+       "\"size\" is 18446744073709551615"},
+      {"{\"add\":{\"path\":\"a\",\"size\":\"5\"}}", "\"size\" is \"5\""},
+      {"{\"protocol\":{\"minReaderVersion\":4294967297}}", "minReaderVersion"},
+      {"{\"txn\":{\"appId\":\"a\",\"version\":9223372036854775808}}", "version"},
   };
   for (const auto& [text, part] : cases) {
     const auto commit = lake::parse_commit(text);

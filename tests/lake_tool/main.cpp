@@ -3,7 +3,8 @@
 //   create TABLE "id bigint not null, day date" [day,…]
 //   append TABLE SELECT | overwrite TABLE SELECT | replace TABLE COLUMN VALUE SELECT
 //   upsert TABLE key,… SELECT | compact TABLE | vacuum TABLE KEEP_SECONDS
-//   read TABLE FILE.parquet [VERSION] | measure TABLE
+//   add-column TABLE NAME TYPE | drop-not-null TABLE COLUMN | set TABLE NAME=VALUE…
+//   clean-log TABLE KEEP_SECONDS | read TABLE FILE.parquet [VERSION] | measure TABLE
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -184,6 +185,37 @@ Result<> vacuum(Lake& lake, const Arguments& arguments) {
   return {};
 }
 
+Result<> add_column(Lake& lake, const Arguments& arguments) {
+  const auto version =
+      TRY(lake::add_column(*TRY(open(lake, arguments[0])), arguments[1], arguments[2]));
+  fmt::print("version {}\n", version);
+  return {};
+}
+
+Result<> drop_not_null(Lake& lake, const Arguments& arguments) {
+  fmt::print("version {}\n",
+             TRY(lake::drop_not_null(*TRY(open(lake, arguments[0])), arguments[1])));
+  return {};
+}
+
+Result<> set_properties(Lake& lake, const Arguments& arguments) {
+  std::map<std::string, std::optional<std::string>> properties;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::size_t equals = arguments[i].find('=');
+    properties[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
+  }
+  fmt::print("version {}\n", TRY(lake::set_properties(*TRY(open(lake, arguments[0])),
+                                                      *lake.connection, properties)));
+  return {};
+}
+
+Result<> clean_log(Lake& lake, const Arguments& arguments) {
+  const std::int64_t keep_us = std::atoll(arguments[1].c_str()) * base::kUsPerSecond;
+  fmt::print("deleted {}\n",
+             TRY(TRY(open(lake, arguments[0]))->clean_log(keep_us, base::SystemClock().now_us())));
+  return {};
+}
+
 Result<> read(Lake& lake, const Arguments& arguments) {
   const auto table = TRY(lake::Table::open(*lake.store, *lake.database, arguments[0]));
   const auto snapshot = arguments.size() > 2
@@ -220,6 +252,10 @@ const std::map<std::string, Command> kCommands = {
     {"zorder", {2, zorder}},
     {"append-many", {3, append_many}},
     {"vacuum", {2, vacuum}},
+    {"add-column", {3, add_column}},
+    {"drop-not-null", {2, drop_not_null}},
+    {"set", {2, set_properties}},
+    {"clean-log", {2, clean_log}},
     {"read", {2, read}},
     {"measure", {1, measure}},
 };
