@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-dashboards help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -88,6 +88,12 @@ accept-lake: binary $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## e
 accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of their Grafana twins through psql, rules through promtool
 	@command -v promtool >/dev/null || apt-get install -y -qq --no-install-recommends prometheus >/dev/null
 	@$(PYTHON) tests/interop/dashboards.py
+	@$(PYTHON) tests/interop/dashboards_browser.py
+
+accept-redis: build $(VENV)/STAMP ## the Redis door by redis-cli and redis-py beside a real Redis, and rows passed on to one
+	@command -v redis-benchmark redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
+	@$(PYTHON) tests/interop/redis_interop.py
+	@$(PYTHON) tests/interop/redis_push.py 20
 
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
 	@ninja -C $(BUILD) --quiet pg_server
@@ -100,6 +106,11 @@ bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to 
 bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka beside it
 	@ninja -C $(BUILD) --quiet kafka_server bench_log bench_log_latency
 	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log $(BUILD)/bench/bench_log_latency
+
+bench-redis: binary $(VENV)/STAMP ## look-ups by RESP, with a real redis-server beside it
+	@command -v redis-benchmark redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
+	@ninja -C $(BUILD) --quiet redis_server
+	@$(PYTHON) bench/redis.py $(BUILD)/tests/redis_server
 
 bench-lake: binary $(LAKE_PEERS)/venv/STAMP ## figures of the lake, with DuckDB's COPY and delta-rs beside it
 	@ninja -C $(BUILD) --quiet bench_lake

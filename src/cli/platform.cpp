@@ -121,7 +121,8 @@ base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
 }
 
 base::Result<> Platform::open_pipelines() {
-  served_ = std::make_unique<server::ServedState>(project_.lookups);
+  served_ = std::make_unique<server::ServedState>(project_.lookups, clock_);
+  open_push();
   const auto connection = TRY(engine_->connect());
   const auto by_topic = TRY(models_by_topic(project_, *connection));
   for (const schema::TopicSchema& topic : project_.topics) {
@@ -142,6 +143,22 @@ base::Result<> Platform::open_pipelines() {
   return add_sources();
 }
 
+// Served rows to a real Redis, of the pipelines that run here.
+void Platform::open_push() {
+  if (!project_.serve) return;
+  const auto owns = [this](const std::string& lookup) {
+    const std::string& table = project_.lookups.at(lookup).table;
+    return std::ranges::any_of(pipelines_, [&](const auto& pipeline) {
+      return !pipeline->served(table).empty() && units_->running("topic-" + pipeline->name());
+    });
+  };
+  const auto tell = [this](const base::Error* problem) {
+    if (problem == nullptr) return alerts_.resolve("serve", clock_.now_us());
+    alerts_.raise("serve", "error", problem->to_string(), clock_.now_us());
+  };
+  push_ = std::make_unique<server::RedisPush>(*served_, *project_.serve, owns, tell);
+}
+
 base::Result<> Platform::open_serving() {
   views_ = server::views_of(*catalog_);
   lake_sql_ = TRY(server::LakeSql::open(*views_, *serving_));
@@ -154,17 +171,28 @@ base::Result<> Platform::open_serving() {
                                 .groups = {{"default", {.slots = 3}}, {"page", {.slots = 3}}}});
   lookup_connection_ = TRY(engine_->connect());
   if (project_.fleet) fleet_ = std::make_unique<ops::Fleet>(*project_.fleet);
-  for (const auto& [name, table] : project_.lookups) {
-    const bool served = std::any_of(pipelines_.begin(), pipelines_.end(),
-                                    [&](const auto& p) { return !p->served(table).empty(); });
-    if (served) continue;
-    return std::unexpected(base::Error{
-        .code = base::Code::kInvalid,
-        .message = fmt::format("look-up '{}': {} is no latest-by-key model", name, table),
-        .mend = "name a streaming model with a 'key' and QUALIFY row_number() … = 1"}
-                               .at((project_.folder / "waybill.yaml").string(), 0));
-  }
+  for (const auto& [name, lookup] : project_.lookups) TRY(check_lookup(name, lookup));
   return {};
+}
+
+base::Result<> Platform::check_lookup(const std::string& name,
+                                      const server::Lookup& lookup) const {
+  const auto fails = [&](const std::string& why, const std::string& mend) {
+    return std::unexpected(base::Error{.code = base::Code::kInvalid,
+                                       .message = fmt::format("look-up '{}': {}", name, why),
+                                       .mend = mend}
+                               .at((project_.folder / "waybill.yaml").string(), 0));
+  };
+  for (const auto& pipeline : pipelines_) {
+    for (const auto& op : pipeline->operators()) {
+      if (op->model().table != lookup.table || op->served().empty()) continue;
+      if (lookup.ttl_us == 0 || server::can_expire(lookup, op->schema())) return {};
+      return fails(fmt::format("{} has no TIMESTAMP column '{}'", lookup.table, lookup.time),
+                   "name the column from whose time the 'ttl' counts");
+    }
+  }
+  return fails(lookup.table + " is no latest-by-key model",
+               "name a streaming model with a 'key' and QUALIFY row_number() … = 1");
 }
 
 // Drop folders and the simulated fleet: made anew whenever this worker gets them, from what they
@@ -203,11 +231,13 @@ base::Result<> Platform::add_sources() {
 
 base::Result<> Platform::start(const std::string& address) {
   if (fleet_) tasks_.run("fleet", [this](std::stop_token stop) { follow_fleet(stop); });
+  if (push_) push_->start();
   return units_->start(address);
 }
 
 void Platform::stop() {
   if (units_) units_->stop();
+  if (push_) push_->stop();
   tasks_.stop();
 }
 

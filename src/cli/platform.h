@@ -65,7 +65,7 @@ class Platform final : public server::Platform {
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
 
   const Project& project() const { return project_; }
-  server::RedisWorld redis_world() const { return {*served_, fleet_.get()}; }
+  server::RedisWorld redis_world() const { return {*served_, fleet_.get(), clock_}; }
 
  private:
   explicit Platform(Project project) : project_(std::move(project)) {}
@@ -73,8 +73,10 @@ class Platform final : public server::Platform {
   base::Result<> open_topics();
   base::Result<> open_pipelines();
   base::Result<> open_serving();
+  base::Result<> check_lookup(const std::string& name, const server::Lookup& lookup) const;
   stream::Services services(const std::string& unit);
   base::Result<> add_pipeline(const schema::TopicSchema& topic, std::vector<runs::Model> models);
+  void open_push();
   base::Result<> add_sources();
   nlohmann::json pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const;
   base::Result<std::optional<nlohmann::json>> lookup_in_lake(const runs::Model& model,
@@ -110,6 +112,7 @@ class Platform final : public server::Platform {
   std::mutex lookup_mutex_;
   std::unique_ptr<sql::Connection> lookup_connection_;
   std::unique_ptr<server::ServedState> served_;
+  std::unique_ptr<server::RedisPush> push_;  // null: rows are served from here only
   base::TaskGroup tasks_;
 };
 

@@ -71,7 +71,7 @@ base::Result<std::optional<json>> Platform::lookup(const std::string& name, cons
   }
   for (const auto& pipeline : pipelines_) {
     for (const auto& op : pipeline->operators()) {
-      if (op->model().table != it->second || op->served().empty()) continue;
+      if (op->model().table != it->second.table || op->served().empty()) continue;
       if (!units_->running("topic-" + pipeline->name())) return lookup_in_lake(op->model(), id);
     }
   }

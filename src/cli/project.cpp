@@ -10,9 +10,37 @@
 namespace cli {
 namespace {
 
+// "gold.truck_latest", or a map of table, ttl and time.
+base::Result<server::Lookup> read_lookup(const base::Yaml& yaml) {
+  if (auto table = yaml.scalar()) return server::Lookup{.table = *std::move(table)};
+  TRY(yaml.only({"table", "ttl", "time"}));
+  server::Lookup lookup{.table = TRY(yaml.text("table")),
+                        .ttl_us = TRY(yaml.duration_us_or("ttl", 0)),
+                        .time = TRY(yaml.text_or("time", ""))};
+  if (lookup.ttl_us < 0 || (lookup.ttl_us == 0) != lookup.time.empty()) {
+    return yaml.fail_here("a look-up's rows live for their 'ttl' from their 'time' on",
+                          "write both, such as 'ttl: 1 day' and 'time: event_time', or none");
+  }
+  return lookup;
+}
+
+// "redis://host:6379", or a map of redis and rows.
+base::Result<server::RedisPushOptions> read_serve(const base::Yaml& yaml) {
+  const auto plain = yaml.scalar();
+  if (!plain) TRY(yaml.only({"redis", "rows"}));
+  const std::string rows = plain ? "json" : TRY(yaml.text_or("rows", "json"));
+  if (rows != "json" && rows != "hashes") {
+    return yaml.fail_here(fmt::format("rows cannot be '{}'", rows),
+                          "write 'rows: json' for strings or 'rows: hashes' for fields");
+  }
+  auto url = server::parse_redis_url(plain ? *plain : TRY(yaml.text("redis")));
+  if (!url) return std::unexpected(std::move(url).error().at(yaml.file(), yaml.line()));
+  return server::RedisPushOptions{.url = *std::move(url), .hashes = rows == "hashes"};
+}
+
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "redis", "epoch", "memory",
-                 "fleet", "lookups", "simulate"}));
+                 "fleet", "lookups", "serve", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.log = TRY(yaml.text_or("log", ""));
@@ -40,9 +68,10 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   project.memory = TRY(yaml.text_or("memory", project.memory));
   if (yaml.has("fleet")) project.fleet = TRY(ops::parse_fleet(TRY(yaml.child("fleet"))));
   if (yaml.has("lookups")) {
-    for (const auto& [name, table] : TRY(yaml.child("lookups")).entries())
-      project.lookups[name] = TRY(table.scalar());
+    for (const auto& [name, entry] : TRY(yaml.child("lookups")).entries())
+      project.lookups[name] = TRY(read_lookup(entry));
   }
+  if (yaml.has("serve")) project.serve = TRY(read_serve(TRY(yaml.child("serve"))));
   if (yaml.has("simulate"))
     project.simulate = TRY(sources::parse_simulate(TRY(yaml.child("simulate"))));
   return {};
@@ -193,11 +222,17 @@ std::vector<base::Error> check_project(const Project& project) {
                          errors));
     }
     TRY(check_daily(*connection, project, tables, errors));
-    for (const auto& [name, table] : project.lookups) {
-      if (!tables.contains(table))
+    for (const auto& [name, lookup] : project.lookups) {
+      const auto table = tables.find(lookup.table);
+      if (table == tables.end()) {
         errors.push_back(in_settings(
-            project, fmt::format("look-up '{}' names {}, which no model writes", name, table),
+            project, fmt::format("look-up '{}' names {}, which no model writes", name, lookup.table),
             "name a latest-by-key model's table"));
+      } else if (lookup.ttl_us > 0 && !server::can_expire(lookup, table->second)) {
+        errors.push_back(in_settings(
+            project, fmt::format("look-up '{}': {} has no TIMESTAMP column '{}'", name, lookup.table, lookup.time),
+            "name the column from whose time the 'ttl' counts"));
+      }
     }
     return {};
   }();

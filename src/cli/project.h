@@ -13,6 +13,7 @@
 #include "quality/suite.h"
 #include "runs/model.h"
 #include "schema/topic_schema.h"
+#include "server/redis_push.h"
 #include "sources/simulated_source.h"
 #include "sql/database.h"
 
@@ -32,7 +33,8 @@ struct Project {
   std::int64_t epoch_us = base::kUsPerSecond;
   std::string memory = "2GB";
   std::optional<ops::FleetSpec> fleet;
-  std::map<std::string, std::string> lookups;  // name -> table
+  std::map<std::string, server::Lookup> lookups;  // by name
+  std::optional<server::RedisPushOptions> serve;  // the Redis that gets their rows as well
   std::optional<sources::SimulateOptions> simulate;
   std::vector<schema::TopicSchema> topics;
   std::vector<runs::Model> models;

@@ -13,7 +13,10 @@ namespace {
 using protocol::resp::Arguments;
 
 constexpr double kEarthRadiusM = 6'372'797.560856;  // Redis's own
+constexpr double kLatMax = 85.05112878;             // of Web Mercator, and of Redis
 constexpr std::size_t kFoundMax = 1'000'000;
+constexpr const char* kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 struct Place {
   double lon = 0;
@@ -22,6 +25,7 @@ struct Place {
 
 struct Search {
   std::optional<Place> from;
+  bool round = false;
   double radius_m = 0;  // or a box:
   double width_m = 0;
   double height_m = 0;
@@ -31,6 +35,7 @@ struct Search {
   bool with_coord = false;
   bool with_dist = false;
   bool with_hash = false;
+  bool any = false;
 };
 
 struct Found {
@@ -84,7 +89,26 @@ std::optional<Place> place_of(const RedisWorld& world, std::string_view key, std
 }
 
 constexpr const char* kSyntax = "ERR syntax error";
+constexpr const char* kOneFrom =
+    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH";
 constexpr const char* kUnit = "ERR unsupported unit provided. please use M, KM, FT, MI";
+
+// The bits of the two numbers in turn, `y`'s first: 52 bits.
+std::uint64_t interleave(std::uint64_t x, std::uint64_t y) {
+  std::uint64_t bits = 0;
+  for (int i = 25; i >= 0; --i) bits = (bits << 2) | (((y >> i) & 1) << 1) | ((x >> i) & 1);
+  return bits;
+}
+
+// A sorted set's score, or (with 90 degrees) what GEOHASH writes.
+std::uint64_t hash_of(const Place& place, double lat_max) {
+  const auto part = [](double value, double max) {
+    const double share = std::clamp((value + max) / (2 * max), 0.0, 1.0 - 1e-12);
+    return static_cast<std::uint64_t>(share * static_cast<double>(1UL << 26));
+  };
+  // Longitude has the first bit of a pair in a geohash.
+  return interleave(part(place.lat, lat_max), part(place.lon, 180));
+}
 
 // Reads GEOSEARCH's words one after the other; an error text ends it.
 class SearchReader {
@@ -93,10 +117,11 @@ class SearchReader {
 
   std::optional<Search> read() {
     for (at_ = 2; at_ < words_.size() && error_.empty();) read_option(lower(words_[at_++]));
-    if (error_.empty() && !search_.from)
-      error_ = "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH";
-    if (error_.empty() && search_.radius_m == 0 && search_.width_m == 0)
+    if (error_.empty() && !search_.from) error_ = kOneFrom;
+    if (error_.empty() && !has_shape_)
       error_ = "ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH";
+    if (error_.empty() && search_.any && search_.count == kFoundMax)
+      error_ = "ERR the ANY argument requires COUNT argument";
     return error_.empty() ? std::optional(search_) : std::nullopt;
   }
   const std::string& error() const { return error_; }
@@ -105,19 +130,20 @@ class SearchReader {
   void read_option(const std::string& option) {
     if (option == "frommember") {
       const std::string_view member = word();
-      search_.from = place_of(world_, words_[1], member);
+      place_from(place_of(world_, words_[1], member));
       if (!search_.from && error_.empty()) error_ = "ERR could not decode requested zset member";
     } else if (option == "fromlonlat") {
       Place place{.lon = number(), .lat = number()};
-      const bool valid = std::abs(place.lon) <= 180 && std::abs(place.lat) <= 85.05112878;
+      const bool valid = std::abs(place.lon) <= 180 && std::abs(place.lat) <= kLatMax;
       if (!valid && error_.empty())
         error_ =
             fmt::format("ERR invalid longitude,latitude pair {:.6f},{:.6f}", place.lon, place.lat);
-      search_.from = place;
+      place_from(place);
     } else if (option == "byradius") {
       const double radius = number();
       search_.unit_m = unit();
       search_.radius_m = radius * search_.unit_m;
+      has_shape_ = search_.round = true;
       if (radius < 0 && error_.empty()) error_ = "ERR radius cannot be negative";
     } else if (option == "bybox") {
       const double width = number();
@@ -125,6 +151,7 @@ class SearchReader {
       search_.unit_m = unit();
       search_.width_m = width * search_.unit_m;
       search_.height_m = height * search_.unit_m;
+      has_shape_ = true;
       if ((width < 0 || height < 0) && error_.empty())
         error_ = "ERR height or width cannot be negative";
     } else if (option == "count") {
@@ -137,9 +164,18 @@ class SearchReader {
       search_.with_coord = true;
     } else if (option == "withdist") {
       search_.with_dist = true;
-    } else if (option != "any") {
+    } else if (option == "withhash") {
+      search_.with_hash = true;
+    } else if (option == "any") {
+      search_.any = true;
+    } else {
       error_ = kSyntax;
     }
+  }
+
+  void place_from(std::optional<Place> place) {
+    if (search_.from && error_.empty()) error_ = kOneFrom;
+    search_.from = place;
   }
 
   std::string_view word() {
@@ -161,13 +197,14 @@ class SearchReader {
   const RedisWorld& world_;
   const Arguments& words_;
   std::size_t at_ = 0;
+  bool has_shape_ = false;
   Search search_;
   std::string error_;
 };
 
 // Everything in the box around the place, narrowed down to what is near enough.
 std::vector<Found> find(const ops::Fleet& fleet, const Search& search) {
-  const bool round = search.radius_m > 0;
+  const bool round = search.round;
   const double half_height = round ? search.radius_m : search.height_m / 2;
   const double half_width = round ? search.radius_m : search.width_m / 2;
   const double lat_span = half_height / kEarthRadiusM * 180 / std::numbers::pi;
@@ -207,45 +244,75 @@ std::string coordinate(double degrees) { return fmt::format("{:.17g}", degrees);
 
 }  // namespace
 
+namespace {
+
+// Whether the key is a look-up's row, which is no geo set; answered then.
+bool is_row(RedisClient& client, std::string_view key) {
+  const std::size_t colon = key.find(':');
+  if (colon == std::string_view::npos) return false;
+  const ServedTable* const table = client.world().served.table(key.substr(0, colon));
+  if (table == nullptr || !table->contains(key.substr(colon + 1))) return false;
+  client.writer().error(kWrongType);
+  return true;
+}
+
+void write_place(protocol::resp::Writer& writer, const Place& place) {
+  writer.array(2);
+  writer.bulk(coordinate(place.lon));
+  writer.bulk(coordinate(place.lat));
+}
+
+}  // namespace
+
 void geo_search(RedisClient& client, const Arguments& arguments) {
+  if (is_row(client, arguments[1])) return;
   SearchReader reader(client.world(), arguments);
   const auto search = reader.read();
   if (!search) return client.writer().error(reader.error());
   const ops::Fleet* const fleet = arguments[1] == kGeoKey ? client.world().fleet : nullptr;
   const auto found = fleet == nullptr ? std::vector<Found>() : find(*fleet, *search);
   auto& writer = client.writer();
+  const std::size_t extras = (search->with_dist ? 1U : 0U) + (search->with_hash ? 1U : 0U) +
+                             (search->with_coord ? 1U : 0U);
   writer.array(found.size());
   for (const Found& one : found) {
-    if (!search->with_dist && !search->with_coord) {
-      writer.bulk(one.id);
-      continue;
-    }
-    writer.array(1U + (search->with_dist ? 1U : 0U) + (search->with_coord ? 1U : 0U));
+    if (extras > 0) writer.array(1 + extras);
     writer.bulk(one.id);
     if (search->with_dist) writer.bulk(fmt::format("{:.4f}", one.distance_m / search->unit_m));
-    if (search->with_coord) {
-      writer.array(2);
-      writer.bulk(coordinate(one.place.lon));
-      writer.bulk(coordinate(one.place.lat));
-    }
+    if (search->with_hash) writer.integer(static_cast<std::int64_t>(hash_of(one.place, kLatMax)));
+    if (search->with_coord) write_place(writer, one.place);
   }
 }
 
 void geo_position(RedisClient& client, const Arguments& arguments) {
+  if (is_row(client, arguments[1])) return;
   client.writer().array(arguments.size() - 2);
-  for (std::size_t i = 2; i < arguments.size(); ++i) {
+  for (std::size_t i = 2; i < arguments.size() && !client.answered_too_much(); ++i) {
+    const auto place = place_of(client.world(), arguments[1], arguments[i]);
+    place ? write_place(client.writer(), *place) : client.writer().null_array();
+  }
+}
+
+void geo_hash(RedisClient& client, const Arguments& arguments) {
+  if (is_row(client, arguments[1])) return;
+  constexpr std::string_view kLetters = "0123456789bcdefghjkmnpqrstuvwxyz";
+  client.writer().array(arguments.size() - 2);
+  for (std::size_t i = 2; i < arguments.size() && !client.answered_too_much(); ++i) {
     const auto place = place_of(client.world(), arguments[1], arguments[i]);
     if (!place) {
       client.writer().null();
       continue;
     }
-    client.writer().array(2);
-    client.writer().bulk(coordinate(place->lon));
-    client.writer().bulk(coordinate(place->lat));
+    const std::uint64_t bits = hash_of(*place, 90);
+    std::string text;  // 52 bits are ten letters of five; Redis writes 0 as the eleventh
+    for (int shift = 47; shift >= 2; shift -= 5) text += kLetters[(bits >> shift) & 31];
+    client.writer().bulk(text + "0");
   }
 }
 
 void geo_distance(RedisClient& client, const Arguments& arguments) {
+  if (is_row(client, arguments[1])) return;
+  if (arguments.size() > 5) return client.writer().error(kSyntax);
   const auto unit = arguments.size() > 4 ? unit_metres(arguments[4]) : std::optional(1.0);
   if (!unit) return client.writer().error(kUnit);
   const auto a = place_of(client.world(), arguments[1], arguments[2]);

@@ -115,7 +115,7 @@ class Listener final : public RedisListener {
         open = false;
         break;
       }
-      if (!*next) {
+      if (*next == nullptr) {
         more = false;
         break;
       }

@@ -16,7 +16,7 @@ namespace server {
 struct RedisOptions {
   std::string address = "127.0.0.1:6380";  // port 0: any that is free
   std::size_t connections_max = 10'000;
-  std::size_t out_bytes_max = 64UL << 20;  // a client that does not read is cut off
+  std::size_t out_bytes_max = kAnswerBytesMax;  // a longer answer ends its connection
 };
 
 class RedisListener {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/clock.h"
 #include "base/json_text.h"
@@ -49,7 +50,20 @@ void append_value(const columns::Column& column, std::size_t row, std::string& o
   }
 }
 
-std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch& rows) {
+constexpr std::size_t kSweepSlots = 256;  // at least, with every change
+
+// The column from whose time rows live on; null when they live for ever.
+const columns::Column* time_column(const Lookup& lookup, const columns::Batch& rows) {
+  return lookup.ttl_us == 0 ? nullptr : &rows.column(lookup.time);
+}
+
+std::int64_t expires_ms(base::TimestampUs time_us, std::int64_t ttl_us) {
+  if (time_us > std::numeric_limits<base::TimestampUs>::max() - ttl_us) return 0;
+  return std::max<std::int64_t>(1, (time_us + ttl_us) / base::kUsPerMs);
+}
+
+std::vector<ServedRow> served_rows(const Lookup& lookup, const std::string& key,
+                                   const columns::Batch& rows) {
   std::vector<std::string> names;
   for (const columns::Field& field : rows.schema.fields) {
     std::string& name = names.emplace_back(names.empty() ? "{" : ",");
@@ -57,12 +71,15 @@ std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch&
     name += ':';
   }
   const columns::Column& keys = rows.column(key);
+  const columns::Column* const times = time_column(lookup, rows);
   std::vector<ServedRow> served;
   served.reserve(rows.rows());
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     if (keys.is_null(row)) continue;  // nobody can ask for it
     ServedRow& one = served.emplace_back();
     columns::append_text(keys, row, one.id);
+    if (times != nullptr && !times->is_null(row))
+      one.expires_ms = expires_ms(times->int_at(row), lookup.ttl_us);
     for (std::size_t i = 0; i < rows.columns.size(); ++i) {
       one.json += names[i];
       append_value(rows.columns[i], row, one.json);
@@ -75,19 +92,37 @@ std::vector<ServedRow> served_rows(const std::string& key, const columns::Batch&
 
 }  // namespace
 
+bool can_expire(const Lookup& lookup, const columns::Schema& table) {
+  return std::ranges::any_of(table.fields, [&](const columns::Field& field) {
+    return field.name == lookup.time && field.type == columns::Type::kTimestamp;
+  });
+}
+
 void ServedTable::replace(std::vector<ServedRow> rows) {
   const std::unique_lock lock(mutex_);
   index_.clear();
   slots_.clear();
   free_.clear();
   bytes_ = 0;
+  swept_ = 0;
   for (ServedRow& row : rows) put(std::move(row));
 }
 
 void ServedTable::apply(std::vector<ServedRow> changed, const std::vector<std::string>& removed) {
   const std::unique_lock lock(mutex_);
   for (const std::string& id : removed) erase(id);
+  const std::size_t rows = changed.size();
   for (ServedRow& row : changed) put(std::move(row));
+  sweep(kSweepSlots + 2 * rows);
+}
+
+// Takes rows back that are gone, so that all places are seen while as many rows again come in.
+void ServedTable::sweep(std::size_t slots) {
+  for (std::size_t i = std::min(slots, slots_.size()); i > 0; --i) {
+    if (swept_ >= slots_.size()) swept_ = 0;
+    const Slot& slot = slots_[swept_++];
+    if (slot.used && expired(slot)) erase(std::string(slot.id));
+  }
 }
 
 void ServedTable::put(ServedRow row) {
@@ -95,6 +130,7 @@ void ServedTable::put(ServedRow row) {
     Slot& slot = slots_[it->second];
     bytes_ += row.json.size() - slot.json.size();
     slot.json = std::move(row.json);
+    slot.expires_ms = row.expires_ms;
     return;
   }
   std::uint32_t place = 0;
@@ -107,11 +143,14 @@ void ServedTable::put(ServedRow row) {
   }
   Slot& slot = slots_[place];
   bytes_ += row.id.size() + row.json.size();
-  slot = {.id = std::move(row.id), .json = std::move(row.json), .used = true};
+  slot = {.id = std::move(row.id),
+          .json = std::move(row.json),
+          .expires_ms = row.expires_ms,
+          .used = true};
   index_.emplace(slot.id, place);
 }
 
-void ServedTable::erase(const std::string& id) {
+void ServedTable::erase(std::string_view id) {
   const auto it = index_.find(id);
   if (it == index_.end()) return;
   const std::uint32_t place = it->second;
@@ -122,15 +161,13 @@ void ServedTable::erase(const std::string& id) {
 }
 
 std::optional<std::string> ServedTable::get(std::string_view id) const {
-  const std::shared_lock lock(mutex_);
-  const auto it = index_.find(id);
-  if (it == index_.end()) return std::nullopt;
-  return slots_[it->second].json;
+  std::optional<std::string> found;
+  look(id, [&](std::string_view json, std::int64_t) { found = json; });
+  return found;
 }
 
 bool ServedTable::contains(std::string_view id) const {
-  const std::shared_lock lock(mutex_);
-  return index_.contains(id);
+  return look(id, [](std::string_view, std::int64_t) {});
 }
 
 std::size_t ServedTable::size() const {
@@ -148,33 +185,43 @@ std::uint64_t ServedTable::scan(std::uint64_t cursor, std::size_t slots,
   const std::shared_lock lock(mutex_);
   const std::uint64_t end = std::min<std::uint64_t>(cursor + slots, slots_.size());
   for (std::uint64_t i = cursor; i < end; ++i) {
-    if (slots_[i].used) each(slots_[i].id);
+    if (slots_[i].used && !expired(slots_[i])) each(slots_[i].id);
   }
   return end >= slots_.size() ? 0 : end;
 }
 
-ServedState::ServedState(const std::map<std::string, std::string>& lookups) : lookups_(lookups) {
-  for (const auto& [name, table] : lookups_) {
+ServedState::ServedState(const std::map<std::string, Lookup>& lookups, const base::Clock& clock)
+    : lookups_(lookups) {
+  for (const auto& [name, lookup] : lookups_) {
     names_.push_back(name);
-    tables_.push_back(std::make_unique<ServedTable>());
+    tables_.push_back(std::make_unique<ServedTable>(clock));
   }
 }
 
 bool ServedState::follows(const std::string& table) const {
-  return std::ranges::any_of(lookups_, [&](const auto& one) { return one.second == table; });
+  return std::ranges::any_of(lookups_, [&](const auto& one) { return one.second.table == table; });
 }
 
 void ServedState::replaced(const std::string& lake_table, const std::string& key,
                            const columns::Batch& rows) {
-  for (const auto& [name, of] : lookups_) {
-    if (of == lake_table) table(name)->replace(served_rows(key, rows));
+  for (const auto& [name, lookup] : lookups_) {
+    if (lookup.table != lake_table) continue;
+    table(name)->replace(served_rows(lookup, key, rows));
+    if (watcher_ != nullptr) watcher_->replaced(name);
   }
 }
 
 void ServedState::changed(const std::string& lake_table, const std::string& key,
                           const columns::Batch& rows) {
-  for (const auto& [name, of] : lookups_) {
-    if (of == lake_table) table(name)->apply(served_rows(key, rows));
+  for (const auto& [name, lookup] : lookups_) {
+    if (lookup.table != lake_table) continue;
+    std::vector<ServedRow> served = served_rows(lookup, key, rows);
+    std::vector<std::string> ids;
+    if (watcher_ != nullptr) {
+      for (const ServedRow& row : served) ids.push_back(row.id);
+    }
+    table(name)->apply(std::move(served));
+    if (watcher_ != nullptr) watcher_->changed(name, std::move(ids));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "protocol/resp/resp.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace protocol::resp {
@@ -9,7 +10,7 @@ std::vector<std::vector<std::string>> all_commands(Parser& parser) {
   std::vector<std::vector<std::string>> commands;
   for (;;) {
     const auto next = parser.next();
-    if (!next || !*next) return commands;
+    if (!next || *next == nullptr) return commands;
     commands.emplace_back((*next)->begin(), (*next)->end());
   }
 }
@@ -40,6 +41,47 @@ TEST(RespParser, RefusesWhatNoClientSends) {
     ASSERT_FALSE(next) << bytes;
     EXPECT_TRUE(next.error().message.starts_with("Protocol error")) << next.error().message;
   }
+}
+
+TEST(RespParser, ReadsTypedWordsAsRedisDoes) {
+  Parser parser;
+  parser.feed("SET \"a\\x41\\n\\\"\" 'it\\'s' pre\"fix\"\t\\n\n");
+  EXPECT_EQ(all_commands(parser),
+            (std::vector<std::vector<std::string>>{{"SET", "aA\n\"", "it's", "prefix", "\\n"}}));
+  for (const std::string_view bytes : {"GET \"a\"b\r\n", "GET 'a\r\n", "GET \"a\\\"\r\n"}) {
+    Parser broken;
+    broken.feed(bytes);
+    EXPECT_FALSE(broken.next()) << bytes;
+  }
+}
+
+TEST(RespParser, BoundsACommandThatNeverEnds) {
+  Parser parser;
+  parser.feed(fmt::format("*{}\r\n", kArgumentsMax));
+  const std::string argument =
+      fmt::format("${}\r\n{}\r\n", kArgumentBytesMax, std::string(kArgumentBytesMax, 'x'));
+  std::size_t fed = 0;
+  auto next = parser.next();
+  for (; next && fed <= 2 * kCommandBytesMax; next = parser.next()) {
+    parser.feed(argument);
+    fed += argument.size();
+  }
+  ASSERT_FALSE(next);
+  EXPECT_LE(fed, kCommandBytesMax + 2 * argument.size());
+}
+
+TEST(RespParser, ReadsManyWordsThatTrickleIn) {
+  Parser parser;
+  std::string bytes = "*100000\r\n";
+  for (int i = 0; i < 100'000; ++i) bytes += "$1\r\nx\r\n";
+  std::size_t words = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 100) {
+    parser.feed(std::string_view(bytes).substr(at, 100));
+    const auto next = parser.next();
+    ASSERT_TRUE(next);
+    if (*next != nullptr) words = (*next)->size();
+  }
+  EXPECT_EQ(words, 100'000U);
 }
 
 TEST(RespParser, DoesNotWaitForEverForTheEndOfALine) {

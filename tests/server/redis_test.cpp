@@ -13,15 +13,14 @@ namespace {
 
 constexpr base::TimestampUs kNow = 1'795'000'000'000'000;
 
-class ManualClock final : public base::Clock {
- public:
-  base::TimestampUs now_us() const override { return kNow; }
-};
-
 class RedisTest : public ::testing::Test {
  protected:
   RedisTest()
-      : served_({{"truck", "gold.truck_latest"}, {"shipment", "gold.shipment_status"}}),
+      : served_(
+            {{"truck",
+              {.table = "gold.truck_latest", .ttl_us = 60 * base::kUsPerSecond, .time = "time"}},
+             {"shipment", {.table = "gold.shipment_status"}}},
+            clock_),
         fleet_({.topic = "positions"}, clock_) {
     served_.table("truck")->replace({{"TR-1", R"({"truck_id":"TR-1","speed_kmh":61.5,"hub":null})"},
                                      {"TR-2", R"({"truck_id":"TR-2","speed_kmh":0})"}});
@@ -49,10 +48,10 @@ class RedisTest : public ::testing::Test {
     return out_;
   }
 
-  ManualClock clock_;
+  base::ManualClock clock_{kNow};
   ServedState served_;
   ops::Fleet fleet_;
-  RedisWorld world_{served_, &fleet_};
+  RedisWorld world_{served_, &fleet_, clock_};
   std::string out_;
   RedisClient client_{world_, 7, out_};
 };
@@ -64,7 +63,7 @@ TEST_F(RedisTest, GivesRowsAsJsonAndAsHashes) {
   EXPECT_EQ(ask({"HGET", "truck:TR-1", "speed_kmh"}), "$4\r\n61.5\r\n");
   EXPECT_EQ(ask({"HMGET", "truck:TR-1", "hub", "truck_id"}), "*2\r\n$-1\r\n$4\r\nTR-1\r\n");
   EXPECT_EQ(ask({"HGETALL", "truck:TR-2"}),
-            "*4\r\n$9\r\nspeed_kmh\r\n$1\r\n0\r\n$8\r\ntruck_id\r\n$4\r\nTR-2\r\n");
+            "*4\r\n$8\r\ntruck_id\r\n$4\r\nTR-2\r\n$9\r\nspeed_kmh\r\n$1\r\n0\r\n");
   EXPECT_EQ(ask({"HGETALL", "nothing:x"}), "*0\r\n");
   EXPECT_EQ(ask({"MGET", "truck:TR-2", "x"}),
             "*2\r\n$33\r\n{\"truck_id\":\"TR-2\",\"speed_kmh\":0}\r\n$-1\r\n");
@@ -137,9 +136,40 @@ TEST_F(RedisTest, FollowsWhatThePipelinesCommit) {
   EXPECT_FALSE(served_.follows("gold.other"));
 }
 
+TEST_F(RedisTest, ForgetsRowsWhoseTimeIsUp) {
+  columns::Batch rows(
+      {.fields = {{"id", columns::Type::kString}, {"time", columns::Type::kTimestamp}}});
+  for (const std::int64_t age_s : {0, 30, 59, 61}) {
+    rows.columns[0].append_text(fmt::format("aged-{}", age_s));
+    rows.columns[1].append_int(kNow - age_s * base::kUsPerSecond);
+  }
+  served_.changed("gold.truck_latest", "id", rows);
+  EXPECT_EQ(ask({"TTL", "truck:aged-0"}), ":60\r\n");
+  EXPECT_EQ(ask({"PTTL", "truck:aged-59"}), ":1000\r\n");
+  EXPECT_EQ(ask({"PEXPIRETIME", "truck:aged-30"}), fmt::format(":{}\r\n", kNow / 1000 + 30'000));
+  EXPECT_EQ(ask({"EXISTS", "truck:aged-61", "truck:aged-59"}), ":1\r\n");
+  clock_.advance_us(2 * base::kUsPerSecond);
+  EXPECT_EQ(ask({"GET", "truck:aged-59"}), "$-1\r\n");
+  EXPECT_EQ(ask({"TTL", "truck:aged-59"}), ":-2\r\n");
+  const std::size_t before = served_.table("truck")->size();
+  served_.table("truck")->apply({});
+  EXPECT_EQ(served_.table("truck")->size(), before - 1);  // aged-61 went with the first change
+}
+
+TEST_F(RedisTest, RunsATransactionAsAWholeOrNotAtAll) {
+  EXPECT_EQ(ask({"MULTI"}), "+OK\r\n");
+  EXPECT_EQ(ask({"HGET", "truck:TR-1", "truck_id"}), "+QUEUED\r\n");
+  EXPECT_EQ(ask({"EXISTS", "truck:TR-9"}), "+QUEUED\r\n");
+  EXPECT_EQ(ask({"EXEC"}), "*2\r\n$4\r\nTR-1\r\n:0\r\n");
+  EXPECT_EQ(ask({"EXEC"}), "-ERR EXEC without MULTI\r\n");
+  ask({"MULTI"});
+  EXPECT_TRUE(ask({"SET", "a", "b"}).starts_with("-READONLY"));
+  EXPECT_TRUE(ask({"EXEC"}).starts_with("-EXECABORT"));
+}
+
 TEST_F(RedisTest, SaysWhyItDoesNotWrite) {
   EXPECT_TRUE(ask({"SET", "a", "b"}).starts_with("-READONLY "));
-  EXPECT_EQ(ask({"NOSUCH"}), "-ERR unknown command 'NOSUCH'\r\n");
+  EXPECT_EQ(ask({"NOSUCH"}), "-ERR unknown command 'NOSUCH', with args beginning with: \r\n");
   EXPECT_EQ(ask({"GET"}), "-ERR wrong number of arguments for 'get' command\r\n");
 }
 

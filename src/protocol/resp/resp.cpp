@@ -20,98 +20,169 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return value;
 }
 
+constexpr std::size_t kHeadBytesMax = 32;  // of a count and its kind
+
+std::string printable(char c) {
+  return c >= ' ' && c <= '~' ? std::string(1, c)
+                              : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+}
+
 bool is_space(char c) { return c == ' ' || c == '\t'; }
 
-// One word of an inline command from `at` on, moving it; nullopt for a quote that is not closed.
-std::optional<std::string> take_word(std::string_view line, std::size_t& at) {
-  std::string word;
-  char quote = '\0';
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// What stands for `\c` between "".
+char escaped(char c) {
+  switch (c) {
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'b':
+      return '\b';
+    case 'a':
+      return '\a';
+    default:
+      return c;
+  }
+}
+
+// Takes what is between quotes, from behind the first to behind the last; false when none ends it.
+bool take_quoted(std::string_view line, std::size_t& at, char quote, std::string& word) {
   for (; at < line.size(); ++at) {
     const char c = line[at];
-    if (quote != '\0') {
-      if (c == '\\' && quote == '"' && at + 1 < line.size()) {
-        word += line[++at];
-      } else if (c == quote) {
-        quote = '\0';
-      } else {
-        word += c;
-      }
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (is_space(c)) {
-      break;
+    if (c == quote) {
+      ++at;
+      return at == line.size() || is_space(line[at]);  // nothing may stand against it
+    }
+    const char next = at + 1 < line.size() ? line[at + 1] : '\0';
+    if (c == '\\' && quote == '"' && next == 'x' && at + 3 < line.size() &&
+        hex_digit(line[at + 2]) >= 0 && hex_digit(line[at + 3]) >= 0) {
+      word += static_cast<char>(hex_digit(line[at + 2]) * 16 + hex_digit(line[at + 3]));
+      at += 3;
+    } else if (c == '\\' && at + 1 < line.size() && (quote == '"' || next == quote)) {
+      word += quote == '"' ? escaped(next) : next;
+      ++at;
     } else {
       word += c;
     }
   }
-  if (quote != '\0') return std::nullopt;
+  return false;
+}
+
+// One word of an inline command from `at` on, moving it; nullopt for a quote that is not closed.
+std::optional<std::string> take_word(std::string_view line, std::size_t& at) {
+  std::string word;
+  while (at < line.size() && !is_space(line[at])) {
+    const char c = line[at++];
+    if (c != '"' && c != '\'') {
+      word += c;
+    } else if (!take_quoted(line, at, c, word)) {
+      return std::nullopt;
+    }
+  }
   return word;
 }
 
 }  // namespace
 
-// The line at `at` without its end, which `at` moves behind; nullopt when it is not whole yet.
-base::Result<std::optional<std::string_view>> Parser::line(std::size_t& at,
-                                                           std::size_t bytes_max) const {
-  const std::string_view left = std::string_view(buffer_).substr(at);
+// The line without its end, behind which reading goes on; nullopt when it is not whole yet.
+base::Result<std::optional<std::string_view>> Parser::line(std::size_t bytes_max,
+                                                           std::string_view what) {
+  const std::string_view left = std::string_view(buffer_).substr(start_ + at_);
   const std::size_t end = left.substr(0, bytes_max + 2).find('\n');
   if (end == std::string_view::npos) {
-    if (left.size() > bytes_max) return broken("too big inline request");
+    if (left.size() > bytes_max) return broken(fmt::format("too big {}", what));
     return std::optional<std::string_view>();
   }
-  at += end + 1;
+  at_ += end + 1;
   std::string_view text = left.substr(0, end);
   if (text.ends_with('\r')) text.remove_suffix(1);
   return std::optional(text);
 }
 
-base::Result<std::optional<Arguments>> Parser::next() {
+base::Result<const Arguments*> Parser::next() {
   // What was taken goes away once it is the larger part.
-  if (position_ > 0 && position_ * 2 >= buffer_.size()) {
-    buffer_.erase(0, position_);
-    position_ = 0;
+  if (start_ > 0 && start_ * 2 >= buffer_.size()) {
+    buffer_.erase(0, start_);
+    start_ = 0;
   }
-  while (position_ < buffer_.size()) {
-    std::size_t at = position_;
-    auto command = TRY(buffer_[at] == '*' ? next_array(at) : next_inline(at));
-    if (!command) return std::optional<Arguments>();
-    position_ = at;
-    if (!command->empty()) return command;  // empty lines and arrays mean nothing
+  while (start_ < buffer_.size()) {
+    const bool whole = TRY(buffer_[start_] == '*' ? next_array() : next_inline());
+    if (!whole) return nullptr;
+    start_ += at_;
+    at_ = 0;
+    if (!arguments_.empty()) return &arguments_;  // empty lines and arrays mean nothing
   }
-  return std::optional<Arguments>();
+  return nullptr;
 }
 
-base::Result<std::optional<Arguments>> Parser::next_array(std::size_t& at) {
-  ++at;
-  const auto count_text = TRY(line(at, 32));
-  if (!count_text) return std::optional<Arguments>();
-  const auto count = whole_number(*count_text);
+base::Result<bool> Parser::begin_array() {
+  at_ = 1;
+  const auto text = TRY(line(kHeadBytesMax, "mbulk count string"));
+  if (!text) return false;
+  const auto count = whole_number(*text);
   if (!count || *count > static_cast<std::int64_t>(kArgumentsMax))
     return broken("invalid multibulk length");
-  Arguments arguments;
-  for (std::int64_t i = 0; i < *count; ++i) {
-    if (at >= buffer_.size()) return std::optional<Arguments>();
-    if (buffer_[at] != '$') return broken(fmt::format("expected '$', got '{}'", buffer_[at]));
-    ++at;
-    const auto size_text = TRY(line(at, 32));
-    if (!size_text) return std::optional<Arguments>();
-    const auto size = whole_number(*size_text);
-    if (!size || *size < 0 || *size > static_cast<std::int64_t>(kArgumentBytesMax))
-      return broken("invalid bulk length");
-    const auto bytes = static_cast<std::size_t>(*size);
-    if (buffer_.size() - at < bytes + 2) return std::optional<Arguments>();
-    if (buffer_[at + bytes] != '\r' || buffer_[at + bytes + 1] != '\n')
-      return broken("a bulk string does not end where its length says");
-    arguments.emplace_back(buffer_.data() + at, bytes);
-    at += bytes + 2;
-  }
-  return std::optional(std::move(arguments));
+  arguments_left_ = *count < 0 ? 0 : static_cast<std::size_t>(*count);
+  words_.clear();
+  in_array_ = true;
+  return true;
 }
 
-base::Result<std::optional<Arguments>> Parser::next_inline(std::size_t& at) {
-  const auto text = TRY(line(at, kInlineBytesMax));
-  if (!text) return std::optional<Arguments>();
-  words_.clear();
+// False when more bytes are needed.
+base::Result<bool> Parser::read_argument() {
+  if (!bulk_bytes_) {
+    const std::size_t head = at_;
+    if (start_ + at_ >= buffer_.size()) return false;
+    const char kind = buffer_[start_ + at_];
+    if (kind != '$') return broken(fmt::format("expected '$', got '{}'", printable(kind)));
+    ++at_;
+    const auto text = TRY(line(kHeadBytesMax, "bulk count string"));
+    if (!text) {
+      at_ = head;
+      return false;
+    }
+    const auto bytes = whole_number(*text);
+    if (!bytes || *bytes < 0 || *bytes > static_cast<std::int64_t>(kArgumentBytesMax))
+      return broken("invalid bulk length");
+    if (at_ + static_cast<std::size_t>(*bytes) > kCommandBytesMax)
+      return broken(fmt::format("a command has more than {} bytes; ask in several commands",
+                                kCommandBytesMax));
+    bulk_bytes_ = static_cast<std::size_t>(*bytes);
+  }
+  const std::size_t from = start_ + at_;
+  if (buffer_.size() - from < *bulk_bytes_ + 2) return false;
+  if (buffer_[from + *bulk_bytes_] != '\r' || buffer_[from + *bulk_bytes_ + 1] != '\n')
+    return broken("a bulk string does not end where its length says");
+  words_.push_back({.offset = at_, .bytes = *bulk_bytes_});
+  at_ += *bulk_bytes_ + 2;
+  bulk_bytes_.reset();
+  return true;
+}
+
+base::Result<bool> Parser::next_array() {
+  if (!in_array_ && !TRY(begin_array())) return false;
+  for (; arguments_left_ > 0; --arguments_left_) {
+    if (!TRY(read_argument())) return false;
+  }
+  in_array_ = false;
+  arguments_.clear();
+  for (const Word& word : words_)
+    arguments_.emplace_back(buffer_.data() + start_ + word.offset, word.bytes);
+  return true;
+}
+
+base::Result<bool> Parser::next_inline() {
+  const auto text = TRY(line(kInlineBytesMax, "inline request"));
+  if (!text) return false;
+  typed_.clear();
   for (std::size_t i = 0; i < text->size();) {
     if (is_space((*text)[i])) {
       ++i;
@@ -119,9 +190,10 @@ base::Result<std::optional<Arguments>> Parser::next_inline(std::size_t& at) {
     }
     auto word = take_word(*text, i);
     if (!word) return broken("unbalanced quotes in request");
-    words_.push_back(*std::move(word));
+    typed_.push_back(*std::move(word));
   }
-  return std::optional(Arguments(words_.begin(), words_.end()));
+  arguments_.assign(typed_.begin(), typed_.end());
+  return true;
 }
 
 void Writer::header(char kind, std::int64_t value) {
@@ -153,6 +225,8 @@ void Writer::bulk(std::string_view data) {
 }
 
 void Writer::null() { out_ += version_ >= 3 ? "_\r\n" : "$-1\r\n"; }
+
+void Writer::null_array() { out_ += version_ >= 3 ? "_\r\n" : "*-1\r\n"; }
 
 void Writer::array(std::size_t elements) { header('*', static_cast<std::int64_t>(elements)); }
 

@@ -24,7 +24,7 @@ function options(spec: ChartSpec, series: Series, width: number, onCursor: (inde
     width,
     height: kHeight,
     legend: { show: false },
-    padding: [8, 20, 0, 0],
+    padding: [8, zone ? 36 : 20, 0, 0], // the last tick may be "Dec 2025"
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
     scales: { x: { range: (_, min, max) => widen(series, bars, min, max) }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     ...(spec.zone === 'utc' ? { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1_000), 'Etc/UTC') } : {}),
