@@ -19,6 +19,20 @@ bool is_integer(const std::string& type) {
   return type == "TINYINT" || type == "SMALLINT" || type == "INTEGER" || type == "BIGINT";
 }
 
+// A tree of DuckDB's: its columns are all source's, and it has no query of its own.
+bool reads_only_source(const json& tree) {
+  if (tree.is_object()) {
+    const auto kind = tree.find("class");
+    if (kind != tree.end() && (*kind == "SUBQUERY" || *kind == "STAR")) return false;
+    if (kind != tree.end() && *kind == "COLUMN_REF") {
+      const json& names = tree["column_names"];
+      return names.size() > 1 && names[0] == "source";
+    }
+  }
+  if (!tree.is_structured()) return true;
+  return std::ranges::all_of(tree, [](const json& child) { return reads_only_source(child); });
+}
+
 std::string holds(const MergeClause& clause) {
   return clause.condition.empty() ? "true" : "(" + clause.condition + ")";
 }
@@ -74,6 +88,7 @@ class Merging {
       if (one.what == Do::kInsert) continue;
       RowAction action{.deletes = one.what == Do::kDelete};
       if (!action.deletes) action.values = TRY(values_of(one));
+      action.only_source = !action.deletes && TRY(read_only_source(action.values));
       actions_.push_back(std::move(action));
       numbers_.back() = actions_.size();
     }
@@ -97,6 +112,13 @@ class Merging {
       values.push_back("source." + sql::quote_name(field.name));
     }
     return values;
+  }
+
+  // Whether every column that the values read is qualified as the source's.
+  Result<bool> read_only_source(const std::vector<std::string>& values) const {
+    std::string list;
+    for (const std::string& value : values) list += (list.empty() ? "(" : ", (") + value + ")";
+    return reads_only_source(TRY(change_.connection().parse("SELECT " + list)));
   }
 
   // SQL for the number of the first clause that holds.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "lake/filter_file.h"
+
 namespace lake {
 namespace {
 
@@ -88,10 +90,39 @@ std::string Rewrite::column_names() const {
   return join(names, ", ");
 }
 
+// The rows of these files, which are counted as in `touched_`.
+std::string Rewrite::target_of(const std::vector<Counted>& files) const {
+  Files some;
+  for (const Counted& one : files) some.push_back(one.file);
+  // Fewer files are counted anew: what was touched is told in their count.
+  const NumberedScan scan = change_.base().scan_numbered_sql(some);
+  std::map<const AddFile*, std::size_t> place;
+  for (std::size_t i = 0; i < scan.files.size(); ++i) place[scan.files[i].get()] = i;
+  std::string pairs;
+  bool same = true;
+  for (const Counted& one : files) {
+    const std::size_t now = place.at(one.file.get());
+    same = same && std::cmp_equal(one.index, now);
+    pairs += fmt::format("{}({}, {})", pairs.empty() ? "" : ", ", one.index, now);
+  }
+  if (same) return "(" + scan.sql + ") AS target";
+  return fmt::format(
+      "(SELECT rows.* REPLACE (counts.before AS {0}) FROM ({1}) AS rows JOIN (VALUES {2}) AS "
+      "counts(before, now) ON rows.{0} = counts.now) AS target",
+      kFileColumn, scan.sql, pairs);
+}
+
+// The touched rows of these files.
+std::string Rewrite::touched_in(const std::vector<Counted>& files) const {
+  std::vector<std::int64_t> indices;
+  for (const Counted& one : files) indices.push_back(one.index);
+  return fmt::format("(SELECT * FROM {} WHERE {} > 0 AND {} IN ({})) AS touched", touched_, kAction,
+                     kTouchedFile, fmt::join(indices, ", "));
+}
+
 std::string Rewrite::joined(const std::string& target, const std::string& kind,
-                            const std::string& source) const {
-  std::string from = fmt::format("{} {} JOIN (SELECT * FROM {} WHERE {} > 0) AS touched ON {}",
-                                 target, kind, touched_, kAction, same_place());
+                            const std::string& touched, const std::string& source) const {
+  std::string from = fmt::format("{} {} JOIN {} ON {}", target, kind, touched, same_place());
   if (!source.empty()) {
     from += fmt::format(" LEFT JOIN {} AS source ON source.{} = touched.{}", source, kSourceColumn,
                         kTouchedSource);
@@ -99,7 +130,8 @@ std::string Rewrite::joined(const std::string& target, const std::string& kind,
   return from;
 }
 
-std::string Rewrite::changed_values(const std::vector<RowAction>& actions) const {
+// `all_touched`: there are no rows that keep their values.
+std::string Rewrite::changed_values(const std::vector<RowAction>& actions, bool all_touched) const {
   std::vector<std::string> columns;
   const auto& fields = *change_.state().fields;
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -110,71 +142,90 @@ std::string Rewrite::changed_values(const std::vector<RowAction>& actions) const
       value += fmt::format(" WHEN {} THEN CAST(({}) AS {})", action + 1,
                            actions[action].values.at(i), fields[i].sql_type);
     }
-    columns.push_back(value.empty() ? fmt::format("target.{0} AS {0}", name)
-                                    : fmt::format("CASE touched.{0}{1} ELSE target.{2} END AS {2}",
-                                                  kAction, value, name));
+    if (value.empty()) {
+      columns.push_back(fmt::format("target.{0} AS {0}", name));
+    } else {
+      columns.push_back(fmt::format("CASE touched.{}{} ELSE {} END AS {}", kAction, value,
+                                    all_touched ? "NULL" : "target." + name, name));
+    }
   }
   return join(columns, ", ");
 }
 
 // What stays in the touched files, with or without the rows that have new values.
-Result<std::string> Rewrite::kept_rows(const std::vector<Counted>& files,
-                                       const std::vector<RowAction>& actions,
-                                       const std::string& source, bool with_updates) {
-  Files some;
+std::string Rewrite::kept_rows(const std::vector<Counted>& files,
+                               const std::vector<RowAction>& actions, const std::string& source,
+                               bool with_updates) const {
+  std::vector<Counted> some;
   for (const Counted& one : files) {
-    if (one.deleted != one.file->rows()) some.push_back(one.file);
+    if (one.deleted != one.file->rows()) some.push_back(one);
   }
   if (some.empty()) return "";
-  // Fewer files are counted anew: what was touched is told in their count.
-  const NumberedScan scan = change_.base().scan_numbered_sql(some);
-  std::map<const AddFile*, std::size_t> place;
-  for (std::size_t i = 0; i < scan.files.size(); ++i) place[scan.files[i].get()] = i;
-  std::string pairs;
-  bool same = true;
-  for (const Counted& one : files) {
-    const auto it = place.find(one.file.get());
-    if (it == place.end()) continue;
-    same = same && std::cmp_equal(one.index, it->second);
-    pairs += fmt::format("{}({}, {})", pairs.empty() ? "" : ", ", one.index, it->second);
-  }
-  const std::string renumbered = fmt::format(
-      "(SELECT rows.* REPLACE (counts.before AS {0}) FROM ({1}) AS rows JOIN (VALUES {2}) AS "
-      "counts(before, now) ON rows.{0} = counts.now) AS target",
-      kFileColumn, scan.sql, pairs);
-  const std::string target = same ? "(" + scan.sql + ") AS target" : renumbered;
+  const std::string target = target_of(some);
   if (!with_updates) {
-    return fmt::format(
-        "SELECT {} FROM {} ANTI JOIN (SELECT * FROM {} WHERE {} > 0) AS touched ON {}",
-        column_names(), target, touched_, kAction, same_place());
+    return fmt::format("SELECT {} FROM {} ANTI JOIN {} ON {}", column_names(), target,
+                       touched_in(some), same_place());
   }
   return fmt::format("SELECT {} FROM {} WHERE coalesce(touched.{}, 0) NOT IN ({})",
-                     changed_values(actions), joined(target, "LEFT", source), kAction,
+                     changed_values(actions, /*all_touched=*/false),
+                     joined(target, "LEFT", touched_in(some), source), kAction,
                      delete_list(actions));
 }
 
-std::string Rewrite::updated_rows(const std::vector<RowAction>& actions,
+// The new values of these files' touched rows.
+std::string Rewrite::updated_rows(const std::vector<Counted>& files,
+                                  const std::vector<RowAction>& actions,
                                   const std::string& source) const {
-  if (std::ranges::all_of(actions, &RowAction::deletes)) return "";
-  return fmt::format("SELECT {} FROM {} WHERE touched.{} NOT IN ({})", changed_values(actions),
-                     joined(target(), "INNER", source), kAction, delete_list(actions));
+  const bool updates =
+      std::ranges::any_of(files, [](const Counted& one) { return one.touched > one.deleted; });
+  if (!updates) return "";
+  const bool only_source = !source.empty() && std::ranges::all_of(actions, [](const auto& one) {
+    return one.deletes || one.only_source;
+  });
+  const std::string touched = touched_in(files);
+  const std::string from = only_source
+                               ? fmt::format("{} JOIN {} AS source ON source.{} = touched.{}",
+                                             touched, source, kSourceColumn, kTouchedSource)
+                               : joined(target_of(files), "INNER", touched, source);
+  return fmt::format("SELECT {} FROM {} WHERE touched.{} NOT IN ({})",
+                     changed_values(actions, /*all_touched=*/true), from, kAction,
+                     delete_list(actions));
+}
+
+// Numbers of the file's rows that are gone then, with those that its deletion vector took away.
+Result<DeletedRows> Rewrite::rows_of(const Counted& file) {
+  const auto rows = TRY(change_.connection().query(
+      fmt::format("SELECT {} FROM {} WHERE {} > 0 AND {} = {} ORDER BY ALL", kTouchedRow, touched_,
+                  kAction, kTouchedFile, file.index)));
+  DeletedRows gone;
+  if (!file.file->deletion_vector.empty()) {
+    gone = *TRY(change_.table().source().deletion_vectors->read(*file.file));
+  }
+  gone.reserve(gone.size() + rows->rows());
+  for (std::size_t row = 0; row < rows->rows(); ++row) {
+    gone.push_back(static_cast<std::uint64_t>(rows->int_at(0, row)));
+  }
+  std::ranges::sort(gone);
+  return gone;
+}
+
+// Takes the touched rows out of the large files.
+Result<> Rewrite::filter(std::vector<Counted>& files) {
+  for (Counted& one : files) {
+    if (one.file->size < kFilterBytesMin || one.touched == one.file->rows()) continue;
+    const auto filtered = TRY(filter_file(change_, *one.file, TRY(rows_of(one))));
+    if (!filtered) continue;
+    one.filtered = true;
+    if (filtered->rows() != 0) change_.add(*filtered);
+  }
+  return {};
 }
 
 Result<> Rewrite::write_vectors(const std::vector<Counted>& files) {
   for (const Counted& one : files) {
     change_.remove(*one.file);
     if (one.touched == one.file->rows()) continue;  // nothing of it is left
-    const auto rows = TRY(change_.connection().query(
-        fmt::format("SELECT {} FROM {} WHERE {} > 0 AND {} = {} ORDER BY ALL", kTouchedRow,
-                    touched_, kAction, kTouchedFile, one.index)));
-    DeletedRows gone;
-    if (!one.file->deletion_vector.empty()) {
-      gone = *TRY(change_.table().source().deletion_vectors->read(*one.file));
-    }
-    for (std::size_t row = 0; row < rows->rows(); ++row) {
-      gone.push_back(static_cast<std::uint64_t>(rows->int_at(0, row)));
-    }
-    std::ranges::sort(gone);
+    const DeletedRows gone = TRY(rows_of(one));
     AddFile file = *one.file;
     auto& vectors = *change_.table().source().deletion_vectors;
     file.deletion_vector = TRY(vectors.write(gone));
@@ -187,7 +238,8 @@ Result<> Rewrite::write_vectors(const std::vector<Counted>& files) {
 }
 
 // The changed rows as files of the change data feed; a table of the new ones.
-Result<std::string> Rewrite::feed_changes(const std::vector<RowAction>& actions,
+Result<std::string> Rewrite::feed_changes(const std::vector<Counted>& files,
+                                          const std::vector<RowAction>& actions,
                                           const std::string& source, const std::string& inserts) {
   const std::string names = column_names();
   const std::string deletes = delete_list(actions);
@@ -195,8 +247,8 @@ Result<std::string> Rewrite::feed_changes(const std::vector<RowAction>& actions,
   parts.push_back(fmt::format(
       "SELECT {}, CASE WHEN touched.{} IN ({}) THEN 'delete' ELSE 'update_preimage' END AS "
       "_change_type FROM {}",
-      names, kAction, deletes, joined(target(), "INNER", "")));
-  if (const std::string updates = updated_rows(actions, source); !updates.empty()) {
+      names, kAction, deletes, joined(target_of(files), "INNER", touched_in(files), "")));
+  if (const std::string updates = updated_rows(files, actions, source); !updates.empty()) {
     parts.push_back("SELECT *, 'update_postimage' AS _change_type FROM (" + updates + ")");
   }
   if (!inserts.empty()) {
@@ -219,7 +271,7 @@ Result<> Rewrite::stage_new(const std::vector<std::string>& selects) {
 
 Result<> Rewrite::apply(const std::vector<RowAction>& actions, const std::string& source,
                         const std::string& inserts) {
-  const std::vector<Counted> files = TRY(count(actions));
+  std::vector<Counted> files = TRY(count(actions));
   const bool counted =
       std::ranges::all_of(files, [](const Counted& one) { return one.file->rows() >= 0; });
   const bool vectors = change_.writes_vectors() && counted;
@@ -228,16 +280,20 @@ Result<> Rewrite::apply(const std::vector<RowAction>& actions, const std::string
                        return one.deleted != one.file->rows();
                      });
   std::string fresh;  // new values of touched rows, and inserts, where they are told apart
-  if (feeds) fresh = TRY(feed_changes(actions, source, inserts));
+  if (feeds) fresh = TRY(feed_changes(files, actions, source, inserts));
   if (vectors) {
     TRY(write_vectors(files));
     if (feeds) return stage_new({fresh});
-    return stage_new({files.empty() ? "" : updated_rows(actions, source), inserts});
+    return stage_new({updated_rows(files, actions, source), inserts});
   }
+  TRY(filter(files));
   for (const Counted& one : files) change_.remove(*one.file);
-  const std::string kept =
-      files.empty() ? "" : TRY(kept_rows(files, actions, source, /*with_updates=*/!feeds));
-  return stage_new({kept, feeds ? fresh : inserts});
+  std::vector<Counted> filtered;
+  std::vector<Counted> small;
+  for (const Counted& one : files) (one.filtered ? filtered : small).push_back(one);
+  const std::string kept = kept_rows(small, actions, source, /*with_updates=*/!feeds);
+  if (feeds) return stage_new({kept, fresh});
+  return stage_new({kept, updated_rows(filtered, actions, source), inserts});
 }
 
 }  // namespace lake

@@ -1,5 +1,6 @@
-// Changes single rows of files: finds them, then writes the files anew without or with other rows,
-// or deletion vectors where the table has them.
+// Changes single rows of files: finds them, then takes them out of the files (page by page where
+// a file is large, by writing small ones anew) and writes their new values beside; or deletion
+// vectors where the table has them.
 //
 // Threads: as the change.
 #pragma once
@@ -14,6 +15,7 @@ namespace lake {
 // What becomes of touched rows.
 struct RowAction {
   bool deletes = false;
+  bool only_source = false;  // its values read nothing of the table's rows
   // One value per column of the table, in order: SQL on target.… (and source.…).
   std::vector<std::string> values = {};
 };
@@ -50,20 +52,26 @@ class Rewrite {
     std::int64_t index = 0;  // in scan_.files
     std::int64_t touched = 0;
     std::int64_t deleted = 0;
+    bool filtered = false;  // its other rows stand in a file that filter_file() made
   };
 
   base::Result<std::vector<Counted>> count(const std::vector<RowAction>& actions);
+  base::Result<DeletedRows> rows_of(const Counted& file);
   base::Result<> write_vectors(const std::vector<Counted>& files);
+  base::Result<> filter(std::vector<Counted>& files);
   std::string delete_list(const std::vector<RowAction>& actions) const;
   std::string column_names() const;
-  std::string joined(const std::string& target, const std::string& kind,
+  std::string target_of(const std::vector<Counted>& files) const;
+  std::string touched_in(const std::vector<Counted>& files) const;
+  std::string joined(const std::string& target, const std::string& kind, const std::string& touched,
                      const std::string& source) const;
-  std::string changed_values(const std::vector<RowAction>& actions) const;
-  base::Result<std::string> kept_rows(const std::vector<Counted>& files,
-                                      const std::vector<RowAction>& actions,
-                                      const std::string& source, bool with_updates);
-  std::string updated_rows(const std::vector<RowAction>& actions, const std::string& source) const;
-  base::Result<std::string> feed_changes(const std::vector<RowAction>& actions,
+  std::string changed_values(const std::vector<RowAction>& actions, bool all_touched) const;
+  std::string kept_rows(const std::vector<Counted>& files, const std::vector<RowAction>& actions,
+                        const std::string& source, bool with_updates) const;
+  std::string updated_rows(const std::vector<Counted>& files, const std::vector<RowAction>& actions,
+                           const std::string& source) const;
+  base::Result<std::string> feed_changes(const std::vector<Counted>& files,
+                                         const std::vector<RowAction>& actions,
                                          const std::string& source, const std::string& inserts);
   base::Result<> stage_new(const std::vector<std::string>& selects);
 

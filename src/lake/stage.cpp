@@ -74,13 +74,11 @@ class Stager {
   }
 
   Result<> copy(const std::string& select, const PartitionValues& values) {
-    std::string path = prefix_;
     for (const std::string& column : state_.metadata->partition_columns) {
       const auto& value = values.at(physical_name(state_, column));
       if (!value && !field(column).nullable) return null_in(column);
-      path += hive_escape(column) + "=" + hive_escape(value.value_or("")) + "/";
     }
-    path += "part-" + base::new_uuid() + ".zstd.parquet";
+    std::string path = prefix_ + new_file_path(state_, values);
     const std::string key = table_path_ + "/" + path;
     TRY(store_.prepare(key));
     keys_.push_back(key);
@@ -229,6 +227,16 @@ base::Error in_table(base::Error error, const std::string& table_path) {
 }
 
 }  // namespace
+
+std::string new_file_path(const State& state, const PartitionValues& values) {
+  std::string path;
+  for (const std::string& column : state.metadata->partition_columns) {
+    const auto it = values.find(physical_name(state, column));
+    const std::string value = it == values.end() ? "" : it->second.value_or("");
+    path += hive_escape(column) + "=" + hive_escape(value) + "/";
+  }
+  return path + "part-" + base::new_uuid() + ".zstd.parquet";
+}
 
 std::string partition_value_sql(const SparkField& field) {
   const std::string name = sql::quote_name(field.name);

@@ -21,6 +21,9 @@ base::Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store,
                                               const std::string& select,
                                               const std::string& prefix = "");
 
+// Where a new file of a partition lies, from the table's folder on.
+std::string new_file_path(const State& state, const PartitionValues& values);
+
 // SQL for the value of a partition column as the log holds it; reads the column by its logical
 // name. An empty text means null to every reader, so it becomes one.
 std::string partition_value_sql(const SparkField& field);

@@ -1,0 +1,21 @@
+// A table's file without some of its rows, as a new file of the table.
+//
+// Threads: as the change.
+#pragma once
+
+#include <optional>
+
+#include "lake/change.h"
+
+namespace lake {
+
+// Smaller files are read and written with the new rows instead, so that they do not become many.
+inline constexpr std::int64_t kFilterBytesMin = 1 << 20;
+
+// Stages the file without the rows `gone` (from 0 within the file, sorted, each once) for this
+// change. Its deletion vector does not count: name its rows, too. Nothing when the file's layout is
+// not known how to filter: read its rows and write them.
+base::Result<std::optional<AddFile>> filter_file(Change& change, const AddFile& file,
+                                                 const DeletedRows& gone);
+
+}  // namespace lake
