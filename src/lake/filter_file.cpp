@@ -1,6 +1,6 @@
 #include "lake/filter_file.h"
 
-#include <algorithm>
+#include <charconv>
 
 #include "lake/parquet_filter.h"
 #include "lake/stage.h"
@@ -25,9 +25,9 @@ std::string extremes_sql(const SparkField& field) {
   };
   // A row group that has values and does not tell them leaves the file's unknown.
   return fmt::format(
-      "SELECT {}, {}, {}, CAST(sum(stats_null_count) FILTER ({}) AS VARCHAR), bool_and("
+      "SELECT {}, {}, {}, CAST(sum(stats_null_count) FILTER ({}) AS VARCHAR), CAST(bool_and("
       "stats_null_count IS NOT NULL AND (stats_null_count = num_values OR (stats_min_value IS NOT "
-      "NULL AND stats_max_value IS NOT NULL))) FILTER ({}) FROM footer",
+      "NULL AND stats_max_value IS NOT NULL))) FILTER ({}) AS INTEGER) FROM footer",
       sql::quote_text(field.physical_name), extreme("min", "stats_min_value"),
       extreme("max", "stats_max_value"), column, column);
 }
@@ -43,7 +43,7 @@ Result<std::string> stats_of(Change& change, const std::string& key, std::int64_
   json columns = json::object();
   for (std::size_t row = 0; row < found->rows(); ++row) {
     json column = json::object();
-    if (!found->is_null(4, row) && found->text(4, row) == "true") {
+    if (!found->is_null(4, row) && found->int_at(4, row) == 1) {
       if (!found->is_null(1, row)) column["min"] = found->text(1, row);
       if (!found->is_null(2, row)) column["max"] = found->text(2, row);
     }
@@ -62,6 +62,16 @@ std::map<std::string, std::string> own_tags(const AddFile& file) {
 }
 
 }  // namespace
+
+std::int64_t small_file_bytes(const Metadata& metadata) {
+  constexpr std::int64_t kSmallFileBytes = 1 << 20;
+  const auto it = metadata.configuration.find("waybill.smallFileBytes");
+  if (it == metadata.configuration.end()) return kSmallFileBytes;
+  const std::string& text = it->second;
+  std::int64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return error == std::errc{} && end == text.data() + text.size() ? bytes : kSmallFileBytes;
+}
 
 Result<std::optional<AddFile>> filter_file(Change& change, const AddFile& file,
                                            const DeletedRows& gone) {

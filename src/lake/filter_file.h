@@ -9,8 +9,9 @@
 
 namespace lake {
 
-// Smaller files are read and written with the new rows instead, so that they do not become many.
-inline constexpr std::int64_t kFilterBytesMin = 1 << 20;
+// Smaller files are read and written with the new rows instead, so that they do not become many:
+// the table's waybill.smallFileBytes, or 1 MiB.
+std::int64_t small_file_bytes(const Metadata& metadata);
 
 // Stages the file without the rows `gone` (from 0 within the file, sorted, each once) for this
 // change. Its deletion vector does not count: name its rows, too. Nothing when the file's layout is

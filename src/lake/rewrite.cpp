@@ -211,8 +211,9 @@ Result<DeletedRows> Rewrite::rows_of(const Counted& file) {
 
 // Takes the touched rows out of the large files.
 Result<> Rewrite::filter(std::vector<Counted>& files) {
+  const std::int64_t small_bytes = small_file_bytes(*change_.state().metadata);
   for (Counted& one : files) {
-    if (one.file->size < kFilterBytesMin || one.touched == one.file->rows()) continue;
+    if (one.file->size < small_bytes || one.touched == one.file->rows()) continue;
     const auto filtered = TRY(filter_file(change_, *one.file, TRY(rows_of(one))));
     if (!filtered) continue;
     one.filtered = true;
