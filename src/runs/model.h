@@ -31,6 +31,7 @@ struct Model {
   std::string quality;  // suite file name; empty: none
   std::string description;
   std::string sql;
+  std::string pattern;  // text of a patterns/*.yaml; empty: the model is a SELECT
   std::string file;
   int sql_line = 1;  // of the SELECT's first line
 

@@ -1,6 +1,7 @@
 #include "stream/operator.h"
 
 #include "stream/latest_operator.h"
+#include "stream/pattern_operator.h"
 #include "stream/row_operator.h"
 #include "stream/window_operator.h"
 
@@ -74,6 +75,7 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
                                                       const runs::Model& model,
                                                       const columns::Schema& source,
                                                       const quality::Suite* suite) {
+  if (!model.pattern.empty()) return make_pattern_operator(connection, model, source);
   Plan plan = TRY(plan_model(connection, model));
   const bool row_by_row = plan.shape == Shape::kRowByRow || plan.shape == Shape::kDeduplicated;
   if (!row_by_row && plan.source.starts_with("bronze.")) {
@@ -110,6 +112,8 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
     case Shape::kLatest:
       made =
           TRY(make_latest_operator(connection, model, std::move(plan), source, std::move(schema)));
+      break;
+    case Shape::kPattern:  // made above
       break;
     case Shape::kWindowed:
       made =

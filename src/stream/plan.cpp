@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stream/pattern_operator.h"
+
 namespace stream {
 namespace {
 
@@ -245,11 +247,14 @@ std::string_view shape_name(Shape shape) {
       return "latest by key";
     case Shape::kWindowed:
       return "windowed";
+    case Shape::kPattern:
+      return "pattern";
   }
   return "";
 }
 
 base::Result<Plan> plan_model(sql::Connection& connection, const runs::Model& model) {
+  if (!model.pattern.empty()) return plan_pattern(model);
   Plan plan;
   auto tree = connection.parse(model.sql);
   if (!tree) {

@@ -15,7 +15,7 @@
 
 namespace stream {
 
-enum class Shape : std::uint8_t { kRowByRow, kDeduplicated, kLatest, kWindowed };
+enum class Shape : std::uint8_t { kRowByRow, kDeduplicated, kLatest, kWindowed, kPattern };
 std::string_view shape_name(Shape shape);
 
 struct Plan {
