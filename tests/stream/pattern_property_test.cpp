@@ -146,11 +146,16 @@ class Generator {
     }
     return text;
   }
+  static bool names_step(const Part& part) {
+    return part.kind == Part::Kind::kStep || part.kind == Part::Kind::kUntil ||
+           part.kind == Part::Kind::kSilence;
+  }
   // Steps count in the order of the text, as the engine has them.
   static void number(Part& part, const std::vector<std::string>& steps) {
-    const std::string its = name(part.step);
-    const auto at = std::find(steps.begin(), steps.end(), its);
-    part.step = static_cast<int>(at - steps.begin());
+    if (names_step(part)) {
+      const auto at = std::find(steps.begin(), steps.end(), name(part.step));
+      part.step = static_cast<int>(at - steps.begin());
+    }
     for (Part& one : part.parts) number(one, steps);
   }
 
@@ -284,7 +289,7 @@ class Generator {
   }
   std::string print_named(Part part) const {
     const std::function<void(Part&)> rename = [&](Part& one) {
-      one.step = names_[static_cast<std::size_t>(one.step)][0] - 'a';
+      if (names_step(one)) one.step = names_[static_cast<std::size_t>(one.step)][0] - 'a';
       for (Part& inner : one.parts) rename(inner);
     };
     rename(part);
@@ -383,7 +388,7 @@ class Engine {
     std::vector<columns::Batch> kept;  // as in the state store
     std::int64_t watermark_s = -1'000;
     while (!rest.empty()) {
-      const std::size_t cut = std::min<std::size_t>(rest.size(), 1 + random.pick(8));
+      const std::size_t cut = std::min(rest.size(), 1 + static_cast<std::size_t>(random.pick(8)));
       const std::size_t ahead = std::min(rest.size(), cut + static_cast<std::size_t>(random.pick(3)));
       std::shuffle(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(ahead),
                    random.random());
