@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "cli/commands.h"
 #include "cli/kafka_commands.h"
+#include "cli/patterns_commands.h"
 #include "cli/tables_commands.h"
 #include "server/sql_worker.h"
 
@@ -127,6 +128,7 @@ int main(int argc, char** argv) {
   add_question_commands(app, arguments, run);
   add_dead_letter_commands(app, arguments, run);
   cli::add_tables_commands(app, arguments.project, run);
+  cli::add_patterns_commands(app, arguments.project, run);
   add_simulate_command(app, arguments, run);
   cli::KafkaArguments kafka;
   kafka.add_to(app, arguments.project, run);

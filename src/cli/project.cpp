@@ -5,6 +5,7 @@
 
 #include "log/kafka_url.h"
 #include "stream/operator.h"
+#include "stream/pattern.h"
 #include "stream/plan.h"
 
 namespace cli {
@@ -77,6 +78,23 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   return {};
 }
 
+base::Result<> add_patterns(const base::Path& folder, std::vector<runs::Model>& models) {
+  for (runs::Model& pattern : TRY(stream::load_patterns(folder))) {
+    const auto other = std::find_if(models.begin(), models.end(), [&](const runs::Model& model) {
+      return model.table == pattern.table;
+    });
+    if (other != models.end())
+      return std::unexpected(
+          base::Error{.code = base::Code::kInvalid,
+                      .message = fmt::format("{} is written by {} as well", pattern.table,
+                                             other->file),
+                      .mend = "rename the table of one of them"}
+              .at(pattern.file, 1));
+    models.push_back(std::move(pattern));
+  }
+  return {};
+}
+
 base::Error in_settings(const Project& project, std::string message, std::string mend) {
   return base::Error{
       .code = base::Code::kInvalid, .message = std::move(message), .mend = std::move(mend)}
@@ -100,6 +118,7 @@ base::Result<Project> load_project(const base::Path& folder) {
   TRY(read_settings(*yaml, project));
   project.topics = TRY(schema::load_topic_schemas(folder));
   project.models = TRY(runs::load_models(folder));
+  TRY(add_patterns(folder, project.models));
   project.suites = TRY(quality::load_suites(folder));
   return project;
 }

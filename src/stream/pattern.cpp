@@ -11,9 +11,9 @@ namespace {
 constexpr std::size_t kFileBytesMax = 1UL << 20;
 constexpr std::int64_t kWithinMaxUs = 400 * base::kUsPerDay;
 constexpr std::int64_t kRowsMax = 1'000'000;
-constexpr const char* kOwnColumns[] = {"match_id",  "match_start", "match_end",  "match_time",
-                                       "timed_out", "match_row",   "match_step", "_partition",
-                                       "_offset"};
+constexpr const char* kOwnColumns[] = {"match_id",   "match_start", "match_end",
+                                       "match_time", "timed_out",   "match_row",
+                                       "match_step", "_partition",  "_offset"};
 
 base::Result<PatternSql> sql_of(const base::Yaml& yaml) {
   return PatternSql{.text = TRY(yaml.scalar()), .file = yaml.file(), .line = yaml.line()};
@@ -33,8 +33,9 @@ base::Result<> read_tree(const base::Yaml& yaml, Pattern& pattern) {
 base::Result<> read_conditions(const base::Yaml& yaml, Pattern& pattern) {
   const std::vector<std::string>& steps = pattern.tree.steps;
   pattern.conditions.resize(steps.size());
-  if (!yaml.has("define")) return {};
-  for (const auto& [name, condition] : TRY(yaml.child("define")).entries()) {
+  std::vector<std::pair<std::string, base::Yaml>> entries;
+  if (yaml.has("define")) entries = TRY(yaml.child("define")).entries();
+  for (const auto& [name, condition] : entries) {
     const auto found = std::find(steps.begin(), steps.end(), name);
     if (found == steps.end())
       return condition.fail_here(fmt::format("step '{}' is not in the pattern", name),
@@ -43,7 +44,7 @@ base::Result<> read_conditions(const base::Yaml& yaml, Pattern& pattern) {
   }
   for (std::size_t step = 0; step < steps.size(); ++step) {
     if (pattern.conditions[step] || pattern.tree.mapped[step]) continue;
-    return TRY(yaml.child("define"))
+    return TRY(yaml.child("pattern"))
         .fail_here(fmt::format("step '{}' stands behind 'not' and has no condition", steps[step]),
                    "define it: without a condition every row would be one");
   }
@@ -54,14 +55,14 @@ base::Result<> read_measures(const base::Yaml& yaml, Pattern& pattern) {
   if (!yaml.has("measures")) return {};
   static const std::regex kName("[a-z][a-z0-9_]*");
   for (const auto& [name, measure] : TRY(yaml.child("measures")).entries()) {
-    const bool own = std::find(std::begin(kOwnColumns), std::end(kOwnColumns), name) !=
-                     std::end(kOwnColumns);
+    const bool own =
+        std::find(std::begin(kOwnColumns), std::end(kOwnColumns), name) != std::end(kOwnColumns);
     const bool is_key =
         std::find(pattern.key.begin(), pattern.key.end(), name) != pattern.key.end();
     if (own || is_key || !std::regex_match(name, kName))
-      return measure.fail_here(fmt::format("a measure cannot be called '{}'", name),
-                               own || is_key ? "each match has that column already"
-                                             : "use small letters, digits and _");
+      return measure.fail_here(
+          fmt::format("a measure cannot be called '{}'", name),
+          own || is_key ? "each match has that column already" : "use small letters, digits and _");
     pattern.measures.push_back({name, TRY(sql_of(measure))});
   }
   return {};
@@ -79,8 +80,9 @@ base::Result<> read_skip(const base::Yaml& yaml, Pattern& pattern) {
   std::smatch match;
   const base::Yaml node = TRY(yaml.child("after_match"));
   if (!std::regex_match(text, match, kTo)) {
-    return node.fail_here(fmt::format("unknown after_match '{}'", text),
-                          "write 'past last row', 'to next row', 'to first STEP' or 'to last STEP'");
+    return node.fail_here(
+        fmt::format("unknown after_match '{}'", text),
+        "write 'past last row', 'to next row', 'to first STEP' or 'to last STEP'");
   }
   pattern.skip = match[1] == "first" ? Skip::kToFirst : Skip::kToLast;
   const std::vector<std::string>& steps = pattern.tree.steps;
@@ -102,8 +104,7 @@ base::Result<> read_output(const base::Yaml& yaml, Pattern& pattern) {
   const std::string emit = TRY(yaml.text_or("emit", "matches"));
   if (emit != "matches" && emit != "timeouts" && emit != "both")
     return TRY(yaml.child("emit"))
-        .fail_here(fmt::format("unknown emit '{}'", emit),
-                   "write 'matches', 'timeouts' or 'both'");
+        .fail_here(fmt::format("unknown emit '{}'", emit), "write 'matches', 'timeouts' or 'both'");
   pattern.matches = emit != "timeouts";
   pattern.timeouts = emit != "matches";
   const std::int64_t most = TRY(yaml.integer_or("rows_max", 10'000));
@@ -127,10 +128,10 @@ base::Result<> read_times(const base::Yaml& yaml, Pattern& pattern) {
     pattern.within_us = std::max<std::int64_t>(longest_us(pattern.tree), 0);
   }
   if (pattern.within_us <= 0 || pattern.within_us > kWithinMaxUs) {
-    return yaml.fail_here(
-        yaml.has("within") ? "'within' goes from 1 microsecond to 400 days"
-                           : "without 'within' a begun match would be kept for ever",
-        "add 'within: 4 hours' (from the first row of a match to its end)");
+    return yaml.fail_here(yaml.has("within")
+                              ? "'within' goes from 1 microsecond to 400 days"
+                              : "without 'within' a begun match would be kept for ever",
+                          "add 'within: 4 hours' (from the first row of a match to its end)");
   }
   return {};
 }

@@ -43,8 +43,8 @@ struct Pattern {
 // The text of a patterns/*.yaml. kInvalid with file, line and mend.
 base::Result<Pattern> parse_pattern_file(const std::string& text, const std::string& file);
 
-// All patterns/*.yaml of a project as models, whose `pattern` is the file's text; none when there is
-// no such folder.
+// All patterns/*.yaml of a project as models, whose `pattern` is the file's text; none when there
+// is no such folder.
 base::Result<std::vector<runs::Model>> load_patterns(const base::Path& project);
 // One of them.
 base::Result<runs::Model> pattern_model(const std::string& text, const std::string& file);

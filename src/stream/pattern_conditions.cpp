@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "stream/pattern_terms.h"
+
 namespace stream {
 namespace {
 
 using nlohmann::json;
 using Op = Expression::Op;
-
-constexpr std::int64_t kBackMax = 16;  // last(step.column, n)
 
 const std::map<std::string, Op>& comparisons() {
   static const std::map<std::string, Op> kOps{{"COMPARE_EQUAL", Op::kEqual},
@@ -24,34 +24,30 @@ const std::map<std::string, Op>& comparisons() {
 
 const std::map<std::string, Op>& functions() {
   static const std::map<std::string, Op> kOps{
-      {"abs", Op::kAbs},         {"sqrt", Op::kSqrt},     {"sin", Op::kSin},
-      {"cos", Op::kCos},         {"asin", Op::kAsin},     {"radians", Op::kRadians},
-      {"least", Op::kLeast},     {"greatest", Op::kGreatest}, {"epoch", Op::kEpoch}};
+      {"abs", Op::kAbs},     {"sqrt", Op::kSqrt},         {"sin", Op::kSin},
+      {"cos", Op::kCos},     {"asin", Op::kAsin},         {"radians", Op::kRadians},
+      {"least", Op::kLeast}, {"greatest", Op::kGreatest}, {"epoch", Op::kEpoch}};
   return kOps;
-}
-
-Expression make(Op op, ValueType type, std::vector<Expression> children, std::int64_t index = 0) {
-  Expression made;
-  made.op = op;
-  made.type = type;
-  made.index = index;
-  made.children = std::move(children);
-  return made;
 }
 
 Expression as_double(Expression expression) {
   if (expression.type == ValueType::kDouble) return expression;
   std::vector<Expression> children;
   children.push_back(std::move(expression));
-  return make(Op::kToDouble, ValueType::kDouble, std::move(children));
+  return make_expression(Op::kToDouble, ValueType::kDouble, std::move(children));
 }
 
 // Takes one step's condition apart.
-class Splitter {
+class Splitter : private PatternTerms {
  public:
   Splitter(const PatternNames& names, PatternConditions& into, const PatternSql& sql, int step,
            const std::string& input)
-      : names_(names), into_(into), sql_(sql), step_(step), input_(input) {}
+      : PatternTerms(names, into, sql, step, input),
+        names_(names),
+        into_(into),
+        sql_(sql),
+        step_(step),
+        input_(input) {}
 
   base::Result<> run() {
     const json tree = TRY(names_.parse(sql_));
@@ -75,62 +71,15 @@ class Splitter {
     const auto step = static_cast<std::size_t>(step_);
     into_.alone[step] = fmt::format("{}", fmt::join(alone, " AND "));
     if (later.size() == 1) into_.later[step] = std::move(later[0]);
-    if (later.size() > 1) into_.later[step] = make(Op::kAnd, ValueType::kBoolean, std::move(later));
+    if (later.size() > 1)
+      into_.later[step] = make_expression(Op::kAnd, ValueType::kBoolean, std::move(later));
     return {};
   }
 
  private:
-  std::unexpected<base::Error> refuse(std::string message, std::string mend) const {
-    return sql_.fail(fmt::format("step '{}': {}", names_.steps()[static_cast<std::size_t>(step_)],
-                                 message),
-                     std::move(mend));
-  }
-
   static void flatten(const json& node, std::vector<json>& parts) {
     if (text_of(node, "type") != "CONJUNCTION_AND") return parts.push_back(node);
     for (const json& child : node["children"]) flatten(child, parts);
-  }
-
-  base::Result<bool> looks_back(const json& node) const {
-    base::Result<bool> found = false;
-    base::Error error;
-    bool failed = false;
-    walk_tree(node, [&](const json& at) {
-      if (failed || *found) return false;
-      if (names_.is_aggregate(at)) found = true;
-      if (text_of(at, "class") != "COLUMN_REF") return !*found;
-      const auto reference = names_.resolve(sql_, at);
-      if (!reference) {
-        failed = true;
-        error = reference.error();
-        return false;
-      }
-      if (reference->step >= 0 && reference->step != step_) found = true;
-      return true;
-    });
-    if (failed) return std::unexpected(error);
-    return found;
-  }
-
-  // SQL over one row: `b.x` of the step's own row is `x`.
-  base::Result<std::string> row_sql(json node) {
-    TRY(to_row(node));
-    return names_.print(node);
-  }
-  base::Result<> to_row(json& node) {
-    if (text_of(node, "class") == "COLUMN_REF") {
-      const auto reference = TRY(names_.resolve(sql_, node));
-      if (reference.column.empty())
-        return refuse(fmt::format("'{}' is a step, not a value", node["column_names"].back().get<std::string>()),
-                      "name one of its columns: step.column");
-      into_.columns.insert(reference.column);
-      node["column_names"] = json::array({reference.column});
-      return {};
-    }
-    if (node.is_object() || node.is_array()) {
-      for (json& child : node) TRY(to_row(child));
-    }
-    return {};
   }
 
   // DuckDB's own check of the whole condition, earlier rows' values taken for this row's.
@@ -152,194 +101,6 @@ class Splitter {
                     "compare it with something");
     return {};
   }
-  std::unexpected<base::Error> bad_sql(const base::Error& error) const {
-    return refuse(error.message, error.mend);
-  }
-
-  base::Result<ValueType> type_of(const sql::ColumnInfo& column) const {
-    switch (column.kind) {
-      case sql::Kind::kBoolean:
-        return ValueType::kBoolean;
-      case sql::Kind::kInteger:
-        return ValueType::kInteger;
-      case sql::Kind::kBigInt:
-        return ValueType::kBigint;
-      case sql::Kind::kDouble:
-        return ValueType::kDouble;
-      case sql::Kind::kVarchar:
-        return ValueType::kText;
-      case sql::Kind::kDate:
-        return ValueType::kDate;
-      case sql::Kind::kTimestamp:
-      case sql::Kind::kTimestampTz:
-        return ValueType::kTime;
-      default:
-        return refuse(fmt::format("{} beside earlier rows is not supported", column.type),
-                      "CAST it, for example to DOUBLE or VARCHAR");
-    }
-  }
-
-  base::Result<int> leaf(const json& node) {
-    const std::string text = TRY(row_sql(node));
-    const auto known = std::find(into_.leaves.begin(), into_.leaves.end(), text);
-    if (known != into_.leaves.end()) return static_cast<int>(known - into_.leaves.begin());
-    const auto statement = names_.connection().prepare(
-        fmt::format("SELECT ({}) FROM {}", text, sql::quote_name(input_)));
-    if (!statement) return bad_sql(statement.error());
-    const ValueType type = TRY(type_of((*statement)->columns()[0]));
-    into_.leaves.push_back(text);
-    into_.leaf_types.push_back(type);
-    return static_cast<int>(into_.leaves.size()) - 1;
-  }
-  ValueType leaf_type(int index) const { return into_.leaf_types[static_cast<std::size_t>(index)]; }
-
-  base::Result<Expression> constant(const json& node) {
-    const std::string text = TRY(names_.print(node));
-    auto result = names_.connection().query("SELECT " + text);
-    if (!result) return bad_sql(result.error());
-    const sql::ColumnInfo& column = (*result)->columns()[0];
-    Expression made;
-    if (column.kind == sql::Kind::kDecimal) {
-      made = make(Op::kConstant, ValueType::kDouble, {});
-      made.constant = Value::of((*result)->double_at(0, 0));
-      decimals_.push_back(text);
-      return made;
-    }
-    if (column.kind == sql::Kind::kInterval) return interval(text);
-    if ((*result)->is_null(0, 0)) {
-      made.type = column.kind == sql::Kind::kNull || column.kind == sql::Kind::kInteger
-                      ? ValueType::kInteger
-                      : TRY(type_of(column));
-      return made;
-    }
-    made.type = TRY(type_of(column));
-    if (made.type == ValueType::kText) {
-      made.text = (*result)->text(0, 0);
-      made.constant.set = true;
-    } else if (made.type == ValueType::kDouble) {
-      made.constant = Value::of((*result)->double_at(0, 0));
-    } else {
-      made.constant = Value::of((*result)->int_at(0, 0));
-    }
-    return made;
-  }
-  base::Result<Expression> interval(const std::string& text) {
-    const auto result = TRY(names_.connection().query(fmt::format(
-        "SELECT epoch_us(TIMESTAMP '1970-01-01' + {0}), datepart('month', {0}) + datepart('year', {0})",
-        text)));
-    if (result->is_null(0, 0) || result->int_at(1, 0) != 0)
-      return refuse(fmt::format("{} has no fixed length", text), "write days or shorter units");
-    Expression made = make(Op::kConstant, ValueType::kInterval, {});
-    made.constant = Value::of(result->int_at(0, 0));
-    return made;
-  }
-
-  int add_register(const Register& which) {
-    const auto known = std::find(into_.registers.begin(), into_.registers.end(), which);
-    if (known != into_.registers.end()) return static_cast<int>(known - into_.registers.begin());
-    if (which.back > 0) {
-      Register nearer = which;
-      --nearer.back;
-      add_register(nearer);
-    }
-    into_.registers.push_back(which);
-    return static_cast<int>(into_.registers.size()) - 1;
-  }
-  Expression read(const Register& which) {
-    return make(Op::kRegister, which.type, {}, add_register(which));
-  }
-
-  // `a.x`, first(a.x), last(a.x, 2), count(a), count(*), count(a.x), sum, avg, min, max.
-  base::Result<Expression> remembered(const json& node) {
-    const std::string name = text_of(node, "function_name");
-    if (text_of(node, "class") == "COLUMN_REF") return nth(node, Register::Kind::kLast, 0);
-    if (node.value("distinct", false) || !node["filter"].is_null() ||
-        !node["order_bys"]["orders"].empty())
-      return refuse(fmt::format("DISTINCT, FILTER and ORDER BY in {} are not supported in a condition",
-                                name),
-                    "they can stand in a measure");
-    const json& arguments = node["children"];
-    if (name == "count_star" || (name == "count" && arguments.size() == 1)) return counted(node);
-    const bool offset = (name == "first" || name == "last") && arguments.size() == 2;
-    if (arguments.size() != 1 && !offset)
-      return refuse(fmt::format("{} takes one column of a step", name), "write last(step.column)");
-    std::int64_t back = 0;
-    if (offset) {
-      const Expression number = TRY(constant(arguments[1]));
-      back = number.constant.bits;
-      if (number.constant.null || number.type != ValueType::kInteger || back < 0 || back > kBackMax)
-        return refuse(fmt::format("the second argument of {} goes from 0 to {}", name, kBackMax),
-                      "write last(step.column, 1) for the row before the last");
-    }
-    if (name == "first") return nth(arguments[0], Register::Kind::kFirst, static_cast<int>(back));
-    if (name == "last") return nth(arguments[0], Register::Kind::kLast, static_cast<int>(back));
-    return aggregate(name, arguments[0]);
-  }
-
-  // The step that all references of an argument name; -1 when they name none.
-  base::Result<int> one_step(const json& argument) {
-    int step = -2;
-    base::Result<> checked;
-    walk_tree(argument, [&](const json& at) {
-      if (!checked || text_of(at, "class") != "COLUMN_REF") return checked.has_value();
-      const auto reference = names_.resolve(sql_, at);
-      if (!reference) {
-        checked = std::unexpected(reference.error());
-      } else if (step != -2 && step != reference->step) {
-        checked = refuse("an aggregate reads the rows of one step", "use one aggregate per step");
-      } else {
-        step = reference->step;
-      }
-      return checked.has_value();
-    });
-    if (!checked) return std::unexpected(checked.error());
-    return std::max(step, -1);
-  }
-
-  base::Result<Expression> nth(const json& argument, Register::Kind kind, int back) {
-    const int step = TRY(one_step(argument));
-    const int index = TRY(leaf(argument));
-    return read({.kind = kind, .step = step, .leaf = index, .back = back, .type = leaf_type(index)});
-  }
-
-  base::Result<Expression> counted(const json& node) {
-    Register which{.kind = Register::Kind::kCount};
-    if (text_of(node, "function_name") == "count") {
-      const json& argument = node["children"][0];
-      which.step = TRY(one_step(argument));
-      const bool whole_step = text_of(argument, "class") == "COLUMN_REF" &&
-                              TRY(names_.resolve(sql_, argument)).column.empty();
-      if (!whole_step) which.leaf = TRY(leaf(argument));
-    }
-    return read(which);
-  }
-
-  base::Result<Expression> aggregate(const std::string& name, const json& argument) {
-    const int step = TRY(one_step(argument));
-    const int index = TRY(leaf(argument));
-    const ValueType type = leaf_type(index);
-    if (name == "min" || name == "max") {
-      return read({.kind = name == "min" ? Register::Kind::kMin : Register::Kind::kMax,
-                   .step = step,
-                   .leaf = index,
-                   .type = type});
-    }
-    if (name != "sum" && name != "avg")
-      return refuse(fmt::format("{} over earlier rows is not supported in a condition", name),
-                    "first, last, count, sum, avg, min and max are; in measures all aggregates are");
-    if (!is_number(type))
-      return refuse(fmt::format("{} needs numbers", name), "CAST the column to DOUBLE");
-    Expression sum = read({.kind = Register::Kind::kSum,
-                           .step = step,
-                           .leaf = index,
-                           .type = type == ValueType::kDouble ? type : ValueType::kBigint});
-    if (name == "sum") return sum;
-    std::vector<Expression> children;
-    children.push_back(std::move(sum));
-    children.push_back(read({.kind = Register::Kind::kCount, .step = step, .leaf = index}));
-    return make(Op::kAverage, ValueType::kDouble, std::move(children));
-  }
-
   base::Result<Expression> compile(const json& node) {
     const std::string kind = text_of(node, "class");
     const std::string type = text_of(node, "type");
@@ -390,7 +151,8 @@ class Splitter {
   std::unexpected<base::Error> unsupported(const std::string& what) const {
     return refuse(
         fmt::format("{} over earlier rows is not supported in a condition", what),
-        "of earlier rows there are: comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, CASE, coalesce, "
+        "of earlier rows there are: comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, CASE, "
+        "coalesce, "
         "+ - * /, abs, least, greatest, sqrt, sin, cos, asin, radians, date_diff, epoch, CAST to "
         "DOUBLE; compute the rest in the model that the pattern reads");
   }
@@ -403,7 +165,7 @@ class Splitter {
     });
     if (!columns) return constant(node);
     const int index = TRY(leaf(node));
-    return make(Op::kLeaf, leaf_type(index), {}, index);
+    return make_expression(Op::kLeaf, leaf_type(index), {}, index);
   }
 
   base::Result<Expression> logic(Op op, std::vector<Expression> children) const {
@@ -411,7 +173,7 @@ class Splitter {
       if (child.type != ValueType::kBoolean)
         return refuse("AND, OR and NOT join conditions", "compare the value with something");
     }
-    return make(op, ValueType::kBoolean, std::move(children));
+    return make_expression(op, ValueType::kBoolean, std::move(children));
   }
 
   static bool is_null_constant(const Expression& e) {
@@ -446,7 +208,7 @@ class Splitter {
 
   base::Result<Expression> comparison(Op op, std::vector<Expression> children) const {
     TRY(unify(children, 0));
-    return make(op, ValueType::kBoolean, std::move(children));
+    return make_expression(op, ValueType::kBoolean, std::move(children));
   }
 
   base::Result<Expression> between(const json& node) {
@@ -459,30 +221,30 @@ class Splitter {
     std::vector<Expression> both;
     both.push_back(TRY(side("lower", Op::kGreaterEqual)));
     both.push_back(TRY(side("upper", Op::kLessEqual)));
-    return make(Op::kAnd, ValueType::kBoolean, std::move(both));
+    return make_expression(Op::kAnd, ValueType::kBoolean, std::move(both));
   }
 
   base::Result<Expression> operation(const std::string& type, std::vector<Expression> children) {
     const auto inverted = [](Expression expression) {
       std::vector<Expression> one;
       one.push_back(std::move(expression));
-      return make(Op::kNot, ValueType::kBoolean, std::move(one));
+      return make_expression(Op::kNot, ValueType::kBoolean, std::move(one));
     };
     if (type == "OPERATOR_NOT") return logic(Op::kNot, std::move(children));
     if (type == "OPERATOR_IS_NULL" || type == "OPERATOR_IS_NOT_NULL") {
-      Expression made = make(Op::kIsNull, ValueType::kBoolean, std::move(children));
+      Expression made = make_expression(Op::kIsNull, ValueType::kBoolean, std::move(children));
       if (type == "OPERATOR_IS_NULL") return made;
       return inverted(std::move(made));
     }
     if (type == "COMPARE_IN" || type == "COMPARE_NOT_IN") {
       TRY(unify(children, 0));
-      Expression made = make(Op::kIn, ValueType::kBoolean, std::move(children));
+      Expression made = make_expression(Op::kIn, ValueType::kBoolean, std::move(children));
       if (type == "COMPARE_IN") return made;
       return inverted(std::move(made));
     }
     if (type == "OPERATOR_COALESCE") {
       const ValueType of = TRY(unify(children, 0));
-      return make(Op::kCoalesce, of, std::move(children));
+      return make_expression(Op::kCoalesce, of, std::move(children));
     }
     return unsupported(type);
   }
@@ -500,24 +262,21 @@ class Splitter {
     for (std::size_t i = 0, v = 0; i < children.size(); ++i) {
       if (i % 2 == 1 || i + 1 == children.size()) children[i] = std::move(values[v++]);
     }
-    return make(Op::kCase, type, std::move(children));
+    return make_expression(Op::kCase, type, std::move(children));
   }
 
   base::Result<Expression> cast(const std::string& to, std::vector<Expression> children) const {
     const ValueType from = children[0].type;
     if (to == "DOUBLE" && is_number(from)) return as_double(std::move(children[0]));
     if (to == "BIGINT" && (from == ValueType::kInteger || from == ValueType::kBigint))
-      return make(Op::kToBigint, ValueType::kBigint, std::move(children));
+      return make_expression(Op::kToBigint, ValueType::kBigint, std::move(children));
     return unsupported(fmt::format("CAST from {} to {}", value_type_name(from), to));
   }
 
   base::Result<Expression> date_diff(const json& unit, std::vector<Expression> children) {
-    static const std::map<std::string, std::int64_t> kUnits{{"microsecond", 1},
-                                                            {"millisecond", 1'000},
-                                                            {"second", 1'000'000},
-                                                            {"minute", 60'000'000},
-                                                            {"hour", 3'600'000'000},
-                                                            {"day", 86'400'000'000}};
+    static const std::map<std::string, std::int64_t> kUnits{
+        {"microsecond", 1},     {"millisecond", 1'000},  {"second", 1'000'000},
+        {"minute", 60'000'000}, {"hour", 3'600'000'000}, {"day", 86'400'000'000}};
     const Expression name = TRY(constant(unit));
     std::string text = name.text;
     if (text.ends_with('s')) text.pop_back();
@@ -526,7 +285,7 @@ class Splitter {
         children[1].type != ValueType::kTime)
       return refuse("date_diff counts days, hours, minutes, seconds or less between two times",
                     "write date_diff('minute', earlier, later)");
-    return make(Op::kDateDiff, ValueType::kBigint, std::move(children), found->second);
+    return make_expression(Op::kDateDiff, ValueType::kBigint, std::move(children), found->second);
   }
 
   base::Result<Expression> function(const std::string& name, std::vector<Expression> children) {
@@ -536,18 +295,18 @@ class Splitter {
     if (found == functions().end()) return unsupported(name);
     if (found->second == Op::kLeast || found->second == Op::kGreatest) {
       const ValueType type = TRY(unify(children, 0));
-      return make(found->second, type, std::move(children));
+      return make_expression(found->second, type, std::move(children));
     }
     if (children.size() != 1) return unsupported(name);
     const ValueType type = children[0].type;
     if (found->second == Op::kEpoch) {
       if (type != ValueType::kTime) return unsupported("epoch of something that is no time");
-      return make(Op::kEpoch, ValueType::kDouble, std::move(children));
+      return make_expression(Op::kEpoch, ValueType::kDouble, std::move(children));
     }
     if (!is_number(type)) return unsupported(name + " of " + std::string(value_type_name(type)));
-    if (found->second == Op::kAbs) return make(Op::kAbs, type, std::move(children));
+    if (found->second == Op::kAbs) return make_expression(Op::kAbs, type, std::move(children));
     children[0] = as_double(std::move(children[0]));
-    return make(found->second, ValueType::kDouble, std::move(children));
+    return make_expression(found->second, ValueType::kDouble, std::move(children));
   }
 
   base::Result<Expression> arithmetic(char sign, std::vector<Expression> children) const {
@@ -556,7 +315,7 @@ class Splitter {
     const ValueType a = children[0].type;
     if (children.size() == 1) {
       if (sign != '-' || !is_number(a)) return unsupported(std::string(1, sign));
-      return make(Op::kNegate, a, std::move(children));
+      return make_expression(Op::kNegate, a, std::move(children));
     }
     const ValueType b = children[1].type;
     const bool times = a == ValueType::kTime || b == ValueType::kTime ||
@@ -565,14 +324,17 @@ class Splitter {
     if (!is_number(a) || !is_number(b))
       return unsupported(fmt::format("{} {} {}", value_type_name(a), sign, value_type_name(b)));
     const bool whole = a != ValueType::kDouble && b != ValueType::kDouble;
-    if (whole && sign != '/') return make(kOps.at(sign), std::max(a, b), std::move(children));
-    for (Expression& child : children) {
-      if (!decimals_.empty() && child.type != ValueType::kDouble)
-        return refuse(fmt::format("the decimal {} with whole numbers of earlier rows", decimals_[0]),
-                      fmt::format("write CAST({} AS DOUBLE), or 5e-1 for 0.5", decimals_[0]));
-      child = as_double(std::move(child));
+    if (whole && sign != '/')
+      return make_expression(kOps.at(sign), std::max(a, b), std::move(children));
+    for (std::size_t i = 0; i < 2 && sign != '/'; ++i) {
+      const bool decimal = children[i].op == Op::kConstant && children[i].index == kIsDecimal;
+      if (decimal && children[1 - i].type != ValueType::kDouble)
+        return refuse(
+            fmt::format("the decimal {} with whole numbers of earlier rows", children[i].text),
+            fmt::format("write CAST({} AS DOUBLE)", children[i].text));
     }
-    return make(kOps.at(sign), ValueType::kDouble, std::move(children));
+    for (Expression& child : children) child = as_double(std::move(child));
+    return make_expression(kOps.at(sign), ValueType::kDouble, std::move(children));
   }
 
   base::Result<Expression> time_arithmetic(char sign, std::vector<Expression> children) const {
@@ -580,11 +342,11 @@ class Splitter {
     const ValueType b = children[1].type;
     using enum ValueType;
     if (sign == '-' && a == kTime && b == kTime)
-      return make(Op::kMinus, kInterval, std::move(children));
+      return make_expression(Op::kMinus, kInterval, std::move(children));
     if ((sign == '-' || sign == '+') && a == kTime && b == kInterval)
-      return make(sign == '-' ? Op::kMinus : Op::kPlus, kTime, std::move(children));
+      return make_expression(sign == '-' ? Op::kMinus : Op::kPlus, kTime, std::move(children));
     if (sign == '+' && a == kInterval && b == kTime)
-      return make(Op::kPlus, kTime, std::move(children));
+      return make_expression(Op::kPlus, kTime, std::move(children));
     return unsupported(fmt::format("{} {} {}", value_type_name(a), sign, value_type_name(b)));
   }
 
@@ -593,7 +355,6 @@ class Splitter {
   const PatternSql& sql_;
   int step_;
   const std::string& input_;
-  std::vector<std::string> decimals_;
 };
 
 }  // namespace
@@ -620,9 +381,9 @@ std::vector<Value> PatternConditions::initial_registers() const {
   return values;
 }
 
-base::Result<PatternConditions> take_apart(
-    const PatternNames& names, const std::vector<std::optional<PatternSql>>& conditions,
-    const std::string& input) {
+base::Result<PatternConditions> take_apart(const PatternNames& names,
+                                           const std::vector<std::optional<PatternSql>>& conditions,
+                                           const std::string& input) {
   PatternConditions made;
   made.alone.resize(conditions.size());
   made.later.resize(conditions.size());

@@ -74,9 +74,9 @@ struct PatternConditions {
 
 // `conditions` by step; a step without one holds for every row. `input`: a table of the connection
 // with the source's columns.
-base::Result<PatternConditions> take_apart(
-    const PatternNames& names, const std::vector<std::optional<PatternSql>>& conditions,
-    const std::string& input);
+base::Result<PatternConditions> take_apart(const PatternNames& names,
+                                           const std::vector<std::optional<PatternSql>>& conditions,
+                                           const std::string& input);
 
 // Calls `each` for every object of a tree, parents first; `each` returns false to not go deeper.
 void walk_tree(const nlohmann::json& node, const std::function<bool(const nlohmann::json&)>& each);

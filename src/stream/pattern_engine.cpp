@@ -61,14 +61,14 @@ void PatternEngine::add_waiting(std::uint32_t segment) {
   std::int64_t second = 0;
   std::vector<Waiting>* bucket = nullptr;
   for (std::size_t row = 0; row < rows; ++row) {
-    Waiting waiting{.row = {.time_us = from.rows.columns[0].int_at(row),
-                            .offset = from.rows.columns[2].int_at(row),
-                            .partition = static_cast<std::int32_t>(from.rows.columns[1].int_at(row)),
-                            .segment = segment,
-                            .index = static_cast<std::uint32_t>(row),
-                            .holds = static_cast<std::uint64_t>(
-                                from.holds.columns[0].int_at(row))},
-                    .key = key_of(from.rows, row)};
+    Waiting waiting{
+        .row = {.time_us = from.rows.columns[0].int_at(row),
+                .offset = from.rows.columns[2].int_at(row),
+                .partition = static_cast<std::int32_t>(from.rows.columns[1].int_at(row)),
+                .segment = segment,
+                .index = static_cast<std::uint32_t>(row),
+                .holds = static_cast<std::uint64_t>(from.holds.columns[0].int_at(row))},
+        .key = key_of(from.rows, row)};
     const std::int64_t its = second_of(waiting.row.time_us);
     if (bucket == nullptr || its != second) bucket = &waiting_[its];
     second = its;

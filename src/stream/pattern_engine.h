@@ -19,8 +19,8 @@ namespace stream {
 inline constexpr base::TimestampUs kNoWatermarkUs = -(1LL << 60);
 inline constexpr base::TimestampUs kNoRowsAfterUs = 1LL << 60;  // a watermark that ends everything
 
-// Rows that came together. `rows`: event time (not null), _partition, _offset, then the key columns,
-// then what else is kept. `leaves`: what the conditions' SELECT gave for them.
+// Rows that came together. `rows`: event time (not null), _partition, _offset, then the key
+// columns, then what else is kept. `leaves`: what the conditions' SELECT gave for them.
 struct PatternSegment {
   columns::Batch rows;
   columns::Batch holds;  // one column: a bit per step

@@ -51,8 +51,8 @@ Value eval_comparison(const Expression& e, const Frame& frame) {
   const Value left = eval(e.children[0], frame);
   const Value right = eval(e.children[1], frame);
   if (e.op == Op::kDistinct || e.op == Op::kNotDistinct) {
-    const bool same = left.null || right.null ? left.null == right.null
-                                              : compare(type, left, right) == 0;
+    const bool same =
+        left.null || right.null ? left.null == right.null : compare(type, left, right) == 0;
     return Value::of(same == (e.op == Op::kNotDistinct));
   }
   if (left.null || right.null) return {};
@@ -114,9 +114,10 @@ Value eval_arithmetic(const Expression& e, const Frame& frame) {
     return Value::of(result);
   }
   std::int64_t result = 0;
-  const bool overflow = e.op == Op::kPlus    ? __builtin_add_overflow(left.bits, right.bits, &result)
-                        : e.op == Op::kMinus ? __builtin_sub_overflow(left.bits, right.bits, &result)
-                                             : __builtin_mul_overflow(left.bits, right.bits, &result);
+  const bool overflow = e.op == Op::kPlus ? __builtin_add_overflow(left.bits, right.bits, &result)
+                        : e.op == Op::kMinus
+                            ? __builtin_sub_overflow(left.bits, right.bits, &result)
+                            : __builtin_mul_overflow(left.bits, right.bits, &result);
   return fitted(e.type, result, overflow);
 }
 
@@ -170,9 +171,8 @@ Value eval(const Expression& e, const Frame& frame) {
       if (count.null || count.bits == 0) return {};
       const Value sum = eval(e.children[0], frame);
       if (sum.null) return {};
-      const double total = e.children[0].type == ValueType::kDouble
-                               ? sum.real()
-                               : static_cast<double>(sum.bits);
+      const double total =
+          e.children[0].type == ValueType::kDouble ? sum.real() : static_cast<double>(sum.bits);
       return Value::of(total / static_cast<double>(count.bits));
     }
     case Op::kAnd:
@@ -279,8 +279,7 @@ int compare(ValueType type, const Value& left, const Value& right) {
   return left.bits < right.bits ? -1 : left.bits > right.bits ? 1 : 0;
 }
 
-Value evaluate(const Expression& expression, const LeafRow& row,
-               std::span<const Value> registers) {
+Value evaluate(const Expression& expression, const LeafRow& row, std::span<const Value> registers) {
   return eval(expression, {row, registers});
 }
 

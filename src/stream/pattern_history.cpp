@@ -21,9 +21,9 @@ struct Slices {
 
 base::Result<Slices> slices_of(sql::Connection& connection, const std::string& input,
                                const std::string& time, const std::string& condition) {
-  const auto counted = TRY(connection.query(fmt::format(
-      "SELECT count(*), min({0}), max({0}) FROM {1} WHERE {2}", time, sql::quote_name(input),
-      condition)));
+  const auto counted =
+      TRY(connection.query(fmt::format("SELECT count(*), min({0}), max({0}) FROM {1} WHERE {2}",
+                                       time, sql::quote_name(input), condition)));
   Slices slices{.rows = counted->int_at(0, 0),
                 .from_us = counted->int_at(1, 0),
                 .to_us = counted->int_at(2, 0) + 1};
@@ -60,8 +60,7 @@ base::Result<PatternFound> match_history(sql::Connection& connection, const runs
     if (matches.empty()) return {};
     for (const PatternMatch& match : matches) found.timeouts += match.timed_out ? 1 : 0;
     const std::string part = fmt::format("part {} of {}", parts.size(), output);
-    found.matches +=
-        TRY(reader->output().write(connection, engine, matches, reader->kept(), part));
+    found.matches += TRY(reader->output().write(connection, engine, matches, reader->kept(), part));
     parts.push_back("SELECT * FROM " + sql::quote_name(part));
     return {};
   };

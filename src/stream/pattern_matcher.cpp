@@ -175,8 +175,8 @@ bool Matcher::known_way(const KeyRows::Thread& thread, std::span<const Value> re
   for (std::size_t i = 0; i < ways_.threads.size(); ++i) {
     const KeyRows::Thread& other = ways_.threads[i];
     if (other.pc != thread.pc || (silence && other.until_us != thread.until_us)) continue;
-    const auto theirs = std::span<const Value>(ways_.registers)
-                            .subspan(i * registers.size(), registers.size());
+    const auto theirs =
+        std::span<const Value>(ways_.registers).subspan(i * registers.size(), registers.size());
     if (same_registers(rules_.registers, theirs, registers)) return true;
   }
   return false;

@@ -47,7 +47,7 @@ struct PatternRules {
   std::size_t rows_max = 10'000;  // rows that one attempt sees
   Skip skip = Skip::kPastLastRow;
   int skip_step = -1;
-  bool matches = true;    // which of the two come out
+  bool matches = true;  // which of the two come out
   bool timeouts = false;
 };
 
@@ -84,7 +84,7 @@ class KeyRows {
   friend class Matcher;
   struct Thread {
     std::int32_t pc = 0;
-    std::int32_t tail = -1;       // its last held row in `held_`
+    std::int32_t tail = -1;          // its last held row in `held_`
     base::TimestampUs until_us = 0;  // of a silence
   };
   struct Link {  // rows held so far, as lists that share their beginnings
@@ -120,7 +120,6 @@ class Matcher {
   // Attempts given up because they followed more than kThreadsMax ways.
   std::int64_t abandoned() const { return abandoned_; }
 
-
  private:
   struct Ways {  // threads that are being made, the preferred first
     std::vector<KeyRows::Thread> threads;
@@ -141,8 +140,8 @@ class Matcher {
   bool known_way(const KeyRows::Thread& thread, std::span<const Value> registers);
   bool holds(std::int32_t step, const PatternRow& row, std::span<const Value> before);
   std::span<const Value> registers_of(const KeyRows& key, std::size_t thread) const {
-    return std::span(key.registers_).subspan(thread * rules_.registers.size(),
-                                             rules_.registers.size());
+    return std::span(key.registers_)
+        .subspan(thread * rules_.registers.size(), rules_.registers.size());
   }
   void start_ways() {
     ways_.threads.clear();
@@ -167,7 +166,7 @@ class Matcher {
   std::uint64_t begins_ = 0;
   bool has_silence_ = false;
   Ways ways_;
-  std::vector<Value> after_;            // registers with the row that is looked at
+  std::vector<Value> after_;  // registers with the row that is looked at
   std::vector<std::int32_t> stack_;
   std::vector<std::uint64_t> visited_;  // by instruction: the last call of follow() that came by
   std::vector<std::uint64_t> taken_;    // by instruction: the last round that has a way there

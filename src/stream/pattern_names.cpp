@@ -66,8 +66,8 @@ base::Result<PatternNames> PatternNames::make(sql::Connection& connection,
   names.steps_ = std::move(steps);
   names.source_ = std::move(source);
   names.aggregates_ = TRY(function_names(connection, "function_type = 'aggregate'"));
-  names.changing_ = TRY(
-      function_names(connection, "function_type = 'scalar' AND stability <> 'CONSISTENT'"));
+  names.changing_ =
+      TRY(function_names(connection, "function_type = 'scalar' AND stability <> 'CONSISTENT'"));
   return names;
 }
 
@@ -156,8 +156,8 @@ base::Result<> PatternNames::check_plain(const PatternSql& sql, const json& node
       checked = sql.fail(fmt::format("{}() gives another answer each time", name),
                          "use the event time: the same rows must give the same matches");
     } else if (kind == "STAR" || kind == "PARAMETER" || kind == "LAMBDA") {
-      checked = sql.fail("'*', parameters and lambdas cannot stand in a pattern",
-                         "name the columns");
+      checked =
+          sql.fail("'*', parameters and lambdas cannot stand in a pattern", "name the columns");
     }
     return checked.has_value();
   });

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kFutureAllowedUs = 3600 * base::kUsPerSecond;
 constexpr std::int64_t kIdleAfterUs = 30 * base::kUsPerSecond;
-constexpr std::size_t kCompactFrom = 100'000;    // rows in memory before it is worth it
-constexpr std::size_t kChunkRows = 200'000;      // of one value in the state
+constexpr std::size_t kCompactFrom = 100'000;  // rows in memory before it is worth it
+constexpr std::size_t kChunkRows = 200'000;    // of one value in the state
 
 // What one source partition has shown of event time.
 struct Seen {
@@ -19,9 +19,9 @@ struct Seen {
   base::TimestampUs at_us = 0;  // when it last brought rows
 };
 
-// State: the rows that came since the engine was last made small, in the order of epochs, behind the
-// rows that it held then; and the watermark. To restore is to give all of them in again, without the
-// matches that have been written.
+// State: the rows that came since the engine was last made small, in the order of epochs, behind
+// the rows that it held then; and the watermark. To restore is to give all of them in again,
+// without the matches that have been written.
 class PatternOperator final : public Operator {
  public:
   PatternOperator(runs::Model model, Plan plan, columns::Schema input,
@@ -71,8 +71,8 @@ class PatternOperator final : public Operator {
     watermark_us_ = next_watermark(epoch);
     PatternEngine& engine = reader_->engine();
     const std::vector<PatternMatch> matches = engine.advance(watermark_us_);
-    const std::int64_t rows = TRY(reader_->output().write(epoch.connection, engine, matches,
-                                                          reader_->kept(), output_));
+    const std::int64_t rows =
+        TRY(reader_->output().write(epoch.connection, engine, matches, reader_->kept(), output_));
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.table,
                                .writer = model_.table,
@@ -151,12 +151,11 @@ class PatternOperator final : public Operator {
                              std::map<eventlog::Partition, Seen>& next) const {
     for (eventlog::Partition p = 0; p < epoch.partitions; ++p)
       next.try_emplace(p, Seen{kNoWatermarkUs, epoch.now_us});
-    const auto counted = TRY(epoch.connection.query(
-        fmt::format("SELECT _partition, count(*), count(*) FILTER (NOT ({0})), "
-                    "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
-                    "max({3}) FROM {4} GROUP BY 1",
-                    fits(), wanted(), is_late(), reader_->time_us(),
-                    sql::quote_name(input_table_))));
+    const auto counted = TRY(epoch.connection.query(fmt::format(
+        "SELECT _partition, count(*), count(*) FILTER (NOT ({0})), "
+        "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
+        "max({3}) FROM {4} GROUP BY 1",
+        fits(), wanted(), is_late(), reader_->time_us(), sql::quote_name(input_table_))));
     for (std::size_t row = 0; row < counted->rows(); ++row) {
       const auto partition = static_cast<eventlog::Partition>(counted->int_at(0, row));
       runs::Counts& counts = outcome.counts[partition];
@@ -191,10 +190,10 @@ class PatternOperator final : public Operator {
     if (late == 0) return {};
     std::vector<std::string> names;
     for (const columns::Field& field : input_.fields) names.push_back(sql::quote_name(field.name));
-    TRY(epoch.connection.execute(fmt::format(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE {} AND {} AND {}",
-        sql::quote_name(late_), fmt::join(names, ", "), sql::quote_name(input_table_), fits(),
-        wanted(), is_late())));
+    TRY(epoch.connection.execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE {} AND {} AND {}",
+                    sql::quote_name(late_), fmt::join(names, ", "), sql::quote_name(input_table_),
+                    fits(), wanted(), is_late())));
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.late_table(),
                                .writer = model_.table,
@@ -232,9 +231,10 @@ class PatternOperator final : public Operator {
         .Set(static_cast<double>(reader_->engine().rows_held()));
     const std::int64_t abandoned = reader_->engine().abandoned();
     if (abandoned == abandoned_) return;
-    spdlog::warn("{}: {} begun matches were given up because they followed more than {} ways; "
-                 "make the conditions tell the steps apart",
-                 model_.table, abandoned - abandoned_, kThreadsMax);
+    spdlog::warn(
+        "{}: {} begun matches were given up because they followed more than {} ways; "
+        "make the conditions tell the steps apart",
+        model_.table, abandoned - abandoned_, kThreadsMax);
     count("abandoned", abandoned - abandoned_);
     abandoned_ = abandoned;
   }

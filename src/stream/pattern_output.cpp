@@ -69,8 +69,8 @@ class MeasureSql {
       const std::string of_step =
           reference.step < 0 ? "" : fmt::format(" FILTER (WHERE _wb_step = {})", reference.step);
       const std::string alias = text_of(node, "alias");
-      node = TRY(tree_of(fmt::format("last({} ORDER BY _wb_row){}",
-                                     sql::quote_name(reference.column), of_step)));
+      node = TRY(tree_of(
+          fmt::format("last({} ORDER BY _wb_row){}", sql::quote_name(reference.column), of_step)));
       node["alias"] = alias;
       return {};
     }
@@ -130,8 +130,8 @@ class MeasureSql {
       node["filter"] = condition;
     }
     if (!nth) return {};
-    json picked = TRY(tree_of(name == "first" ? "list_extract([1], 1 + 0)"
-                                              : "list_extract([1], -(1 + 0))"));
+    json picked =
+        TRY(tree_of(name == "first" ? "list_extract([1], 1 + 0)" : "list_extract([1], -(1 + 0))"));
     json& index = picked["children"][1];
     json& sum = name == "first" ? index : index["children"][0];
     sum["children"][1] = offset;
@@ -178,9 +178,10 @@ std::string row_by_row(const Pattern& pattern, const std::string& one,
   list.push_back(fmt::format("m.* EXCLUDE ({})", fmt::join(quoted, ", ")));
   list.push_back("r._partition");
   list.push_back("r._offset");
-  return fmt::format("SELECT {} FROM {} r JOIN ({}) m USING (match_id) ORDER BY r._wb_match, "
-                     "r._wb_row",
-                     fmt::join(list, ", "), sql::quote_name(held), one);
+  return fmt::format(
+      "SELECT {} FROM {} r JOIN ({}) m USING (match_id) ORDER BY r._wb_match, "
+      "r._wb_row",
+      fmt::join(list, ", "), sql::quote_name(held), one);
 }
 
 std::string hex(const KeyHash& hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
@@ -211,9 +212,8 @@ base::Result<PatternOutput> PatternOutput::make(const PatternNames& names, const
                                                 sql::quote_name(made.held_)));
     if (!bound) {
       const PatternMeasure& measure = pattern.measures[i];
-      return measure.sql.fail(
-          fmt::format("measure '{}': {}", measure.name, bound.error().message),
-          bound.error().mend);
+      return measure.sql.fail(fmt::format("measure '{}': {}", measure.name, bound.error().message),
+                              bound.error().mend);
     }
   }
   std::string select = one_per_match(pattern, measures, made.held_);

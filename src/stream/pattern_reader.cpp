@@ -46,17 +46,22 @@ base::Result<> PatternReader::check_columns(const runs::Model& model,
                               columns::type_name(source.fields[*time].type)),
                   "name a timestamp column");
   if (!source.find("_partition") || !source.find("_offset"))
-    return refuse(
-        fmt::format("{} is a keyed table: its rows change and cannot be read as a stream",
-                    pattern_.source),
-        "read a bronze table, a row-by-row or a de-duplicated model's table");
+    return refuse(fmt::format("{} is a keyed table: its rows change and cannot be read as a stream",
+                              pattern_.source),
+                  "read a bronze table, a row-by-row or a de-duplicated model's table");
   return {};
 }
 
 base::Result<> PatternReader::bind(sql::Connection& connection, const runs::Model& model,
                                    const columns::Schema& source, const std::string& input) {
-  const PatternNames names =
-      TRY(PatternNames::make(connection, pattern_.tree.steps, source));
+  for (const std::string& step : pattern_.tree.steps) {
+    if (connection.parse(fmt::format("SELECT {}.x", step))) continue;
+    return std::unexpected(base::Error{.code = base::Code::kInvalid,
+                                       .message = fmt::format("'{}' is a word of SQL", step),
+                                       .mend = "call the step something else"}
+                               .at(model.file, 1));
+  }
+  const PatternNames names = TRY(PatternNames::make(connection, pattern_.tree.steps, source));
   if (pattern_.where) {
     const nlohmann::json tree = TRY(names.parse(*pattern_.where));
     where_ = "TRY(" + TRY(names.print(tree)) + ")";

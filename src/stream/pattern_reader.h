@@ -1,5 +1,5 @@
-// A pattern made ready for one connection: its SQL bound, its engine, and how rows get into it. What
-// the operator of a pipeline and a run over history have in common.
+// A pattern made ready for one connection: its SQL bound, its engine, and how rows get into it.
+// What the operator of a pipeline and a run over history have in common.
 //
 // Threads: one (the connection's).
 #pragma once
@@ -24,7 +24,9 @@ class PatternReader {
   PatternEngine& engine() { return *engine_; }
   const columns::Schema& kept() const { return kept_; }
   // Event time as microseconds, as SQL over the source.
-  std::string time_us() const { return fmt::format("epoch_us({})", sql::quote_name(pattern_.time)); }
+  std::string time_us() const {
+    return fmt::format("epoch_us({})", sql::quote_name(pattern_.time));
+  }
   // The rows that take part, as SQL over the source; empty: all.
   const std::string& where() const { return where_; }
 

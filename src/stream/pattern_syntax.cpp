@@ -418,9 +418,9 @@ base::Result<PatternTree> parse_pattern(const std::string& text) {
                            "make at least one step necessary: '+' instead of '*'");
   }
   if (repeats_nothing(tree.root)) {
-    return base::fail_with(base::Code::kInvalid,
-                           "a quantifier stands behind a group that can match no row",
-                           "make a step of the group necessary; the quantifier allows none already");
+    return base::fail_with(
+        base::Code::kInvalid, "a quantifier stands behind a group that can match no row",
+        "make a step of the group necessary; the quantifier allows none already");
   }
   return tree;
 }

@@ -18,8 +18,8 @@
 
 namespace stream {
 
-inline constexpr int kPatternStepsMax = 60;          // named steps, one bit each
-inline constexpr std::size_t kProgramMax = 2'000;    // instructions: counted repeats are unrolled
+inline constexpr int kPatternStepsMax = 60;        // named steps, one bit each
+inline constexpr std::size_t kProgramMax = 2'000;  // instructions: counted repeats are unrolled
 inline constexpr std::size_t kPatternTextMax = 10'000;
 inline constexpr int kUnbounded = -1;
 
@@ -36,15 +36,16 @@ struct PatternNode {
 
 struct PatternTree {
   PatternNode root;
-  std::vector<std::string> steps;     // by number, in the order of the text
-  std::vector<bool> mapped;           // the step can hold rows (is not only behind a 'not')
+  std::vector<std::string> steps;  // by number, in the order of the text
+  std::vector<bool> mapped;        // the step can hold rows (is not only behind a 'not')
 };
 
 // kInvalid names the character and the mend. Refused: a pattern that can match no row, that begins
 // with a 'not', whose repeated part can match no row.
 base::Result<PatternTree> parse_pattern(const std::string& text);
 
-// The longest time from its first row to its end; nullopt-like -1 when rows may keep it open for ever.
+// The longest time from its first row to its end; nullopt-like -1 when rows may keep it open for
+// ever.
 std::int64_t longest_us(const PatternTree& tree);
 
 struct Instruction {

@@ -128,8 +128,7 @@ class Generator {
       case Part::Kind::kChoice:
         for (const Part& one : part.parts) {
           if (!text.empty()) text += part.kind == Part::Kind::kChoice ? " | " : " ";
-          const bool grouped =
-              one.kind == Part::Kind::kChoice || one.kind == Part::Kind::kSequence;
+          const bool grouped = one.kind == Part::Kind::kChoice || one.kind == Part::Kind::kSequence;
           text += grouped ? "(" + print(one) + ")" : print(one);
         }
         return text;
@@ -138,8 +137,8 @@ class Generator {
         if (part.max == -1) {
           text += part.min == 0 ? "*" : part.min == 1 ? "+" : fmt::format("{{{},}}", part.min);
         } else {
-          text += part.min == 0 && part.max == 1 ? "?"
-                                                 : fmt::format("{{{},{}}}", part.min, part.max);
+          text +=
+              part.min == 0 && part.max == 1 ? "?" : fmt::format("{{{},{}}}", part.min, part.max);
         }
         return text + (part.reluctant ? "?" : "");
       }
@@ -187,9 +186,7 @@ class Generator {
         break;
       case 3:
         sql = fmt::format("h = 'H{}'", k % 3);
-        code = [k](const auto&, const Row& row, int) {
-          return row.h == fmt::format("H{}", k % 3);
-        };
+        code = [k](const auto&, const Row& row, int) { return row.h == fmt::format("H{}", k % 3); };
         break;
       case 4:
         sql = fmt::format("h <> 'H{}' OR v IS NULL", k % 3);
@@ -285,7 +282,10 @@ class Generator {
         "table: gold.found\nsource: silver.rows\nkey: [k]\ntime: event_time\nwatermark: 5 seconds\n"
         "within: {} seconds\npattern: {}\n{}{}after_match: {}\nemit: {}\n",
         rules.within, print_named(rules.pattern), define.empty() ? "" : "define:\n", define,
-        skips[rules.skip], emit == 0 ? "matches" : emit == 1 ? "timeouts" : "both");
+        skips[rules.skip],
+        emit == 0   ? "matches"
+        : emit == 1 ? "timeouts"
+                    : "both");
   }
   std::string print_named(Part part) const {
     const std::function<void(Part&)> rename = [&](Part& one) {
@@ -389,7 +389,8 @@ class Engine {
     std::int64_t watermark_s = -1'000;
     while (!rest.empty()) {
       const std::size_t cut = std::min(rest.size(), 1 + static_cast<std::size_t>(random.pick(8)));
-      const std::size_t ahead = std::min(rest.size(), cut + static_cast<std::size_t>(random.pick(3)));
+      const std::size_t ahead =
+          std::min(rest.size(), cut + static_cast<std::size_t>(random.pick(3)));
       std::shuffle(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(ahead),
                    random.random());
       const std::vector<Row> now(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(cut));
@@ -428,8 +429,8 @@ class Engine {
       std::vector<std::pair<int, int>> held;
       for (const auto& one : match.held)
         held.emplace_back(static_cast<int>(one.row.offset), one.step);
-      lines.push_back(line_of(match.timed_out,
-                              (match.decided_us - kStartUs) / base::kUsPerSecond, held));
+      lines.push_back(
+          line_of(match.timed_out, (match.decided_us - kStartUs) / base::kUsPerSecond, held));
     }
   }
 
@@ -454,8 +455,8 @@ std::string shrunk(Engine& engine, Case made, std::uint32_t seed) {
     text += fmt::format("{} t={} {} v={} {}\n", row.number, row.time, row.key,
                         row.v ? std::to_string(*row.v) : "NULL", row.h);
   const auto want = by_brute_force(made);
-  return text + fmt::format("expected:\n{}\nfound:\n{}\n", shown(*want),
-                            shown(engine.run(made, seed)));
+  return text +
+         fmt::format("expected:\n{}\nfound:\n{}\n", shown(*want), shown(engine.run(made, seed)));
 }
 
 long setting(const char* name, long otherwise) {
