@@ -10,7 +10,7 @@
 #include "stream/pattern.h"
 #include "stream/pattern_history.h"
 
-namespace cli {
+namespace stream {
 namespace {
 
 template <class T>
@@ -135,16 +135,16 @@ class World final : public sources::EventSink {
 
 class PatternTruth : public testing::Test {
  protected:
-  static constexpr base::TimestampUs kEndUs = kStartUs + 14 * 60 * kMinuteUs;
+  static constexpr base::TimestampUs kEndUs = kStartUs + 24 * 60 * kMinuteUs;
 
   static World& world() {
     static World* const kWorld = [] {
       sources::SimulatorOptions options;
-      options.trucks = 150;
+      options.trucks = 400;
       options.start_us = kStartUs;
       options.history_from_us = kStartUs;
-      options.position_interval_us = 60 * base::kUsPerSecond;
-      options.faults.missed_scan = 0.06;
+      options.position_interval_us = 120 * base::kUsPerSecond;
+      options.faults.missed_scan = 0.1;
       options.faults.late_scan = 0.05;
       options.faults.breakdowns_per_hour = 0.1;
       auto* made = new World(options);
@@ -191,7 +191,7 @@ bool follows(const std::string& before, const std::string& after) {
   return kPairs.contains({before, after});
 }
 
-constexpr base::TimestampUs kCompleteUs = kStartUs + (14 * 60 - 30) * kMinuteUs;
+constexpr base::TimestampUs kCompleteUs = kStartUs + (24 * 60 - 30) * kMinuteUs;
 
 // Pairs of scans that were sent one behind the other, and how many were missed between them.
 template <class F>
@@ -274,13 +274,10 @@ TEST_F(PatternTruth, WrongHubsAreWhereADepartureAndAnArrivalWereMissed) {
 TEST_F(PatternTruth, StuckTrucksAreTheOnesThatBrokeDownForAnHour) {
   const std::multiset<std::string> have = found("stuck_truck", "truck_id", "standing_since");
   std::size_t certain = 0;
-  std::size_t possible = 0;
   for (const Breakdown& breakdown : world().breakdowns) {
     const std::int64_t lasts_us = breakdown.until_us - breakdown.from_us;
-    if (lasts_us < 56 * kMinuteUs || breakdown.from_us < kStartUs + 3 * kMinuteUs) continue;
+    if (lasts_us < 60 * kMinuteUs || breakdown.from_us < kStartUs + 3 * kMinuteUs) continue;
     if (breakdown.from_us + 66 * kMinuteUs > kCompleteUs) continue;
-    ++possible;
-    if (lasts_us < 60 * kMinuteUs) continue;  // the time to the positions before and after decides
     ++certain;
     const auto match = std::find_if(have.begin(), have.end(), [&](const std::string& line) {
       const std::int64_t since_us = std::stoll(line.substr(line.find('|') + 1));
@@ -290,19 +287,19 @@ TEST_F(PatternTruth, StuckTrucksAreTheOnesThatBrokeDownForAnHour) {
     EXPECT_TRUE(match != have.end()) << breakdown.truck << " " << breakdown.from_us;
   }
   EXPECT_GT(certain, 10U);
-  // A rest right before or behind a shorter breakdown makes an hour, too; each has a breakdown.
-  for (const std::string& line : have) {
+  // A rest beside a wait at a hub makes an hour, too.
+  const auto broke_down = [&](const std::string& line) {
     const std::int64_t since_us = std::stoll(line.substr(line.find('|') + 1));
-    EXPECT_TRUE(std::any_of(world().breakdowns.begin(), world().breakdowns.end(),
-                            [&](const Breakdown& breakdown) {
-                              return line.starts_with(breakdown.truck + "|") &&
-                                     breakdown.from_us < since_us + 60 * kMinuteUs &&
-                                     breakdown.until_us > since_us;
-                            }))
-        << line;
-  }
-  EXPECT_LE(have.size(), possible + 6);
+    return std::any_of(
+        world().breakdowns.begin(), world().breakdowns.end(), [&](const Breakdown& breakdown) {
+          return line.starts_with(breakdown.truck + "|") &&
+                 breakdown.from_us < since_us + 60 * kMinuteUs && breakdown.until_us > since_us;
+        });
+  };
+  const auto real = static_cast<std::size_t>(std::count_if(have.begin(), have.end(), broke_down));
+  EXPECT_GE(real, certain);
+  EXPECT_LE(have.size() - real, have.size() / 10);
 }
 
 }  // namespace
-}  // namespace cli
+}  // namespace stream
