@@ -318,8 +318,9 @@ bool has_feature(const Protocol& protocol, std::string_view feature) {
 Result<> parse_action(const json& action, Commit& into) {
   if (!action.is_object()) return base::fail(Code::kCorrupt, "an action is no JSON object");
   for (const auto& [kind, body] : action.items()) {
-    if (!body.is_object()) continue;  // null: the other kinds of a checkpoint's row
-    auto parsed = parse_one(kind, body, into);
+    if (body.is_null()) continue;  // the other kinds of a checkpoint's row
+    auto parsed = body.is_object() ? parse_one(kind, body, into)
+                                   : base::fail(Code::kCorrupt, "it is no JSON object");
     if (!parsed) return std::unexpected(std::move(parsed).error().in(kind));
   }
   return {};

@@ -26,10 +26,10 @@ std::optional<Version> read_hint(storage::ObjectStore& store, const std::string&
 }
 
 // The state at the newest checkpoint at or before `target` that can be read; before the first
-// commit when there is none.
+// commit when there is none. `unread` says why newer ones could not be.
 Result<State> load_checkpoint(storage::ObjectStore& store, sql::Database& database,
                               const std::string& table_path, const LogListing& listing,
-                              Version target) {
+                              Version target, std::string& unread) {
   for (const Checkpoint& checkpoint : listing.checkpoints) {
     if (checkpoint.version > target) continue;
     const auto time = listing.commits.find(checkpoint.version);
@@ -38,9 +38,13 @@ Result<State> load_checkpoint(storage::ObjectStore& store, sql::Database& databa
     auto commit = read_checkpoint(store, database, table_path, checkpoint);
     auto state = commit ? advance(State{}, checkpoint.version, time_us, *commit)
                         : std::unexpected(std::move(commit).error());
+    if (!state && commit) {
+      state = std::unexpected(std::move(state).error().in(checkpoint.keys.front()));
+    }
     if (state) state->checkpoint_version = checkpoint.version;
     if (state || state.error().code == Code::kUnsupported) return state;
     spdlog::warn("lake: {}; an older state of the log is used", state.error().to_string());
+    if (unread.empty()) unread = "; " + state.error().to_string();
   }
   return State{};
 }
@@ -90,9 +94,11 @@ Result<State> replay(storage::ObjectStore& store, const std::string& table_path,
   return state;
 }
 
-Result<State> load_from(storage::ObjectStore& store, sql::Database& database,
-                        const std::string& table_path, const LogListing& listing,
-                        std::optional<Version> target) {
+}  // namespace
+
+Result<State> load_listed(storage::ObjectStore& store, sql::Database& database,
+                          const std::string& table_path, const LogListing& listing,
+                          std::optional<Version> target) {
   if (listing.commits.empty() && listing.checkpoints.empty()) {
     return base::fail_with(Code::kNotFound, fmt::format("there is no table at {}", table_path),
                            "create it, or check the name");
@@ -105,19 +111,18 @@ Result<State> load_from(storage::ObjectStore& store, sql::Database& database,
                       table_path, *target, newest);
   }
   const Version wanted = target.value_or(newest);
-  State state = TRY(load_checkpoint(store, database, table_path, listing, wanted));
+  std::string unread;
+  State state = TRY(load_checkpoint(store, database, table_path, listing, wanted, unread));
   if (state.version < 0 && !listing.commits.contains(0)) {
     return base::fail_with(
         target ? Code::kNotFound : Code::kCorrupt,
         fmt::format("the table {}: version {} cannot be read: no checkpoint before it, and its log "
-                    "does not start at version 0",
-                    table_path, wanted),
+                    "does not start at version 0{}",
+                    table_path, wanted, unread),
         "restore the files of _delta_log");
   }
   return replay(store, table_path, listing, std::move(state), wanted);
 }
-
-}  // namespace
 
 Result<LogListing> list_log(storage::ObjectStore& store, const std::string& table_path) {
   return read_listing(table_path, TRY(store.list(log_folder(table_path))));
@@ -142,12 +147,12 @@ Result<State> load_state(storage::ObjectStore& store, sql::Database& database,
     const bool there = std::ranges::any_of(
         listing.checkpoints, [&](const Checkpoint& one) { return one.version >= *hint; });
     if (there) {
-      auto state = load_from(store, database, table_path, listing, target);
+      auto state = load_listed(store, database, table_path, listing, target);
       if (state || state.error().code == Code::kUnsupported) return state;
     }
     // The hint is stale or its checkpoint broken: look at the whole log.
   }
-  return load_from(store, database, table_path, TRY(list_log(store, table_path)), target);
+  return load_listed(store, database, table_path, TRY(list_log(store, table_path)), target);
 }
 
 }  // namespace lake

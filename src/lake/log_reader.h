@@ -18,6 +18,11 @@ namespace lake {
 base::Result<State> load_state(storage::ObjectStore& store, sql::Database& database,
                                const std::string& table_path, std::optional<Version> target);
 
+// The same from these files of the log alone.
+base::Result<State> load_listed(storage::ObjectStore& store, sql::Database& database,
+                                const std::string& table_path, const LogListing& listing,
+                                std::optional<Version> target);
+
 // Commit times of every version whose JSON is still there.
 base::Result<LogListing> list_log(storage::ObjectStore& store, const std::string& table_path);
 

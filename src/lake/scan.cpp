@@ -1,6 +1,7 @@
 #include "lake/scan.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "sql/database.h"
 
@@ -48,7 +49,7 @@ class Scan {
 
   std::string build(const Files& files) {
     for (const auto& file : files) {
-      if (!lies_within(source_.folder, file->path)) return refusal(file->path);
+      if (!is_own_file(source_.folder, file->path)) return refusal(file->path);
     }
     Groups groups = group(files);
     if (!groups.plain.empty()) add_plain(groups.plain);
@@ -88,8 +89,8 @@ class Scan {
   // A SELECT that fails: no rows rather than those of a file that is not the table's.
   std::string refusal(const std::string& path) const {
     const std::string message = fmt::format(
-        "the file \"{}\" lies outside the folder of its table and is not read; copy the rows into "
-        "a table of their own",
+        "the file \"{}\" lies outside the folder of its table, or is none, and is not read; copy "
+        "the rows into a table of their own",
         path);
     return fmt::format(
         "SELECT * EXCLUDE (refused) FROM (SELECT nothing.*, error({}) IS NULL AS refused FROM "
@@ -213,9 +214,16 @@ std::string partition_literal(const SparkField& field, const std::optional<std::
   return fmt::format("CAST({} AS {})", sql::quote_text(text), field.sql_type);
 }
 
-bool lies_within(const std::string& folder, const std::string& path) {
+bool is_own_file(const std::string& folder, const std::string& path) {
   const bool absolute = path.starts_with('/') || path.find("://") != std::string::npos;
-  return !absolute || path.starts_with(folder + "/");
+  if (absolute && !path.starts_with(folder + "/")) return false;
+  const std::string own = absolute ? path.substr(folder.size() + 1) : path;
+  if (own.starts_with("_delta_log/")) return false;
+  // DuckDB takes a folder for all files in it. Most names cannot be those of one.
+  const std::string_view name = std::string_view(own).substr(own.rfind('/') + 1);
+  if (name.ends_with(".parquet") && name.find('=') == std::string_view::npos) return true;
+  std::error_code error;
+  return !std::filesystem::is_directory(folder + "/" + own, error);
 }
 
 std::string quote_file(const std::string& folder, const std::string& path) {

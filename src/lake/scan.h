@@ -50,9 +50,9 @@ NumberedScan scan_numbered_sql(const State& state, const FileSource& source, con
 // are UTC.
 std::string partition_literal(const SparkField& field, const std::optional<std::string>& value);
 
-// Whether a path of the log is that of a file in the table's folder: others are never read, so that
-// a log cannot show what is not its table's.
-bool lies_within(const std::string& folder, const std::string& path);
+// Whether a path of the log is that of a data file in the table's folder: others are never read, so
+// that a log cannot show what is not its table's.
+bool is_own_file(const std::string& folder, const std::string& path);
 // 'text' where DuckDB takes a file name: characters of patterns escaped.
 std::string quote_file(const std::string& folder, const std::string& path);
 

@@ -1,6 +1,7 @@
 #include "lake/spark_schema.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
@@ -18,6 +19,7 @@ using columns::Type;
 using nlohmann::json;
 
 constexpr int kNestingMax = 32;
+constexpr int kDecimalDigitsMax = 38;
 
 struct Primitive {
   std::string_view spark;
@@ -39,6 +41,26 @@ constexpr std::array kPrimitives{
     Primitive{"timestamp", "TIMESTAMPTZ", Type::kTimestamp},
     Primitive{"timestamp_ntz", "TIMESTAMP", Type::kTimestamp},
 };
+
+// "decimal(p,s)" in SQL; "" for what is none.
+std::string decimal_type(std::string_view name) {
+  if (name == "decimal") return "DECIMAL(10,0)";
+  constexpr std::string_view kStart = "decimal(";
+  if (!name.starts_with(kStart) || !name.ends_with(')')) return "";
+  const auto number = [](std::string_view text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    int value = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() ? value : -1;
+  };
+  const std::string_view inner = name.substr(kStart.size(), name.size() - kStart.size() - 1);
+  const std::size_t comma = inner.find(',');
+  const int precision = number(inner.substr(0, comma));
+  const int scale = comma == std::string_view::npos ? 0 : number(inner.substr(comma + 1));
+  if (precision < 1 || precision > kDecimalDigitsMax || scale < 0 || scale > precision) return "";
+  return fmt::format("DECIMAL({},{})", precision, scale);
+}
 
 std::string_view spark_name(Type type) {
   switch (type) {
@@ -86,13 +108,9 @@ class TypeParser {
       if (primitive.spark != name) continue;
       return TypeText{std::string(primitive.sql), std::string(primitive.sql), primitive.type, ""};
     }
-    std::string decimal;
-    if (name == "decimal") decimal = "DECIMAL(10,0)";
-    if (name.starts_with("decimal(") && name.ends_with(")") &&
-        name.find_first_not_of("0123456789, ", 8) == name.size() - 1) {
-      decimal = "DECIMAL" + name.substr(7);
+    if (const std::string decimal = decimal_type(name); !decimal.empty()) {
+      return TypeText{decimal, decimal, Type::kString, ""};
     }
-    if (!decimal.empty()) return TypeText{decimal, decimal, Type::kString, ""};
     return base::fail(Code::kUnsupported, "the type \"{}\" is not implemented", name);
   }
 

@@ -1,6 +1,7 @@
 #include "lake/state.h"
 
 #include <algorithm>
+#include <cctype>
 #include <unordered_set>
 #include <utility>
 
@@ -21,6 +22,14 @@ Result<> take_schema(State& next) {
   std::vector<SparkField> fields;
   if (!metadata.schema_string.empty()) {
     fields = TRY(parse_spark_schema(metadata.schema_string, next.mapping));
+  }
+  std::unordered_set<std::string> names;
+  for (const SparkField& field : fields) {
+    std::string name = field.name;
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (name.empty()) return base::fail(Code::kCorrupt, "a column has no name");
+    if (names.insert(std::move(name)).second) continue;
+    return base::fail(Code::kCorrupt, "two columns are named {}", field.name);
   }
   for (const std::string& column : metadata.partition_columns) {
     if (fields.empty() || std::ranges::find(fields, column, &SparkField::name) != fields.end()) {

@@ -72,6 +72,7 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
                                                  const PartitionValues& values, const Files& files,
                                                  std::int64_t bytes);
   Version checkpoint_interval(const State& state) const;
+  void check_file(sql::Connection& connection, const AddFile& file, std::vector<Finding>& findings);
 
   storage::ObjectStore& store_;
   sql::Database& database_;
