@@ -81,7 +81,8 @@ $(LAKE_PEERS)/venv/STAMP: tests/interop/lake_requirements.txt
 $(LAKE_PEERS)/spark-jars/STAMP: tests/interop/lake_pom.xml
 	@mkdir -p $(@D) && mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(@D) && touch $@
 
-accept-lake: binary $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
+accept-lake: setup $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
+	@test -f $(BUILD)/build.ninja || cmake --preset $(notdir $(BUILD)) >/dev/null
 	@ninja -C $(BUILD) --quiet lake_tool test_lake
 	@SPARK_JARS=$(LAKE_PEERS)/spark-jars $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --golden $(BUILD)/tests/test_lake --spark
 

@@ -153,7 +153,7 @@ TEST(SparkSchema, KeepsTheRealTypeForSqlAndTheNearestForBatches) {
     {"name":"e","type":"timestamp_ntz","nullable":true,"metadata":{"delta.invariants":"{\"expression\":{\"expression\":\"e > 3\"}}"}}]
 })json";
   const auto fields = lake::parse_spark_schema(text).value();
-  EXPECT_EQ(fields[0].sql_type, "DECIMAL(12, 3)");
+  EXPECT_EQ(fields[0].sql_type, "DECIMAL(12,3)");
   EXPECT_EQ(fields[1].sql_type, "TINYINT[]");
   EXPECT_EQ(fields[2].sql_type, "MAP(VARCHAR, DATE)");
   EXPECT_EQ(fields[3].sql_type, "STRUCT(\"x y\" FLOAT)");
@@ -165,7 +165,7 @@ TEST(SparkSchema, KeepsTheRealTypeForSqlAndTheNearestForBatches) {
   auto schema = lake::to_schema(fields);
   schema.fields.push_back({"f", Type::kInt64, true});
   const auto changed = lake::parse_spark_schema(lake::update_spark_schema(text, schema).value());
-  EXPECT_EQ(changed.value()[0].sql_type, "DECIMAL(12, 3)");
+  EXPECT_EQ(changed.value()[0].sql_type, "DECIMAL(12,3)");
   EXPECT_EQ(changed.value()[5].sql_type, "BIGINT");
 }
 
