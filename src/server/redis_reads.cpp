@@ -85,6 +85,7 @@ Fields row_fields(std::string_view row) {
   Fields fields;
   if (row.empty()) return fields;
   const json object = json::parse(row, nullptr, false);
+  if (!object.is_object()) return fields;
   for (const auto& [name, value] : object.items()) {
     if (value.is_null()) continue;
     fields.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());

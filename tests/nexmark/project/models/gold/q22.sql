@@ -1,0 +1,9 @@
+---
+table: gold.q22
+version: 1
+mode: streaming
+description: Folders of a URL.
+---
+SELECT auction, bidder, price, channel, split_part(url, '/', 4) AS dir1,
+       split_part(url, '/', 5) AS dir2, split_part(url, '/', 6) AS dir3
+FROM bronze.bid
