@@ -21,7 +21,7 @@ using nexmark::Event;
 using nexmark::Generator;
 using nexmark::kKinds;
 
-constexpr std::size_t kBatchRecords = 2000;
+constexpr int kBatchRecords = 2000;
 constexpr std::int64_t kEventsMax = 1'000'000'000;
 
 base::Result<> to_files(const base::Path& folder, std::int64_t events, Generator& generator) {

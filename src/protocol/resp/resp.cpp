@@ -96,7 +96,7 @@ std::optional<std::string> take_word(std::string_view line, std::size_t& at) {
 base::Result<std::optional<std::string_view>> Parser::line(std::size_t bytes_max,
                                                            std::string_view what) {
   const std::string_view left = std::string_view(buffer_).substr(start_ + at_);
-  const std::size_t end = left.substr(0, bytes_max + 2).find('\n');
+  const std::size_t end = left.substr(0, bytes_max + 1).find('\n');
   if (end == std::string_view::npos) {
     if (left.size() > bytes_max) return broken(fmt::format("too big {}", what));
     return std::optional<std::string_view>();
