@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -96,6 +96,10 @@ accept-redis: build $(VENV)/STAMP ## the Redis door by redis-cli and redis-py be
 	@$(PYTHON) tests/interop/redis_interop.py
 	@$(PYTHON) tests/interop/redis_push.py 20
 
+accept-nexmark: binary $(VENV)/STAMP ## Nexmark's questions as streaming models: each table equals DuckDB's answer, over kills
+	@ninja -C $(BUILD) --quiet nexmark
+	@$(PYTHON) tests/nexmark/nexmark.py $(BUILD)/bench/nexmark
+
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
 	@ninja -C $(BUILD) --quiet pg_server
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
@@ -107,6 +111,10 @@ bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to 
 bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka beside it
 	@ninja -C $(BUILD) --quiet kafka_server bench_log bench_log_latency
 	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log $(BUILD)/bench/bench_log_latency
+
+bench-stream: binary $(VENV)/STAMP ## Nexmark by second of processor time, with Flink and Spark Structured Streaming beside it
+	@ninja -C $(BUILD) --quiet nexmark
+	@$(PYTHON) bench/stream_peers.py $(BUILD)/waybill $(BUILD)/bench/nexmark
 
 bench-redis: binary $(VENV)/STAMP ## look-ups by RESP, with a real redis-server beside it
 	@command -v redis-benchmark redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null

@@ -27,6 +27,7 @@ public class FlinkRun {
     settings.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
     settings.setString("execution.checkpointing.storage", "filesystem");
     settings.setString("execution.checkpointing.dir", checkpoints);
+    settings.setString("restart-strategy.type", "none");
     settings.setString("state.backend.type", "rocksdb");
     settings.setString("table.exec.mini-batch.enabled", "true");
     settings.setString("table.exec.mini-batch.allow-latency", "2 s");

@@ -7,13 +7,13 @@ windows, no distinct counts, no top-n and no latest row by key.
 # ------------------------------------------------------------------------------------------------ Flink
 FLINK_TABLES = """
 CREATE TEMPORARY TABLE person (id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING,
-  `dateTime` TIMESTAMP(3), extra STRING, WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
+  `dateTime` TIMESTAMP_LTZ(3), extra STRING, WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
   WITH ('connector' = 'filesystem', 'path' = '{folder}/person.jsonl', 'format' = 'json', 'json.timestamp-format.standard' = 'ISO-8601');
 CREATE TEMPORARY TABLE auction (id BIGINT, itemName STRING, description STRING, initialBid BIGINT, reserve BIGINT,
-  `dateTime` TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT, extra STRING,
+  `dateTime` TIMESTAMP_LTZ(3), expires TIMESTAMP_LTZ(3), seller BIGINT, category BIGINT, extra STRING,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
   WITH ('connector' = 'filesystem', 'path' = '{folder}/auction.jsonl', 'format' = 'json', 'json.timestamp-format.standard' = 'ISO-8601');
-CREATE TEMPORARY TABLE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3),
+CREATE TEMPORARY TABLE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP_LTZ(3),
   extra STRING, WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
   WITH ('connector' = 'filesystem', 'path' = '{folder}/bid.jsonl', 'format' = 'json', 'json.timestamp-format.standard' = 'ISO-8601');
 """
