@@ -124,7 +124,9 @@ int main(int argc, char** argv) {
   const auto catalog = lake::make_catalog(*objects, *database);
   quality::Alerts alerts;
   const stream::Services services{*log, *catalog, *database, *store, alerts, clock};
-  auto pipeline = must(stream::Pipeline::make(services, topic, models, suites, {}));
+  const auto planner = must(database->connect());
+  const auto components = must(stream::components(*planner, {topic}, models, {}));
+  auto pipeline = must(stream::Pipeline::make(services, components.front(), suites, {}));
   const double start = now_seconds();
   must(pipeline->restore());
   std::int64_t done = 0;

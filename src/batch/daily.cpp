@@ -40,9 +40,9 @@ DailyModels::DailyModels(stream::Services services, std::vector<runs::Model> mod
 
 base::Result<> DailyModels::record(const runs::Run& run, const runs::Counts& counts) {
   runs::Run whole = run;
-  whole.by_partition = {{0, counts}};
+  whole.by_source = {{{"daily", 0}, counts}};
   state::WriteSet changes;
-  TRY(runs::record_run(services_.store, "daily", whole, changes));
+  TRY(runs::record_run(services_.store, whole, changes));
   changes.put(done_key(run.model),
               nlohmann::json{{"number", run.epoch}, {"ran_us", run.started_us}}.dump());
   changes.remove(plan_key(run.model));
@@ -66,7 +66,7 @@ base::Result<> DailyModels::restore() {
                         .pipeline = "daily",
                         .epoch = plan.at("number"),
                         .inputs = {},
-                        .by_partition = {},
+                        .by_source = {},
                         .table_version = snapshot->version(),
                         .started_us = plan.at("started_us")};
     runs::Counts counts;
@@ -128,7 +128,7 @@ base::Result<runs::Run> DailyModels::run(const std::string& table_name) {
                 .pipeline = "daily",
                 .epoch = 0,
                 .inputs = {},
-                .by_partition = {},
+                .by_source = {},
                 .table_version = -1,
                 .started_us = services_.clock.now_us()};
   const auto connection = TRY(services_.database.connect());
@@ -164,7 +164,7 @@ base::Result<runs::Run> DailyModels::run(const std::string& table_name) {
                        std::chrono::steady_clock::now() - before)
                        .count();
   TRY(record(run, counts));
-  run.by_partition = {{0, counts}};
+  run.by_source = {{{"daily", 0}, counts}};
   spdlog::info("daily: {} run {} wrote {} rows in {}", model.table, run.epoch, counts.out,
                base::format_duration(run.elapsed_us));
   return run;

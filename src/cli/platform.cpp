@@ -42,7 +42,7 @@ base::Result<base::Path> make_folder(const base::Path& path) {
 
 }  // namespace
 
-std::string unit_of(const schema::TopicSchema& topic) { return "topic-" + topic.topic.name; }
+std::string unit_of(const std::string& pipeline) { return "topic-" + pipeline; }
 
 base::Result<std::unique_ptr<Platform>> Platform::open(Project project) {
   std::unique_ptr<Platform> platform(new Platform(std::move(project)));
@@ -63,7 +63,9 @@ base::Result<> Platform::open_stores() {
   if (!project_.log.empty())
     log_ = TRY(eventlog::open_kafka_log(TRY(eventlog::parse_kafka_url(project_.log))));
   std::vector<std::string> names{kDaily, kFiles, kSimulator, kMaintenance};
-  for (const schema::TopicSchema& topic : project_.topics) names.push_back(unit_of(topic));
+  components_ = TRY(project_components(project_));
+  for (const stream::Component& component : components_)
+    names.push_back(unit_of(component.name()));
   // The state before the log: its lock keeps a second process out.
   units_ = TRY(Units::open(project_, log_.get(), alerts_, clock_, names));
   if (!log_) {
@@ -110,10 +112,9 @@ stream::Services Platform::services(const std::string& unit) {
   return {*log_, *catalog_, *engine_, units_->store(unit), alerts_, clock_, served_.get()};
 }
 
-base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
-                                      std::vector<runs::Model> models) {
-  const std::string unit = unit_of(topic);
-  pipelines_.push_back(TRY(stream::Pipeline::make(services(unit), topic, models, project_.suites,
+base::Result<> Platform::add_pipeline(const stream::Component& component) {
+  const std::string unit = unit_of(component.name());
+  pipelines_.push_back(TRY(stream::Pipeline::make(services(unit), component, project_.suites,
                                                   {.epoch_us = project_.epoch_us})));
   stream::Pipeline* pipeline = pipelines_.back().get();
   return units_->add(unit, {.prepare = [pipeline] { return pipeline->restore(); },
@@ -123,12 +124,7 @@ base::Result<> Platform::add_pipeline(const schema::TopicSchema& topic,
 base::Result<> Platform::open_pipelines() {
   served_ = std::make_unique<server::ServedState>(project_.lookups, clock_);
   open_push();
-  const auto connection = TRY(engine_->connect());
-  const auto by_topic = TRY(models_by_topic(project_, *connection));
-  for (const schema::TopicSchema& topic : project_.topics) {
-    const auto it = by_topic.find(topic.topic.name);
-    TRY(add_pipeline(topic, it == by_topic.end() ? std::vector<runs::Model>{} : it->second));
-  }
+  for (const stream::Component& component : components_) TRY(add_pipeline(component));
   std::vector<runs::Model> daily;
   std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
                [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
@@ -245,12 +241,13 @@ void Platform::stop() {
 bool Platform::settled() const {
   const base::TimestampUs now_us = clock_.now_us();
   if (now_us - started_us_ < kQuietUs) return false;
-  for (std::size_t i = 0; i < pipelines_.size(); ++i) {
-    const stream::PipelineStatus status = pipelines_[i]->status();
+  for (const auto& pipeline : pipelines_) {
+    const stream::PipelineStatus status = pipeline->status();
     if (status.lag_records >= kLagMax) return false;
-    if (!project_.topics[i].files) continue;
+    if (std::ranges::none_of(pipeline->topics(), [](const auto& topic) { return topic.files.has_value(); }))
+      continue;
     if (now_us - status.committed_us < kQuietUs) return false;
-    if (steady_us() - units_->changed_us(unit_of(project_.topics[i])) < kQuietUs) return false;
+    if (steady_us() - units_->changed_us(unit_of(pipeline->name())) < kQuietUs) return false;
   }
   return true;
 }

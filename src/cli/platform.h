@@ -31,8 +31,8 @@
 
 namespace cli {
 
-// The unit of work that is a topic's pipeline.
-std::string unit_of(const schema::TopicSchema& topic);
+// The unit of work that is a pipeline.
+std::string unit_of(const std::string& pipeline);
 
 class Platform final : public server::Platform {
  public:
@@ -75,7 +75,7 @@ class Platform final : public server::Platform {
   base::Result<> open_serving();
   base::Result<> check_lookup(const std::string& name, const server::Lookup& lookup) const;
   stream::Services services(const std::string& unit);
-  base::Result<> add_pipeline(const schema::TopicSchema& topic, std::vector<runs::Model> models);
+  base::Result<> add_pipeline(const stream::Component& component);
   void open_push();
   base::Result<> add_sources();
   nlohmann::json pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const;
@@ -91,6 +91,7 @@ class Platform final : public server::Platform {
   std::string dead_letter_where(const server::DeadLetterFilter& filter) const;
 
   Project project_;
+  std::vector<stream::Component> components_;
   base::SystemClock clock_;
   base::TimestampUs started_us_ = 0;
   base::TimestampUs logs_cleaned_us_ = 0;

@@ -181,11 +181,12 @@ base::Result<runs::AuditInput> Platform::audit_input_now() {
   for (const std::string& name : TRY(catalog_->names(true)))
     input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
   for (const auto& pipeline : pipelines_) {
-    const std::string& topic = pipeline->name();
-    input.models.push_back({.table = "bronze." + topic, .source = "", .appends = true, .key = {}});
+    for (const schema::TopicSchema& topic : pipeline->topics())
+      input.models.push_back(
+          {.table = "bronze." + topic.topic.name, .sources = {}, .appends = true, .key = {}});
     for (const auto& op : pipeline->operators()) {
       input.models.push_back({.table = op->model().table,
-                              .source = op->plan().source,
+                              .sources = op->plan().sources,
                               .appends = op->model().key.empty(),
                               .key = op->model().key});
     }

@@ -123,79 +123,62 @@ base::Result<Project> load_project(const base::Path& folder) {
   return project;
 }
 
-base::Result<std::map<std::string, std::vector<runs::Model>>> models_by_topic(
-    const Project& project, sql::Connection& connection) {
-  std::map<std::string, std::string> topic_of;  // table -> topic
-  for (const schema::TopicSchema& topic : project.topics)
-    topic_of["bronze." + topic.topic.name] = topic.topic.name;
-  std::map<std::string, std::vector<runs::Model>> result;
-  std::vector<const runs::Model*> open;
+base::Result<std::vector<stream::Component>> project_components(const Project& project) {
+  const auto database = TRY(sql::Database::open({.memory_limit = "512MB", .threads = 1}));
+  const auto connection = TRY(database->connect());
+  std::vector<runs::Model> streaming;
+  std::vector<std::string> others;
   for (const runs::Model& model : project.models) {
-    if (model.mode == runs::Mode::kStreaming) open.push_back(&model);
-  }
-  while (!open.empty()) {
-    std::vector<const runs::Model*> rest;
-    base::Error last;
-    for (const runs::Model* model : open) {
-      const stream::Plan plan = TRY(stream::plan_model(connection, *model));
-      const auto it = topic_of.find(plan.source);
-      if (it == topic_of.end()) {
-        last = base::Error{.code = base::Code::kInvalid,
-                           .message = fmt::format(
-                               "{} reads {}, which no source and no streaming model writes",
-                               model->table, plan.source),
-                           .mend = "name a bronze table of sources/, or a streaming model's table"}
-                   .at(model->file, model->sql_line);
-        rest.push_back(model);
-        continue;
-      }
-      topic_of[model->table] = it->second;
-      result[it->second].push_back(*model);
+    if (model.mode == runs::Mode::kStreaming) {
+      streaming.push_back(model);
+    } else {
+      others.push_back(model.table);
     }
-    if (rest.size() == open.size()) return std::unexpected(std::move(last));
-    open = std::move(rest);
   }
-  return result;
+  return stream::components(*connection, project.topics, streaming, others);
 }
 
 namespace {
 
-// Operators of one topic, made only to see that they can be.
+// Operators of one pipeline, made only to see that they can be.
 base::Result<> check_pipeline(sql::Connection& connection, const Project& project,
-                              const schema::TopicSchema& topic, std::vector<runs::Model> models,
+                              const stream::Component& component,
                               std::map<std::string, columns::Schema>& tables,
                               std::vector<base::Error>& errors) {
-  tables["bronze." + topic.topic.name] = schema::bronze_schema(topic);
-  for (bool moved = true; moved && !models.empty();) {
-    moved = false;
-    for (auto it = models.begin(); it != models.end();) {
-      const stream::Plan plan = TRY(stream::plan_model(connection, *it));
-      const auto source = tables.find(plan.source);
-      if (source == tables.end()) {
-        ++it;
-        continue;
-      }
-      const auto suite = project.suites.find(it->quality);
-      auto made = stream::make_operator(connection, *it, source->second,
-                                        suite == project.suites.end() ? nullptr : &suite->second);
-      if (!it->quality.empty() && suite == project.suites.end()) {
-        errors.push_back(base::Error{.code = base::Code::kInvalid,
-                                     .message = fmt::format("there is no quality/{}", it->quality)}
-                             .at(it->file, 1));
-      }
-      if (!made) {
-        errors.push_back(std::move(made).error());
-      } else {
-        tables[it->table] = (*made)->schema();
-        for (const auto& [name, schema] : (*made)->side_tables()) tables[name] = schema;
-        if (suite != project.suites.end()) {
-          if (auto fits = suite->second.check_columns((*made)->schema()); !fits)
-            errors.push_back(std::move(fits).error());
-        }
-      }
-      it = models.erase(it);
-      moved = true;
+  std::map<std::string, stream::Relation> known;
+  for (const schema::TopicSchema& topic : component.topics) {
+    const std::string bronze = "bronze." + topic.topic.name;
+    tables[bronze] = schema::bronze_schema(topic);
+    known[bronze] = {.table = bronze,
+                     .schema = tables[bronze],
+                     .changes = false,
+                     .is_static = false,
+                     .key = {},
+                     .topics = {topic.topic.name}};
+  }
+  for (const runs::Model& model : component.models) {
+    const auto suite = project.suites.find(model.quality);
+    if (!model.quality.empty() && suite == project.suites.end()) {
+      errors.push_back(base::Error{.code = base::Code::kInvalid,
+                                   .message = fmt::format("there is no quality/{}", model.quality)}
+                           .at(model.file, 1));
     }
+    const stream::Plan plan = TRY(stream::plan_model(connection, model));
+    // A model behind one that is wrong, or behind a daily model's table, is not looked at.
+    if (!std::ranges::all_of(plan.sources, [&](const auto& table) { return known.contains(table); }))
+      continue;
+    auto made = stream::make_operator(connection, model, known,
+                                      suite == project.suites.end() ? nullptr : &suite->second);
+    if (!made) {
+      errors.push_back(std::move(made).error());
+      continue;
+    }
+    known[model.table] = (*made)->output();
+    tables[model.table] = (*made)->schema();
+    for (const auto& [name, schema] : (*made)->side_tables()) tables[name] = schema;
+    if (suite == project.suites.end()) continue;
+    if (auto fits = suite->second.check_columns((*made)->schema()); !fits)
+      errors.push_back(std::move(fits).error());
   }
   return {};
 }
@@ -232,14 +215,9 @@ std::vector<base::Error> check_project(const Project& project) {
   const auto all = [&]() -> base::Result<> {
     const auto database = TRY(sql::Database::open({.memory_limit = "512MB", .threads = 1}));
     const auto connection = TRY(database->connect());
-    const auto by_topic = TRY(models_by_topic(project, *connection));
     std::map<std::string, columns::Schema> tables;
-    for (const schema::TopicSchema& topic : project.topics) {
-      const auto it = by_topic.find(topic.topic.name);
-      TRY(check_pipeline(*connection, project, topic,
-                         it == by_topic.end() ? std::vector<runs::Model>{} : it->second, tables,
-                         errors));
-    }
+    for (const stream::Component& component : TRY(project_components(project)))
+      TRY(check_pipeline(*connection, project, component, tables, errors));
     TRY(check_daily(*connection, project, tables, errors));
     for (const auto& [name, lookup] : project.lookups) {
       const auto table = tables.find(lookup.table);

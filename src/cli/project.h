@@ -15,6 +15,7 @@
 #include "schema/topic_schema.h"
 #include "server/redis_push.h"
 #include "sources/simulated_source.h"
+#include "stream/components.h"
 #include "sql/database.h"
 
 namespace cli {
@@ -53,8 +54,7 @@ base::Result<Project> load_project(const base::Path& folder);
 // first.
 std::vector<base::Error> check_project(const Project& project);
 
-// The models of one topic's pipeline: those that read its bronze table, directly or through others.
-base::Result<std::map<std::string, std::vector<runs::Model>>> models_by_topic(
-    const Project& project, sql::Connection& connection);
+// The pipelines: topics with the streaming models that read them, directly or through others.
+base::Result<std::vector<stream::Component>> project_components(const Project& project);
 
 }  // namespace cli

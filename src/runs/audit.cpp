@@ -17,7 +17,7 @@ class Auditor {
   base::Result<Audit> run() {
     audit_.lines = input_.ledger;
     for (const AuditedModel& model : input_.models) {
-      if (model.source.empty()) {
+      if (model.sources.empty()) {
         TRY(check_bronze(model));
       } else {
         check_chain(model);
@@ -81,17 +81,20 @@ class Auditor {
     return {};
   }
 
-  // What a model took in is what its source gave out.
+  // What a model took in is what its sources gave out.
   void check_chain(const AuditedModel& model) {
     const auto beginning = input_.beginnings.find(model.table);
-    for (const auto& [source, given] : sums_[model.source]) {
-      std::int64_t due = given.out;
+    std::map<eventlog::TopicPartition, std::int64_t> given;
+    for (const std::string& source : model.sources) {
+      for (const auto& [place, rows] : given_by(source, input_.ledger)) given[place] += rows;
+    }
+    for (auto [source, due] : given) {
       if (beginning != input_.beginnings.end() && beginning->second.contains(source))
         due -= beginning->second.at(source);
       const auto it = sums_[model.table].find(source);
       const std::int64_t taken = it == sums_[model.table].end() ? 0 : it->second.in;
       check(fmt::format("{} {}/{}: takes in all that {} gives", model.table, source.topic,
-                        source.partition, model.source),
+                        source.partition, fmt::join(model.sources, ", ")),
             taken == due, fmt::format("{} given since it began, {} taken in", due, taken));
     }
   }
@@ -101,8 +104,10 @@ class Auditor {
     for (const auto& [source, counts] : sums_[model.table]) total += counts;
     if (model.appends) {
       const std::int64_t rows = TRY(count(model.table, "true"));
-      check(fmt::format("{}: rows in the table", model.table), rows == total.out,
-            fmt::format("{} by the ledger, {} in the table", total.out, rows));
+      std::int64_t due = 0;
+      for (const auto& [place, given] : given_by(model.table, input_.ledger)) due += given;
+      check(fmt::format("{}: rows in the table", model.table), rows == due,
+            fmt::format("{} by the ledger, {} in the table", due, rows));
     } else if (input_.tables.contains(model.table)) {
       std::vector<std::string> key;
       for (const std::string& column : model.key) key.push_back(sql::quote_name(column));

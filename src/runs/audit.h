@@ -19,7 +19,7 @@ namespace runs {
 // One model of a pipeline as the audit sees it.
 struct AuditedModel {
   std::string table;
-  std::string source;            // the table it reads; empty for bronze
+  std::vector<std::string> sources;  // the tables it reads; none for bronze
   bool appends = true;           // false: a keyed table, whose rows are groups or latest rows
   std::vector<std::string> key;  // of a keyed table
 };

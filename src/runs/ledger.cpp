@@ -1,5 +1,7 @@
 #include "runs/ledger.h"
 
+#include <algorithm>
+
 namespace runs {
 namespace {
 
@@ -41,13 +43,16 @@ Counts& Counts::operator+=(const Counts& other) {
   out += other.out;
   late += other.late;
   dead += other.dead;
+  made += other.made;
   for (const auto& [name, n] : other.filtered) filtered[name] += n;
   return *this;
 }
 
 nlohmann::json to_json(const Counts& c) {
-  return {
+  nlohmann::json json{
       {"in", c.in}, {"out", c.out}, {"late", c.late}, {"dead", c.dead}, {"filtered", c.filtered}};
+  if (c.made != 0) json["made"] = c.made;
+  return json;
 }
 
 Counts counts_from_json(const nlohmann::json& j) {
@@ -56,13 +61,14 @@ Counts counts_from_json(const nlohmann::json& j) {
   c.out = j.at("out");
   c.late = j.at("late");
   c.dead = j.at("dead");
+  c.made = j.value("made", std::int64_t{0});
   c.filtered = j.at("filtered").get<std::map<std::string, std::int64_t>>();
   return c;
 }
 
 Counts Run::total() const {
   Counts sum;
-  for (const auto& [partition, counts] : by_partition) sum += counts;
+  for (const auto& [source, counts] : by_source) sum += counts;
   return sum;
 }
 
@@ -88,11 +94,10 @@ nlohmann::json to_json(const Run& run) {
   return json;
 }
 
-base::Result<> record_run(const state::Store& store, const std::string& topic, const Run& run,
-                          state::WriteSet& changes) {
+base::Result<> record_run(const state::Store& store, const Run& run, state::WriteSet& changes) {
   changes.put(clock_key(run), to_json(run).dump());
-  for (const auto& [partition, counts] : run.by_partition) {
-    const std::string key = sums_key(run.model, {topic, partition});
+  for (const auto& [source, counts] : run.by_source) {
+    const std::string key = sums_key(run.model, source);
     Counts sums;
     if (const auto old = TRY(store.get(key))) sums = counts_from_json(nlohmann::json::parse(*old));
     sums += counts;
@@ -103,15 +108,15 @@ base::Result<> record_run(const state::Store& store, const std::string& topic, c
 }
 
 base::Result<> record_beginning(const state::Store& store, const std::string& model,
-                                const std::string& source, state::WriteSet& changes) {
+                                const std::vector<std::string>& sources,
+                                state::WriteSet& changes) {
   const std::string key = "beginning/" + model;
   if (TRY(store.get(key))) return {};
   nlohmann::json given = nlohmann::json::array();
-  for (const LedgerLine& line : TRY(ledger(store))) {
-    if (line.model != source) continue;
-    given.push_back({{"topic", line.source.topic},
-                     {"partition", line.source.partition},
-                     {"out", line.counts.out}});
+  const std::vector<LedgerLine> lines = TRY(ledger(store));
+  for (const std::string& source : sources) {
+    for (const auto& [place, rows] : given_by(source, lines))
+      given.push_back({{"topic", place.topic}, {"partition", place.partition}, {"out", rows}});
   }
   changes.put(key, given.dump());
   return {};
@@ -122,8 +127,8 @@ base::Result<std::map<std::string, std::map<eventlog::TopicPartition, std::int64
   std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>> result;
   TRY(store.scan("beginning/", [&](std::string_view key, std::string_view value) {
     for (const auto& entry : nlohmann::json::parse(value)) {
-      result[std::string(key.substr(10))][{entry.at("topic"), entry.at("partition")}] =
-          entry.at("out");
+      result[std::string(key.substr(10))][{entry.at("topic"), entry.at("partition")}] +=
+          entry.at("out").get<std::int64_t>();
     }
     return true;
   }));
@@ -154,6 +159,17 @@ base::Result<std::vector<LedgerLine>> ledger(const state::Store& store) {
     return true;
   }));
   return lines;
+}
+
+std::map<eventlog::TopicPartition, std::int64_t> given_by(const std::string& model,
+                                                          const std::vector<LedgerLine>& lines) {
+  std::map<eventlog::TopicPartition, std::int64_t> kept;
+  for (const LedgerLine& line : lines) {
+    if (line.model != model) continue;
+    if (line.source.topic == model) return {{line.source, line.counts.made}};
+    kept[line.source] += line.counts.out;
+  }
+  return kept;
 }
 
 }  // namespace runs

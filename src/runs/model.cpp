@@ -11,6 +11,9 @@
 namespace runs {
 namespace {
 
+constexpr std::int64_t kEveryUsMin = base::kUsPerSecond;
+constexpr std::int64_t kEveryUsMax = base::kUsPerDay;
+
 struct Parts {
   std::string header;
   std::string sql;
@@ -44,6 +47,14 @@ base::Result<Parts> split_header(const std::string& text, const std::string& fil
 base::Result<> parse_mode(const base::Yaml& header, Model& model) {
   const std::string mode = TRY(header.text("mode"));
   if (mode == "streaming") return {};
+  if (mode.starts_with("every ")) {
+    const auto every = base::parse_duration_us(mode.substr(6));
+    if (!every || *every < kEveryUsMin || *every > kEveryUsMax)
+      return TRY(header.child("mode"))
+          .fail_here("a model runs every 1 second to every 24 hours", "write 'every 5 minutes'");
+    model.every_us = *every;
+    return {};
+  }
   static const std::regex kDaily(R"(daily at (\d\d):(\d\d)(?: ([A-Za-z_]+(?:/[A-Za-z_]+)*))?)");
   std::smatch match;
   if (std::regex_match(mode, match, kDaily)) {
@@ -54,7 +65,28 @@ base::Result<> parse_mode(const base::Yaml& header, Model& model) {
   }
   return TRY(header.child("mode"))
       .fail_here(fmt::format("unknown mode '{}'", mode),
-                 "write 'streaming' or 'daily at HH:MM', with a time zone behind it if not UTC");
+                 "write 'streaming', 'every 5 minutes' or 'daily at HH:MM', with a time zone behind it "
+                 "if not UTC");
+}
+
+// upsert | buffer 1 hour | reprocess 3 days
+base::Result<> parse_late(const base::Yaml& header, Model& model) {
+  const std::string late = TRY(header.text_or("late", ""));
+  if (late.empty()) return {};
+  if (late == "upsert") {
+    model.allowed_late_us = kLateForEver;
+    return {};
+  }
+  for (const std::string_view word : {"buffer ", "reprocess "}) {
+    if (!late.starts_with(word)) continue;
+    const auto us = base::parse_duration_us(late.substr(word.size()));
+    if (!us || *us <= 0) break;
+    model.allowed_late_us = *us;
+    return {};
+  }
+  return TRY(header.child("late"))
+      .fail_here(fmt::format("unknown treatment of late rows '{}'", late),
+                 "write 'upsert', 'buffer 1 hour' or 'reprocess 3 days'");
 }
 
 base::Result<> check_table(const base::Yaml& header, const Model& model) {
@@ -81,7 +113,7 @@ std::string Model::fingerprint() const {
 base::Result<Model> parse_model(const std::string& text, const std::string& file) {
   Parts parts = TRY(split_header(text, file));
   const base::Yaml header = TRY(base::Yaml::parse(parts.header, file, 2));
-  TRY(header.only({"table", "version", "mode", "time", "watermark", "key", "partition", "ttl",
+  TRY(header.only({"table", "version", "mode", "time", "watermark", "late", "key", "partition", "ttl",
                    "quality", "description"}));
   Model model;
   model.file = file;
@@ -91,6 +123,7 @@ base::Result<Model> parse_model(const std::string& text, const std::string& file
   TRY(parse_mode(header, model));
   model.time = TRY(header.text_or("time", ""));
   model.watermark_us = TRY(header.duration_us_or("watermark", 0));
+  TRY(parse_late(header, model));
   model.key = TRY(header.texts_or_none("key"));
   model.partition = TRY(header.texts_or_none("partition"));
   model.ttl_us = TRY(header.duration_us_or("ttl", 0));

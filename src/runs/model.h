@@ -11,6 +11,8 @@
 namespace runs {
 
 enum class Mode : std::uint8_t { kStreaming, kDaily };
+// `late: upsert`: however late.
+inline constexpr std::int64_t kLateForEver = 1LL << 58;
 
 struct Schedule {
   int hour = 2;
@@ -25,6 +27,9 @@ struct Model {
   Schedule schedule;  // kDaily
   std::string time;   // event time column; empty: none
   std::int64_t watermark_us = 0;
+  // late: how far behind the watermark rows still count; later ones go to the late table.
+  std::int64_t allowed_late_us = 0;
+  std::int64_t every_us = 0;  // kStreaming: how often it runs; 0: with every epoch
   std::vector<std::string> key;
   std::vector<std::string> partition;
   std::int64_t ttl_us = 0;

@@ -19,10 +19,10 @@ void collect(const nlohmann::json& node, std::set<std::string>& names, bool& sta
 
 }  // namespace
 
-columns::Schema needed_columns(const Plan& plan, const columns::Schema& input) {
+columns::Schema needed_columns(const Tree& tree, const columns::Schema& input) {
   std::set<std::string> names;
   bool star = false;
-  collect(plan.tree, names, star);
+  collect(tree, names, star);
   columns::Schema needed;
   for (const columns::Field& field : input.fields) {
     if (star || names.contains(field.name)) needed.fields.push_back({field.name, field.type, true});
@@ -46,17 +46,18 @@ std::string same_keys(const std::vector<std::string>& keys, const std::string& l
   return fmt::format("{}", fmt::join(terms, " AND "));
 }
 
-base::Result<> count_rows_in(Epoch& epoch, const Plan& plan, const std::string& input,
+base::Result<> count_rows_in(Epoch& epoch, const Plan& plan, const Relation& input,
                              Outcome& outcome) {
-  for (const auto& [partition, n] : TRY(count_by_partition(epoch.connection, input))) {
-    outcome.counts[partition].in = n;
-    outcome.counts[partition].out = n;
+  const std::string table = rows_table(input.table);
+  for (const auto& [source, n] : TRY(count_by_source(epoch.connection, input, table))) {
+    outcome.counts[source].in = n;
+    outcome.counts[source].out = n;
   }
   if (plan.where.empty()) return {};
-  for (const auto& [partition, n] : TRY(count_by_partition(
-           epoch.connection, input, fmt::format("({}) IS NOT TRUE", plan.where)))) {
-    outcome.counts[partition].filtered["where"] = n;
-    outcome.counts[partition].out -= n;
+  for (const auto& [source, n] : TRY(count_by_source(
+           epoch.connection, input, table, fmt::format("({}) IS NOT TRUE", plan.where)))) {
+    outcome.counts[source].filtered["where"] = n;
+    outcome.counts[source].out -= n;
   }
   return {};
 }

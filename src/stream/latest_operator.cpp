@@ -12,9 +12,9 @@ constexpr std::int64_t kChunkRows = 50'000;
 // committed.
 class LatestOperator final : public Operator {
  public:
-  LatestOperator(runs::Model model, Plan plan, columns::Schema input, columns::Schema schema)
-      : Operator(std::move(model), std::move(plan), std::move(input), std::move(schema)),
-        needed_(needed_columns(plan_, input_)),
+  LatestOperator(runs::Model model, Plan plan, Relation input, Relation output)
+      : Operator(std::move(model), std::move(plan), {std::move(input)}, std::move(output)),
+        needed_(needed_columns(plan_.tree, inputs_.front().schema)),
         kept_("state of " + model_.table),
         next_("next state of " + model_.table),
         served_("served " + model_.table) {
@@ -30,6 +30,7 @@ class LatestOperator final : public Operator {
     TRY(create_state(connection, kept_));
     candidates_ = "candidates for " + model_.table;
     winners_ = "winners of " + model_.table;
+    replaced_ = "replaced rows of " + model_.table;
     // The winners among the candidates, as source rows: the model's own QUALIFY over plain columns.
     Plan rows = plan_;
     auto& node = rows.tree["statements"][0]["node"];
@@ -43,6 +44,13 @@ class LatestOperator final : public Operator {
     const std::string from_kept = TRY(select_of_state(connection, kept_));
     from_next_ = TRY(select_of_state(connection, next_));
     from_winners_ = TRY(select_of_state(connection, winners_));
+    from_replaced_ = TRY(select_of_state(connection, replaced_));
+    TRY(create_state(connection, winners_));
+    TRY(connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {} s WHERE EXISTS (SELECT 1 FROM {} w "
+        "WHERE {})",
+        sql::quote_name(replaced_), sql::quote_name(kept_), sql::quote_name(winners_),
+        same_keys(keys_, "s", "w"))));
     return connection.execute(
         fmt::format("CREATE OR REPLACE VIEW {} AS {}", sql::quote_name(served_), from_kept));
   }
@@ -63,7 +71,7 @@ class LatestOperator final : public Operator {
   base::Result<Outcome> process(Epoch& epoch) override {
     sql::Connection& connection = epoch.connection;
     Outcome outcome;
-    TRY(count_rows_in(epoch, plan_, input_table_, outcome));
+    TRY(count_rows_in(epoch, plan_, input(), outcome));
     const std::string columns = column_list(needed_);
     const std::string where = plan_.where.empty() ? "" : " WHERE " + plan_.where;
     TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}{}",
@@ -83,11 +91,13 @@ class LatestOperator final : public Operator {
                     same_keys(keys_, "s", "w"), columns, fmt::join(keys_, ", "))));
     const auto rows = TRY(connection.query("SELECT count(*) FROM " + sql::quote_name(next_)));
     rows_ = rows->int_at(0, 0);
+    if (read_) TRY(give_changes(epoch, outcome));
     outcome.changes.push_back({.kind = TableChange::Kind::kReplace,
                                .table = model_.table,
                                .writer = model_.table,
                                .select = from_next_,
                                .changed = {},
+                               .gone = {},
                                .key = {},
                                .rows = rows_});
     return outcome;
@@ -121,10 +131,37 @@ class LatestOperator final : public Operator {
                     sql::quote_name(kept_), sql::quote_name(next_)));
   }
 
+  void be_read() override { read_ = true; }
+  std::string current() const override { return from_next_; }
   std::string served() const override { return served_; }
+  nlohmann::json explain(sql::Connection& connection) const override {
+    const auto rows = connection.query("SELECT count(*) FROM " + sql::quote_name(kept_));
+    return {{"model", model_.table},
+            {"stages",
+             {{{"stage", std::string(shape_name(plan_.shape))},
+               {"reads", plan_.source()},
+               {"sql", winners_sql_},
+               {"state", fmt::format("{} rows", rows ? (*rows)->int_at(0, 0) : 0)},
+               {"bounded_by", fmt::format("the number of different {}",
+                                          fmt::join(model_.key, ", "))}}}}};
+  }
   std::string changed_rows() const override { return from_winners_; }
 
  private:
+  // What models after it read: winners come, and the rows that they replace go.
+  base::Result<> give_changes(Epoch& epoch, Outcome& outcome) {
+    TRY(epoch.connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT * EXCLUDE ({weight}), CAST(sum({weight}) AS "
+        "BIGINT) AS {weight} FROM (SELECT *, 1 AS {weight} FROM ({new}) UNION ALL SELECT *, -1 "
+        "FROM ({old})) GROUP BY ALL HAVING sum({weight}) <> 0",
+        sql::quote_name(output_table_), fmt::arg("weight", kWeight), fmt::arg("new", from_winners_),
+        fmt::arg("old", from_replaced_))));
+    const auto made =
+        TRY(epoch.connection.query("SELECT count(*) FROM " + sql::quote_name(output_table_)));
+    outcome.counts[{model_.table, 0}].made = made->int_at(0, 0);
+    return {};
+  }
+
   base::Result<> create_state(sql::Connection& connection, const std::string& name) {
     return connection.execute(fmt::format(
         "CREATE OR REPLACE TABLE {} AS SELECT {}, {} FROM {} LIMIT 0", sql::quote_name(name),
@@ -134,7 +171,7 @@ class LatestOperator final : public Operator {
   base::Result<std::string> select_of_state(sql::Connection& connection, const std::string& table) {
     Plan all = plan_;
     all.tree["statements"][0]["node"]["where_clause"] = nullptr;
-    return cast_to(schema_, TRY(select_from(connection, all, table, false, {})));
+    return cast_to(schema(), TRY(select_from(connection, all, table, false, {})));
   }
 
   base::Result<> load_chunk(sql::Connection& connection, std::string_view value) {
@@ -156,9 +193,12 @@ class LatestOperator final : public Operator {
   std::string served_;
   std::string candidates_;
   std::string winners_;
+  std::string replaced_;
   std::string winners_sql_;
   std::string from_next_;
   std::string from_winners_;
+  std::string from_replaced_;
+  bool read_ = false;
   std::int64_t rows_ = 0;
   std::int64_t chunk_rows_ = 0;
 };
@@ -167,9 +207,15 @@ class LatestOperator final : public Operator {
 
 base::Result<std::unique_ptr<Operator>> make_latest_operator(sql::Connection& connection,
                                                              const runs::Model& model, Plan plan,
-                                                             const columns::Schema& input,
+                                                             const Relation& input,
                                                              columns::Schema selected) {
-  auto made = std::make_unique<LatestOperator>(model, std::move(plan), input, std::move(selected));
+  Relation output{.table = model.table,
+                  .schema = std::move(selected),
+                  .changes = true,
+                  .is_static = false,
+                  .key = model.key,
+                  .topics = input.topics};
+  auto made = std::make_unique<LatestOperator>(model, std::move(plan), input, std::move(output));
   TRY(made->prepare(connection));
   return made;
 }

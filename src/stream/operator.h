@@ -22,6 +22,24 @@ namespace stream {
 
 // The temporary table of a connection that holds an epoch's rows of a table.
 std::string rows_table(const std::string& table);
+// The weight of a row of a keyed table's changes: 1 for a row that came, -1 for one that went.
+inline constexpr const char* kWeight = "_wb_w";
+
+// A table as the models that read it see it.
+struct Relation {
+  std::string table;       // its lake name
+  columns::Schema schema;  // without kWeight
+  // Its epochs' rows are changes with kWeight: the table is keyed.
+  bool changes = false;
+  // No streaming model writes it: it is read as it stands when an epoch begins.
+  bool is_static = false;
+  std::vector<std::string> key;
+  std::vector<std::string> topics;  // that its rows come from
+
+  // Whether each row has a place in a topic (`_partition`, `_offset`, and `_topic` where there is
+  // more than one).
+  bool has_places() const;
+};
 
 // What is to happen to one lake table when the epoch commits.
 struct TableChange {
@@ -31,6 +49,7 @@ struct TableChange {
   std::string writer;            // the model that writes it
   std::string select;            // the rows (kUpsert: of the temporary table `changed`)
   std::string changed;           // kUpsert
+  std::string gone;              // kUpsert: temporary table of keys that go; may be empty
   std::vector<std::string> key;  // kUpsert
   std::int64_t rows = 0;
 };
@@ -41,12 +60,15 @@ struct Epoch {
   std::int64_t number = 0;
   std::string run_id(const std::string& model) const;
   base::TimestampUs now_us = 0;
-  std::string topic;   // root of the pipeline
-  int partitions = 1;  // of the topic
+  std::map<std::string, int> partitions;  // of each topic
+  // SELECTs of the rows of keyed tables as they stand, of operators that have run.
+  std::map<std::string, std::string> standing = {};
 };
 
+using Counts = std::map<eventlog::TopicPartition, runs::Counts>;
+
 struct Outcome {
-  std::map<eventlog::Partition, runs::Counts> counts;
+  Counts counts;
   std::vector<TableChange> changes;
   std::string dead;  // temporary table of dead letters, empty when there are none
 };
@@ -56,50 +78,69 @@ class Operator {
   virtual ~Operator() = default;
   const runs::Model& model() const { return model_; }
   const Plan& plan() const { return plan_; }
-  // Columns of the table that it writes, and of the rows that models after it read.
-  const columns::Schema& schema() const { return schema_; }
-  const std::string& output() const { return output_; }  // temporary table of this epoch's rows
+  // Columns of the table that it writes.
+  const columns::Schema& schema() const { return output_.schema; }
+  // What models after it read.
+  const Relation& output() const { return output_; }
   // Further lake tables that it may write (the late table), by name.
   virtual std::map<std::string, columns::Schema> side_tables() const { return {}; }
+  // Whether the rows in its table are as many as the rows that it took in and kept.
+  virtual bool row_for_row() const { return model_.key.empty(); }
 
   // Loads the state of the last committed epoch.
   virtual base::Result<> restore(const state::Store& store, sql::Connection& connection) = 0;
-  // Reads this epoch's rows of its source, the temporary table rows_table(plan().source).
+  // Reads this epoch's rows of its sources, the temporary tables rows_table(source).
   virtual base::Result<Outcome> process(Epoch& epoch) = 0;
   virtual base::Result<> keep(Epoch& epoch, const state::Store& store,
                               state::WriteSet& changes) = 0;
   virtual base::Result<> committed(sql::Connection& connection) = 0;
+  // True when time alone has something to do: an epoch without rows would close windows.
+  virtual bool waits_for_time(base::TimestampUs) const { return false; }
+  // From now on another model reads its table, and needs the rows that go.
+  virtual void be_read() {}
+  // A SELECT of the keyed table's rows as this epoch leaves them; valid from process() on. Empty:
+  // not kept.
+  virtual std::string current() const { return ""; }
   // The table (of the engine's database) that look-ups read; empty: not served.
   virtual std::string served() const { return ""; }
   // A SELECT of the served rows that the epoch under way has put in or replaced; empty: not served.
   virtual std::string changed_rows() const { return ""; }
+  // Its plan, its state and what bounds it, for people.
+  virtual nlohmann::json explain(sql::Connection& connection) const = 0;
 
  protected:
-  Operator(runs::Model model, Plan plan, columns::Schema input, columns::Schema schema);
+  Operator(runs::Model model, Plan plan, std::vector<Relation> inputs, Relation output);
 
   // State that was kept by another text of the model must not be read as this one's: `what`
   // describes the kept columns and keys.
   base::Result<> check_kept(const state::Store& store, const std::string& what) const;
   void note_kept(const std::string& what, state::WriteSet& changes) const;
   std::string state_prefix() const { return "op/" + model_.table + "/"; }
+  const Relation& input() const { return inputs_.front(); }
 
   runs::Model model_;
   Plan plan_;
-  columns::Schema input_;
-  columns::Schema schema_;
-  std::string input_table_;
-  std::string output_;
+  std::vector<Relation> inputs_;
+  Relation output_;
+  std::string input_table_;   // this epoch's rows of the first input
+  std::string output_table_;  // and of its own table
 };
 
-// Checks the model against its source's schema (binding its SQL on `connection`) and makes its
-// operator. `suite` may be null.
+// Checks the model against its sources' schemas (binding its SQL on `connection`) and makes its
+// operator. `known` holds every table that it may read. `suite` may be null.
 base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connection,
                                                       const runs::Model& model,
-                                                      const columns::Schema& source,
+                                                      const std::map<std::string, Relation>& known,
                                                       const quality::Suite* suite);
 
-// Rows by `_partition` of a table of the connection, under a condition.
-base::Result<std::map<eventlog::Partition, std::int64_t>> count_by_partition(
-    sql::Connection& connection, const std::string& table, const std::string& where = "");
+// Makes rows_table() of a relation, without rows.
+std::string rows_table_sql(const Relation& relation);
+// Where the rows of a relation are counted, as SQL over them: the topic, and the partition.
+std::string topic_sql(const Relation& relation);
+std::string partition_sql(const Relation& relation);
+// Rows by their place, of a table of the connection that holds rows of the relation.
+base::Result<std::map<eventlog::TopicPartition, std::int64_t>> count_by_source(
+    sql::Connection& connection, const Relation& relation, const std::string& table,
+    const std::string& where = "");
 
 }  // namespace stream

@@ -1,8 +1,9 @@
-// A pipeline: one topic and all streaming models downstream of it, moved on in epochs.
+// A pipeline: some topics and all streaming models downstream of them, moved on in epochs.
 //
-// An epoch is one run of every model over the same interval of offsets. It commits in this order
+// An epoch is one run of every model over the same intervals of offsets. It commits in this order
 // (after a crash the same plan is run again, and what is found committed is not done twice):
-//   1. the plan (epoch, interval, the time it counts as now) is written and synced;
+//   1. the plan (epoch, intervals, the time it counts as now, versions of static tables) is written
+//      and synced;
 //   2. the rows of every table are staged as Parquet files, synced;
 //   3. each table's Delta commit carries txn(pipeline/table, epoch);
 //   4. state, consumed offsets and run records go into one synced state change.
@@ -28,10 +29,14 @@
 #include "schema/topic_schema.h"
 #include "sql/database.h"
 #include "state/store.h"
+#include "stream/components.h"
 #include "stream/operator.h"
+#include "stream/position.h"
 #include "stream/source_reader.h"
 
 namespace stream {
+
+inline constexpr const char* kDeadLetters = "dead_letters";
 
 struct Services {
   eventlog::EventLog& log;
@@ -62,10 +67,9 @@ struct PipelineStatus {
 
 class Pipeline {
  public:
-  // `models` in any order; each reads the topic's bronze table or another of them. `suites` by file
-  // name. Binds everything; creates the tables that are missing.
+  // Binds every model of the component; creates the tables that are missing. `suites` by file name.
   static base::Result<std::unique_ptr<Pipeline>> make(
-      Services services, const schema::TopicSchema& topic, const std::vector<runs::Model>& models,
+      Services services, const Component& component,
       const std::map<std::string, quality::Suite>& suites, const PipelineOptions& options);
   ~Pipeline();
 
@@ -79,7 +83,8 @@ class Pipeline {
   // it shows in status() and as an alert.
   void run(std::stop_token stop);
 
-  const std::string& name() const { return name_; }  // of its topic
+  const std::string& name() const { return name_; }
+  const std::vector<schema::TopicSchema>& topics() const { return topics_; }
   PipelineStatus status() const;
   // The epochs that the state names; planned is greater while one runs, wherever it does.
   struct Epochs {
@@ -88,44 +93,55 @@ class Pipeline {
   };
   base::Result<Epochs> epochs() const;
   // Offsets up to which each partition is committed.
-  base::Result<std::map<eventlog::TopicPartition, eventlog::Offset>> consumed() const;
+  base::Result<Offsets> consumed() const;
   // Keeps epochs from starting while it is held, so that ledger and tables can be read as one.
   std::unique_lock<std::mutex> hold() const { return std::unique_lock(running_); }
   // The table of the engine's database that look-ups of a model read; "" when not served.
   std::string served(const std::string& table) const;
   const std::vector<std::unique_ptr<Operator>>& operators() const { return operators_; }
+  // The plan, the state and its bounds of one model; null when it is not one of its own.
+  base::Result<nlohmann::json> explain(const std::string& table);
 
  private:
-  Pipeline(Services services, schema::TopicSchema topic, PipelineOptions options);
+  Pipeline(Services services, const Component& component, PipelineOptions options);
 
   struct Target {
     std::shared_ptr<lake::Table> table;
-    std::int64_t committed_epoch = -1;
     std::int64_t last_replace_us = 0;  // steady clock, of the last rewrite
     std::int64_t last_replace_cost_us = 0;
     bool behind = false;  // a rewrite was put off
   };
+  struct StaticTable {
+    std::shared_ptr<lake::Table> table;
+    lake::Version loaded = -1;
+  };
 
   base::Result<> make_operators(const std::vector<runs::Model>& models,
                                 const std::map<std::string, quality::Suite>& suites);
+  base::Result<> know_statics(const std::vector<runs::Model>& models,
+                              std::map<std::string, Relation>& known);
   base::Result<> open_tables();
   base::Result<> open_table(const std::string& name, const columns::Schema& schema,
                             const std::vector<std::string>& partition, std::int64_t keep_us);
-  base::Result<> write_plan(const EpochInput& input);
-  base::Result<> execute(EpochInput input);
-  Epoch epoch_on(sql::Connection& connection, std::int64_t number, base::TimestampUs now_us) const;
-  TableChange landing_change(const columns::Batch& rows) const;
-  runs::Run run_of(const Epoch& epoch, const EpochInput& input, const std::string& table,
-                   int version) const;
-  runs::Run landing_run(const Epoch& epoch, const EpochInput& input,
-                        const columns::Batch& rows) const;
-  base::Result<> transform(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs,
+  base::Result<> pin_statics(EpochPlan& plan) const;
+  base::Result<> load_statics(const EpochPlan& plan);
+  base::Result<> adopt();
+  base::Result<> replay(const EpochPlan& plan, const std::string& pipeline);
+  bool waits_for_time(base::TimestampUs now_us) const;
+  base::Result<> execute(EpochPlan plan, EpochInput input, const std::string& pipeline);
+  Epoch epoch_on(sql::Connection& connection, const EpochPlan& plan) const;
+  base::Result<> share(const EpochPlan& plan, EpochInput input, std::vector<runs::Run>& runs,
+                       std::vector<TableChange>& changes);
+  runs::Run run_of(const EpochPlan& plan, const std::string& table, int version) const;
+  base::Result<> transform(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs,
                            std::vector<TableChange>& changes);
-  base::Result<eventlog::Offset> commit_change(Epoch& epoch, const TableChange& change);
+  base::Result<lake::Version> commit_change(Epoch& epoch, const TableChange& change);
   base::Result<lake::Version> stage_and_commit(Epoch& epoch, const TableChange& change,
                                                Target& target);
+  base::Result<lake::Version> merge_and_commit(Epoch& epoch, const TableChange& change,
+                                               Target& target);
   bool put_off(const TableChange& change, const Target& target) const;
-  base::Result<> finish(Epoch& epoch, const EpochInput& input, std::vector<runs::Run>& runs);
+  base::Result<> finish(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs);
   base::Result<> find_behind();
   // The operators whose rows somebody follows; what they hold now, as a whole.
   std::vector<const Operator*> followed() const;
@@ -138,15 +154,17 @@ class Pipeline {
   void fail(const base::Error& error);
 
   Services services_;
-  schema::TopicSchema topic_;
+  std::vector<schema::TopicSchema> topics_;
   PipelineOptions options_;
   std::string name_;
+  std::string committing_as_;  // the name in the txn: name_, but for an epoch of another's
   std::unique_ptr<sql::Connection> connection_;
   std::unique_ptr<sql::Connection> landing_connection_;  // bronze
   std::vector<std::unique_ptr<Operator>> operators_;     // sources before readers
   std::map<std::string, Target> targets_;                // by lake name
+  std::map<std::string, StaticTable> statics_;           // by lake name
   std::unique_ptr<SourceReader> reader_;
-  std::map<eventlog::TopicPartition, eventlog::Offset> committed_;
+  Offsets committed_;
   std::int64_t epoch_ = 0;      // last committed
   mutable std::mutex running_;  // held for an epoch, from plan to commit
   mutable std::mutex mutex_;    // guards status_

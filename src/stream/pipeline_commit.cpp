@@ -1,4 +1,5 @@
 // How an epoch's changes reach the lake's tables, each exactly once.
+#include "lake/dml.h"
 #include "lake/upsert.h"
 #include "stream/pipeline.h"
 #include "stream/step.h"
@@ -17,7 +18,7 @@ bool Pipeline::put_off(const TableChange& change, const Target& target) const {
   return steady_us() - target.last_replace_us < kRewriteShare * target.last_replace_cost_us;
 }
 
-base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChange& change) {
+base::Result<lake::Version> Pipeline::commit_change(Epoch& epoch, const TableChange& change) {
   if (change.rows == 0) return -1;
   Target& target = targets_.at(change.table);
   if (put_off(change, target)) {
@@ -37,11 +38,45 @@ base::Result<std::int64_t> Pipeline::commit_change(Epoch& epoch, const TableChan
 }
 
 std::string Pipeline::app_id(const std::string& writer, const std::string& table) const {
-  return fmt::format("waybill/{}/{}/{}", name_, writer, table);
+  return fmt::format("waybill/{}/{}/{}", committing_as_, writer, table);
+}
+
+// Rows that came or changed, and keys that went, in one commit.
+base::Result<lake::Version> Pipeline::merge_and_commit(Epoch& epoch, const TableChange& change,
+                                                       Target& target) {
+  using Clause = lake::MergeClause;
+  std::vector<std::string> keys;
+  std::vector<std::string> same;
+  for (const std::string& key : change.key) {
+    keys.push_back(sql::quote_name(key));
+    same.push_back(fmt::format("target.{0} IS NOT DISTINCT FROM source.{0}", keys.back()));
+  }
+  const lake::Merge merge{
+      .source = fmt::format("{} UNION ALL BY NAME SELECT {}, true AS _wb_gone FROM {}",
+                            fmt::format("SELECT *, false AS _wb_gone FROM ({})", change.select),
+                            fmt::join(keys, ", "), sql::quote_name(change.gone)),
+      .on = fmt::format("{}", fmt::join(same, " AND ")),
+      .clauses = {{.when = Clause::When::kMatched,
+                   .what = Clause::Do::kDelete,
+                   .condition = "source._wb_gone"},
+                  {.when = Clause::When::kMatched, .what = Clause::Do::kUpdate},
+                  {.when = Clause::When::kNotMatched,
+                   .what = Clause::Do::kInsert,
+                   .condition = "NOT source._wb_gone"}}};
+  auto done = lake::merge(
+      *target.table, *connection_, merge,
+      {.app_id = app_id(change.writer, change.table),
+       .app_version = epoch.number,
+       .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}});
+  if (done && done->version >= 0) return done->version;
+  if (!done && done.error().code != base::Code::kAlreadyExists)
+    return std::unexpected(std::move(done).error());
+  return TRY(target.table->snapshot(true))->version();
 }
 
 base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const TableChange& change,
                                                        Target& target) {
+  if (!change.gone.empty()) return merge_and_commit(epoch, change, target);
   const std::string app = app_id(change.writer, change.table);
   auto transaction = TRY(target.table->begin());
   if (transaction->base().transaction_version(app) >= epoch.number)
@@ -95,12 +130,16 @@ base::Result<> Pipeline::catch_up_rewrites(bool at_once) {
     Target& target = targets_.at(op->model().table);
     if (!target.behind || op->served().empty()) continue;
     if (at_once) target.last_replace_cost_us = 0;
-    Epoch epoch = epoch_on(*connection_, epoch_, services_.clock.now_us());
+    Epoch epoch = epoch_on(*connection_, {.number = epoch_,
+                                          .now_us = services_.clock.now_us(),
+                                          .intervals = {},
+                                          .versions = {}});
     const TableChange change{.kind = TableChange::Kind::kReplace,
                              .table = op->model().table,
                              .writer = op->model().table,
                              .select = "SELECT * FROM " + sql::quote_name(op->served()),
                              .changed = {},
+                             .gone = {},
                              .key = {},
                              .rows = 1};
     TRY(commit_change(epoch, change));

@@ -1,217 +1,113 @@
 #include "stream/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "stream/pattern_operator.h"
 
 namespace stream {
 namespace {
 
-using nlohmann::json;
+// Functions and names whose value is another one when an epoch is run again.
+constexpr std::array kVolatile{"current_date",
+                               "current_localtime",
+                               "current_localtimestamp",
+                               "current_time",
+                               "current_timestamp",
+                               "currval",
+                               "gen_random_uuid",
+                               "get_current_time",
+                               "get_current_timestamp",
+                               "localtime",
+                               "localtimestamp",
+                               "nextval",
+                               "now",
+                               "random",
+                               "setseed",
+                               "today",
+                               "transaction_timestamp",
+                               "txid_current",
+                               "uuid",
+                               "uuidv4",
+                               "uuidv7"};
 
-std::string text_of(const json& node, const char* key) {
-  const auto it = node.find(key);
-  return it != node.end() && it->is_string() ? it->get<std::string>() : std::string();
+bool is_volatile(const std::string& name) {
+  return std::ranges::find(kVolatile, name) != kVolatile.end();
 }
 
-bool has_node(const json& node, const char* key) {
-  const auto it = node.find(key);
-  return it != node.end() && it->is_object();
-}
-
-// Calls `each` for every object of the tree, parents first; `each` returns false to not go deeper.
-template <class F>
-void walk(const json& node, F&& each) {
-  if (node.is_object() && !each(node)) return;
-  if (node.is_object() || node.is_array()) {
-    for (const json& child : node) walk(child, each);
-  }
-}
-
-json& select_node(json& tree) { return tree["statements"][0]["node"]; }
-const json& select_node(const json& tree) { return tree.at("statements").at(0).at("node"); }
-
-int line_of(const runs::Model& model, const json& node) {
-  const auto it = node.find("query_location");
-  if (it == node.end() || !it->is_number()) return model.sql_line;
-  const auto at = std::min<std::size_t>(it->get<std::size_t>(), model.sql.size());
-  return model.sql_line +
-         static_cast<int>(std::count(model.sql.begin(),
-                                     model.sql.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
-std::unexpected<base::Error> refuse(const runs::Model& model, const json& node, std::string message,
-                                    std::string mend) {
-  return std::unexpected(base::Error{
-      .code = base::Code::kInvalid, .message = std::move(message), .mend = std::move(mend)}
-                             .at(model.file, line_of(model, node)));
-}
-
-// One expression as SQL text: printed as the only column of a SELECT without FROM.
-base::Result<std::string> expression_sql(sql::Connection& connection, const json& tree,
-                                         const json& expression) {
-  json copy = tree;
-  json& node = select_node(copy);
-  json column = expression;
-  column["alias"] = "";
-  node["select_list"] = json::array({column});
-  node["from_table"] = {
-      {"type", "EMPTY"}, {"alias", ""}, {"sample", nullptr}, {"query_location", 0}};
-  for (const char* key : {"where_clause", "having", "qualify"}) node[key] = nullptr;
-  node["group_expressions"] = json::array();
-  node["group_sets"] = json::array();
-  node["aggregate_handling"] = "STANDARD_HANDLING";
-  std::string text = TRY(connection.print(copy));
-  constexpr std::string_view kSelect = "SELECT ";
-  if (text.starts_with(kSelect)) text.erase(0, kSelect.size());
-  return text;
-}
-
-bool is_aggregate_name(const std::string& name) {
-  static const std::vector<std::string> kNames{"count",
-                                               "count_star",
-                                               "sum",
-                                               "min",
-                                               "max",
-                                               "avg",
-                                               "mean",
-                                               "median",
-                                               "first",
-                                               "last",
-                                               "any_value",
-                                               "arg_max",
-                                               "arg_min",
-                                               "max_by",
-                                               "min_by",
-                                               "stddev",
-                                               "variance",
-                                               "quantile_cont",
-                                               "quantile_disc",
-                                               "mode",
-                                               "string_agg",
-                                               "list",
-                                               "array_agg",
-                                               "bool_and",
-                                               "bool_or",
-                                               "count_if",
-                                               "product",
-                                               "histogram",
-                                               "approx_count_distinct",
-                                               "approx_quantile",
-                                               "stddev_samp",
-                                               "stddev_pop",
-                                               "var_samp",
-                                               "var_pop",
-                                               "fsum",
-                                               "favg",
-                                               "listagg"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-}
-
-const json* find_window(const json& node) {
-  const json* found = nullptr;
-  walk(node, [&](const json& at) {
-    if (found == nullptr && text_of(at, "class") == "WINDOW") found = &at;
-    return found == nullptr;
-  });
-  return found;
-}
-
-const json* find_function(const json& node, bool (*matches)(const std::string&)) {
-  const json* found = nullptr;
-  walk(node, [&](const json& at) {
-    if (found == nullptr && text_of(at, "class") == "FUNCTION" &&
-        matches(text_of(at, "function_name")))
+base::Result<> refuse_volatile(const runs::Model& model, const Tree& tree) {
+  const Tree* found = nullptr;
+  std::string name;
+  walk(tree, [&](const Tree& at) {
+    std::string here;
+    if (text_of(at, "class") == "FUNCTION") here = text_of(at, "function_name");
+    if (const auto column = column_of(at); column && column->table.empty()) here = column->column;
+    if (found == nullptr && is_volatile(here)) {
       found = &at;
+      name = here;
+    }
     return found == nullptr;
   });
-  return found;
+  if (found == nullptr) return {};
+  return refuse(model, *found,
+                fmt::format("{} gives another value when an epoch is run again after a crash", name),
+                "use a column: _time of a bronze table is when the log took the record");
 }
 
-base::Result<> refuse_what_never_streams(const runs::Model& model, const json& node) {
-  if (text_of(node, "type") != "SELECT_NODE") {
-    return refuse(model, node, "a set operation (UNION, EXCEPT, INTERSECT) cannot stream yet",
-                  "make one model for each side, or 'mode: daily at HH:MM'");
-  }
-  if (node.contains("cte_map") && !node["cte_map"].value("map", json::array()).empty()) {
-    return refuse(model, node, "WITH cannot stream yet",
-                  "write the inner SELECT as a model of its own");
-  }
-  const std::string from = node.contains("from_table") ? text_of(node["from_table"], "type") : "";
-  if (from != "BASE_TABLE") {
-    return refuse(
-        model, node.value("from_table", json::object()),
-        from == "JOIN" ? "a JOIN cannot stream yet"
-                       : "a streaming model reads one table in its FROM",
-        "read one bronze table or one streaming model's table, or use 'mode: daily at HH:MM'");
-  }
-  if (has_node(node, "having")) {
-    return refuse(model, node["having"],
-                  "HAVING cannot stream: a group could vanish from the table",
-                  "filter in a model that reads this one");
-  }
-  for (const json& modifier : node.value("modifiers", json::array())) {
-    return refuse(model, modifier, "ORDER BY, LIMIT and DISTINCT of the whole result cannot stream",
-                  "leave them to the query that reads the table");
-  }
-  return {};
+base::Result<> refuse_what_never_streams(const runs::Model& model, const Tree& node) {
+  const Tree* found = nullptr;
+  walk(node, [&](const Tree& at) {
+    const bool whole = text_of(at, "type") == "ORDER_MODIFIER" || text_of(at, "type") == "LIMIT_MODIFIER" ||
+                       text_of(at, "type") == "LIMIT_PERCENT_MODIFIER";
+    if (found == nullptr && text_of(at, "class").empty()) {
+      for (const Tree& modifier : list_of(at, "modifiers")) {
+        if (text_of(modifier, "type") != "DISTINCT_MODIFIER") found = &at;
+      }
+    }
+    return found == nullptr && !whole;
+  });
+  if (found == nullptr) return {};
+  return refuse(model, *found, "ORDER BY and LIMIT of the whole result cannot stream",
+                "leave them to the query that reads the table, or keep the first rows of each key "
+                "by QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) <= 10");
 }
 
-base::Result<> plan_window(sql::Connection& connection, const runs::Model& model, const json& node,
-                           Plan& plan) {
-  plan.shape = Shape::kWindowed;
-  const json* bucket = find_function(node["select_list"],
-                                     [](const std::string& name) { return name == "time_bucket"; });
-  if (bucket == nullptr) {
-    return refuse(model, node, "a GROUP BY without a time window would keep state for ever",
-                  "group by time_bucket(INTERVAL '5 minutes', " +
-                      (model.time.empty() ? "event_time" : model.time) + ") as well");
-  }
-  if (model.key.empty()) {
-    return refuse(model, *bucket, "a windowed model needs a 'key' in its header",
-                  "add 'key: [columns that group the rows]'");
-  }
-  if (model.watermark_us <= 0) {
-    return refuse(model, *bucket, "a windowed model needs a 'watermark' in its header",
-                  "add 'watermark: 2 minutes' (how late rows may come)");
-  }
-  const json& arguments = bucket->at("children");
-  if (arguments.size() != 2)
-    return refuse(model, *bucket, "time_bucket with an origin cannot stream yet",
-                  "leave the origin out");
-  plan.bucket = TRY(expression_sql(connection, plan.tree, *bucket));
-  plan.bucket_time = TRY(expression_sql(connection, plan.tree, arguments[1]));
-  const std::string width = TRY(expression_sql(connection, plan.tree, arguments[0]));
-  const auto result =
-      connection.query(fmt::format("SELECT epoch_us(TIMESTAMP '1970-01-01' + {0}), "
-                                   "datepart('month', {0}) + datepart('year', {0})",
-                                   width));
-  if (!result || (*result)->int_at(1, 0) != 0 || (*result)->int_at(0, 0) <= 0) {
-    return refuse(model, *bucket, "the width of a window must be a constant of days or less",
-                  "write INTERVAL '5 minutes'");
-  }
-  plan.width_us = (*result)->int_at(0, 0);
-  return {};
-}
-
-bool is_row_number_equals_one(const json& qualify) {
+bool is_row_number_equals_one(const Tree& qualify) {
   return text_of(qualify, "type") == "COMPARE_EQUAL" &&
          text_of(qualify["left"], "type") == "WINDOW_ROW_NUMBER" &&
          text_of(qualify["right"], "class") == "CONSTANT" &&
-         qualify["right"]["value"].value("value", json()) == json(1);
+         qualify["right"]["value"].value("value", Tree()) == Tree(1);
 }
 
-base::Result<> plan_qualify(sql::Connection& connection, const runs::Model& model, const json& node,
+// A SELECT over one table with nothing that needs a stage of its own.
+bool is_simple(const Tree& node) {
+  if (text_of(node, "type") != "SELECT_NODE" || has_node(node, "having")) return false;
+  if (node.contains("cte_map") && !node["cte_map"].value("map", Tree::array()).empty()) return false;
+  if (!has_node(node, "from_table") || text_of(node["from_table"], "type") != "BASE_TABLE")
+    return false;
+  if (!list_of(node, "modifiers").empty()) return false;
+  const bool grouped = text_of(node, "aggregate_handling") == "FORCE_AGGREGATES" ||
+                       !list_of(node, "group_expressions").empty() ||
+                       find_aggregate(node["select_list"]) != nullptr;
+  if (grouped || find_window(node["select_list"]) != nullptr) return false;
+  bool subquery = false;
+  walk(node, [&](const Tree& at) {
+    subquery = subquery || text_of(at, "class") == "SUBQUERY";
+    return !subquery;
+  });
+  return !subquery;
+}
+
+base::Result<> plan_qualify(sql::Connection& connection, const runs::Model& model, const Tree& node,
                             Plan& plan) {
-  const json& qualify = node["qualify"];
+  const Tree& qualify = node["qualify"];
   if (!is_row_number_equals_one(qualify)) {
-    return refuse(model, qualify, "this QUALIFY cannot stream",
-                  "write QUALIFY row_number() OVER (PARTITION BY … ORDER BY …) = 1");
+    plan.shape = Shape::kComposed;
+    return {};
   }
-  const json& window = qualify["left"];
-  for (const json& key : window.value("partitions", json::array())) {
-    plan.partitions.push_back(TRY(expression_sql(connection, plan.tree, key)));
-  }
+  const Tree& window = qualify["left"];
+  for (const Tree& partition : list_of(window, "partitions"))
+    plan.partitions.push_back(TRY(expression_sql(connection, partition)));
   if (plan.partitions.empty())
     return refuse(model, window, "row_number() without PARTITION BY cannot stream",
                   "add PARTITION BY key");
@@ -220,13 +116,13 @@ base::Result<> plan_qualify(sql::Connection& connection, const runs::Model& mode
     return {};
   }
   plan.shape = Shape::kDeduplicated;
-  const json orders = window.value("orders", json::array());
+  const Tree orders = window.value("orders", Tree::array());
   const bool by_offset = orders.size() == 1 &&
-                         orders[0]["expression"].value("column_names", json::array()).size() > 0 &&
+                         !list_of(orders[0]["expression"], "column_names").empty() &&
                          orders[0]["expression"]["column_names"].back() == "_offset";
   if (!by_offset) {
     return refuse(model, window, "de-duplication keeps the row that came first",
-                  "write ORDER BY _offset");
+                  "write ORDER BY _offset, or add a 'key' to keep the latest row of each key");
   }
   if (model.ttl_us <= 0 || model.time.empty()) {
     return refuse(model, window, "a de-duplicated model needs 'time' and 'ttl' in its header",
@@ -245,8 +141,8 @@ std::string_view shape_name(Shape shape) {
       return "de-duplicated";
     case Shape::kLatest:
       return "latest by key";
-    case Shape::kWindowed:
-      return "windowed";
+    case Shape::kComposed:
+      return "composed";
     case Shape::kPattern:
       return "pattern";
   }
@@ -262,36 +158,30 @@ base::Result<Plan> plan_model(sql::Connection& connection, const runs::Model& mo
     return std::unexpected(std::move(tree).error().at(model.file, line));
   }
   plan.tree = *std::move(tree);
-  const json& node = select_node(plan.tree);
+  const Tree& node = select_node(plan.tree);
+  TRY(refuse_volatile(model, node));
   TRY(refuse_what_never_streams(model, node));
-  const json& from = node["from_table"];
-  plan.source = text_of(from, "schema_name") + "." + text_of(from, "table_name");
+  plan.sources = tables_of(plan.tree);
+  if (plan.sources.empty()) {
+    return refuse(model, node, "a streaming model reads no table",
+                  "name a bronze table or another model's table in its FROM, with its schema");
+  }
+  if (!is_simple(node)) {
+    plan.shape = Shape::kComposed;
+    return plan;
+  }
   if (has_node(node, "where_clause"))
-    plan.where = TRY(expression_sql(connection, plan.tree, node["where_clause"]));
-
-  const bool grouped = text_of(node, "aggregate_handling") == "FORCE_AGGREGATES" ||
-                       !node.value("group_expressions", json::array()).empty() ||
-                       find_function(node["select_list"], [](const std::string& n) {
-                         return is_aggregate_name(n);
-                       }) != nullptr;
-  if (grouped) {
-    TRY(plan_window(connection, model, node, plan));
-  } else if (has_node(node, "qualify")) {
+    plan.where = TRY(expression_sql(connection, node["where_clause"]));
+  if (has_node(node, "qualify")) {
     TRY(plan_qualify(connection, model, node, plan));
-  } else if (const json* window = find_window(node["select_list"])) {
-    return refuse(model, *window, "a window function over the whole stream cannot stream",
-                  "use GROUP BY time_bucket(…), or 'mode: daily at HH:MM'");
-  } else if (!model.key.empty()) {
-    return refuse(
-        model, node, "a streaming model with a 'key' needs to say which row of a key is kept",
-        "add QUALIFY row_number() OVER (PARTITION BY key ORDER BY time DESC) = 1, or drop 'key'");
+    if (plan.shape == Shape::kComposed) plan.where.clear();
   }
   return plan;
 }
 
-std::vector<std::string> tables_of(const json& tree) {
+std::vector<std::string> tables_of(const Tree& tree) {
   std::vector<std::string> tables;
-  walk(tree, [&](const json& at) {
+  walk(tree, [&](const Tree& at) {
     if (text_of(at, "type") == "BASE_TABLE" && !text_of(at, "schema_name").empty()) {
       tables.push_back(text_of(at, "schema_name") + "." + text_of(at, "table_name"));
     }
@@ -305,16 +195,16 @@ std::vector<std::string> tables_of(const json& tree) {
 base::Result<std::string> select_from(sql::Connection& connection, const Plan& plan,
                                       const std::string& input, bool qualify,
                                       const std::vector<std::string>& extra) {
-  json copy = plan.tree;
-  json& node = select_node(copy);
-  json& from = node["from_table"];
+  Tree copy = plan.tree;
+  Tree& node = select_node(copy);
+  Tree& from = node["from_table"];
   if (text_of(from, "alias").empty()) from["alias"] = from["table_name"];
   from["schema_name"] = "";
   from["catalog_name"] = "";
   from["table_name"] = input;
   if (!qualify) node["qualify"] = nullptr;
   for (const std::string& name : extra) {
-    const json parsed = TRY(connection.parse("SELECT " + name));
+    const Tree parsed = TRY(connection.parse("SELECT " + name));
     node["select_list"].push_back(select_node(parsed)["select_list"][0]);
   }
   return connection.print(copy);

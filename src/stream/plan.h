@@ -1,10 +1,10 @@
-// How one model streams: its shape and the SQL texts that an operator runs for each epoch.
+// How one model streams: its shape, and the SQL texts that are common to all shapes.
 //
 // The plan is a pure function of the model and DuckDB's own syntax tree; nothing is executed. What
-// cannot stream is refused with the part of the SQL named and what to write instead.
+// cannot stream is refused with the part of the SQL named and what to write instead. The stages of
+// a composed model are planned when its sources' columns are known (stream/stage_plan.h).
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -12,29 +12,29 @@
 #include "columns/batch.h"
 #include "runs/model.h"
 #include "sql/database.h"
+#include "stream/tree.h"
 
 namespace stream {
 
-enum class Shape : std::uint8_t { kRowByRow, kDeduplicated, kLatest, kWindowed, kPattern };
+enum class Shape : std::uint8_t { kRowByRow, kDeduplicated, kLatest, kComposed, kPattern };
 std::string_view shape_name(Shape shape);
 
 struct Plan {
   Shape shape = Shape::kRowByRow;
-  std::string source;   // the one table of the FROM: "silver.scans"
-  nlohmann::json tree;  // DuckDB's syntax tree of the SELECT
-  std::vector<std::string>
-      partitions;             // kDeduplicated, kLatest: PARTITION BY, as SQL over the input
-  std::string bucket;         // kWindowed: the time_bucket call, as SQL over the input
-  std::string bucket_time;    // kWindowed: its time argument, as SQL
-  std::int64_t width_us = 0;  // kWindowed
-  std::string where;          // as SQL over the input; empty: none
+  std::vector<std::string> sources;  // the tables that it reads: "silver.scans"
+  Tree tree;                         // DuckDB's syntax tree of the SELECT
+  // kDeduplicated, kLatest: PARTITION BY, as SQL over the input.
+  std::vector<std::string> partitions;
+  std::string where;  // as SQL over the one input; empty: none, or a composed model
+
+  const std::string& source() const { return sources.front(); }
 };
 
 // The plan of a streaming model. kInvalid with file and line.
 base::Result<Plan> plan_model(sql::Connection& connection, const runs::Model& model);
 
-// The tables that a SELECT names, for daily models and for the order of models.
-std::vector<std::string> tables_of(const nlohmann::json& tree);
+// The tables that a SELECT names.
+std::vector<std::string> tables_of(const Tree& tree);
 
 // The plan's SELECT reading `input` (a table of the connection) instead of its source, without its
 // QUALIFY when `qualify` is false, with `extra` columns (names of the input, or SQL) at the end.

@@ -12,11 +12,11 @@ constexpr std::int64_t kFutureAllowedUs = 3600 * base::kUsPerSecond;
 
 class RowOperator final : public Operator {
  public:
-  RowOperator(runs::Model model, Plan plan, columns::Schema input, columns::Schema schema,
+  RowOperator(runs::Model model, Plan plan, Relation input, Relation output,
               std::string failed_rules)
-      : Operator(std::move(model), std::move(plan), std::move(input), std::move(schema)),
+      : Operator(std::move(model), std::move(plan), {std::move(input)}, std::move(output)),
         failed_rules_(std::move(failed_rules)),
-        from_bronze_(plan_.source.starts_with("bronze.")),
+        from_bronze_(plan_.source().starts_with("bronze.")),
         seen_(std::max<std::int64_t>(model_.ttl_us, base::kUsPerSecond)) {}
 
   // The texts that every epoch runs, made once.
@@ -29,21 +29,21 @@ class RowOperator final : public Operator {
                       sql::quote_name(good_), sql::quote_name(input_table_))));
     }
     std::vector<std::string> extra;
-    for (std::size_t i = selected.fields.size(); i < schema_.fields.size(); ++i)
-      extra.push_back(schema_.fields[i].name);
+    for (std::size_t i = selected.fields.size(); i < schema().fields.size(); ++i)
+      extra.push_back(schema().fields[i].name);
     std::string more;
     for (std::size_t i = 0; i < plan_.partitions.size() && plan_.shape == Shape::kDeduplicated;
          ++i) {
       extra.push_back(fmt::format("{} AS _wb_k{}", plan_.partitions[i], i));
       more += fmt::format(", _wb_k{}", i);
     }
-    if (plan_.shape == Shape::kDeduplicated && !schema_.find(model_.time)) {
+    if (plan_.shape == Shape::kDeduplicated && !schema().find(model_.time)) {
       extra.push_back(sql::quote_name(model_.time) + " AS _wb_time");
       more += ", _wb_time";
     }
     const std::string select =
         TRY(select_from(connection, plan_, from_bronze_ ? good_ : input_table_, false, extra));
-    std::string casted = cast_to(schema_, "\2");
+    std::string casted = cast_to(schema(), "\2");
     casted.replace(casted.find(" FROM ("), 0, more);
     casted.replace(casted.find('\2'), 1, select);
     select_ = failed_rules_.empty()
@@ -66,24 +66,25 @@ class RowOperator final : public Operator {
   base::Result<Outcome> process(Epoch& epoch) override {
     sql::Connection& connection = epoch.connection;
     TRY(connection.execute(
-        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(output_), select_)));
+        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(output_table_), select_)));
     Outcome outcome;
     TRY(count_input(epoch, outcome));
     TRY(split_dead(epoch, outcome));
     if (plan_.shape == Shape::kDeduplicated) TRY(drop_duplicates(epoch, outcome));
     std::int64_t rows = 0;
-    for (const auto& [partition, n] : TRY(count_by_partition(connection, output_))) {
-      outcome.counts[partition].out = n;
+    for (const auto& [source, n] : TRY(count_by_source(connection, output_, output_table_))) {
+      outcome.counts[source].out = n;
       rows += n;
     }
     std::vector<std::string> names;
-    for (const columns::Field& field : schema_.fields) names.push_back(sql::quote_name(field.name));
+    for (const columns::Field& field : schema().fields) names.push_back(sql::quote_name(field.name));
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.table,
                                .writer = model_.table,
                                .select = fmt::format("SELECT {} FROM {}", fmt::join(names, ", "),
-                                                     sql::quote_name(output_)),
+                                                     sql::quote_name(output_table_)),
                                .changed = {},
+                               .gone = {},
                                .key = {},
                                .rows = rows});
     return outcome;
@@ -105,6 +106,17 @@ class RowOperator final : public Operator {
 
   base::Result<> committed(sql::Connection&) override { return {}; }
 
+  nlohmann::json explain(sql::Connection&) const override {
+    nlohmann::json stage{{"stage", std::string(shape_name(plan_.shape))},
+                         {"reads", plan_.source()},
+                         {"sql", select_}};
+    if (plan_.shape == Shape::kDeduplicated) {
+      stage["state"] = fmt::format("{} keys, 16 bytes each", seen_.size());
+      stage["bounded_by"] = "ttl " + base::format_duration(model_.ttl_us);
+    }
+    return {{"model", model_.table}, {"stages", {stage}}};
+  }
+
  private:
   static std::string key_of_generation(std::int64_t generation) {
     return state::key_number(static_cast<std::uint64_t>(generation) ^ (1ULL << 63));
@@ -114,13 +126,13 @@ class RowOperator final : public Operator {
   }
 
   base::Result<> count_input(Epoch& epoch, Outcome& outcome) {
-    for (const auto& [partition, n] : TRY(count_by_partition(epoch.connection, input_table_)))
-      outcome.counts[partition].in = n;
+    for (const auto& [source, n] : TRY(count_by_source(epoch.connection, input(), input_table_)))
+      outcome.counts[source].in = n;
     if (plan_.where.empty()) return {};
     const std::string rejected = fmt::format("({}) IS NOT TRUE", plan_.where);
-    for (const auto& [partition, n] :
-         TRY(count_by_partition(epoch.connection, from_bronze_ ? good_ : input_table_, rejected))) {
-      outcome.counts[partition].filtered["where"] = n;
+    for (const auto& [source, n] : TRY(count_by_source(
+             epoch.connection, input(), from_bronze_ ? good_ : input_table_, rejected))) {
+      outcome.counts[source].filtered["where"] = n;
     }
     return {};
   }
@@ -132,32 +144,32 @@ class RowOperator final : public Operator {
       letters = quality::schema_letters_sql(model_.table, epoch.run_id(model_.table), input_table_);
     if (!failed_rules_.empty()) {
       if (!letters.empty()) letters += " UNION ALL ";
-      letters += quality::rule_letters_sql(model_.table, epoch.run_id(model_.table), epoch.topic,
-                                           output_, from_bronze_ ? input_table_ : "");
+      letters += quality::rule_letters_sql(model_.table, epoch.run_id(model_.table), input().topics.front(),
+                                           output_table_, from_bronze_ ? input_table_ : "");
     }
     if (letters.empty()) return {};
     TRY(epoch.connection.execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(dead_), letters)));
     const auto count = TRY(epoch.connection.query(
-        fmt::format("SELECT partition, count(*) FROM {} GROUP BY 1", sql::quote_name(dead_))));
+        fmt::format("SELECT topic, partition, count(*) FROM {} GROUP BY 1, 2", sql::quote_name(dead_))));
     for (std::size_t row = 0; row < count->rows(); ++row) {
-      outcome.counts[static_cast<eventlog::Partition>(count->int_at(0, row))].dead =
-          count->int_at(1, row);
+      outcome.counts[{count->text(0, row), static_cast<eventlog::Partition>(count->int_at(1, row))}]
+          .dead = count->int_at(2, row);
     }
     if (count->rows() == 0) return {};
     outcome.dead = dead_;
     if (failed_rules_.empty()) return {};
     return epoch.connection.execute(
-        fmt::format("DELETE FROM {} WHERE _wb_failed IS NOT NULL", sql::quote_name(output_)));
+        fmt::format("DELETE FROM {} WHERE _wb_failed IS NOT NULL", sql::quote_name(output_table_)));
   }
 
   base::Result<> drop_duplicates(Epoch& epoch, Outcome& outcome) {
     std::string keys;
     for (std::size_t i = 0; i < plan_.partitions.size(); ++i) keys += fmt::format("_wb_k{}, ", i);
-    const std::string time = schema_.find(model_.time) ? sql::quote_name(model_.time) : "_wb_time";
+    const std::string time = schema().find(model_.time) ? sql::quote_name(model_.time) : "_wb_time";
     const auto result = TRY(epoch.connection.query(
-        fmt::format("SELECT {}epoch_us({}), rowid, _partition FROM {}", keys, time,
-                    sql::quote_name(output_))));
+        fmt::format("SELECT {}epoch_us({}), rowid, _partition, {} FROM {}", keys, time,
+                    topic_sql(output_), sql::quote_name(output_table_))));
     const columns::Batch rows = TRY(result->batch());
     const std::size_t n = plan_.partitions.size();
     columns::Batch duplicates(columns::Schema{{{"r", columns::Type::kInt64, false}}});
@@ -168,13 +180,15 @@ class RowOperator final : public Operator {
       const base::TimestampUs time_us = times.is_null(row) ? epoch.now_us : times.int_at(row);
       if (seen_.insert(hash, std::min(time_us, epoch.now_us + kFutureAllowedUs))) continue;
       duplicates.columns[0].append_int(rows.columns[n + 1].int_at(row));
-      ++outcome.counts[static_cast<eventlog::Partition>(rows.columns[n + 2].int_at(row))]
+      ++outcome
+            .counts[{std::string(rows.columns[n + 3].text_at(row)),
+                     static_cast<eventlog::Partition>(rows.columns[n + 2].int_at(row))}]
             .filtered["duplicate"];
     }
     if (duplicates.rows() == 0) return {};
     TRY(epoch.connection.put("duplicates", duplicates));
     return epoch.connection.execute(fmt::format(
-        "DELETE FROM {} WHERE rowid IN (SELECT r FROM duplicates)", sql::quote_name(output_)));
+        "DELETE FROM {} WHERE rowid IN (SELECT r FROM duplicates)", sql::quote_name(output_table_)));
   }
 
   static KeyHash hash_value(KeyHash hash, const columns::Column& column, std::size_t row) {
@@ -197,22 +211,29 @@ class RowOperator final : public Operator {
 
 base::Result<std::unique_ptr<Operator>> make_row_operator(sql::Connection& connection,
                                                           const runs::Model& model, Plan plan,
-                                                          const columns::Schema& input,
+                                                          const Relation& input,
                                                           columns::Schema selected,
                                                           const quality::Suite* suite) {
-  columns::Schema schema = selected;
-  for (const char* lineage : {"_partition", "_offset"}) {
-    const auto at = input.find(lineage);
-    if (at && !schema.find(lineage)) schema.fields.push_back(input.fields[*at]);
-  }
-  if (!schema.find("_partition") || !schema.find("_offset")) {
+  if (suite != nullptr && input.topics.size() > 1) {
     return std::unexpected(
         base::Error{.code = base::Code::kInvalid,
-                    .message = fmt::format("{} has no '_partition' and '_offset'", plan.source),
-                    .mend = "read a bronze table or a row-by-row model's table"}
-            .at(model.file, model.sql_line));
+                    .message = fmt::format("'quality' over the rows of {} topics",
+                                           input.topics.size()),
+                    .mend = "put the suite on the models that each read one of them"}
+            .at(model.file, 1));
   }
-  auto made = std::make_unique<RowOperator>(model, std::move(plan), input, schema,
+  Relation output{.table = model.table,
+                  .schema = selected,
+                  .changes = false,
+                  .is_static = false,
+                  .key = {},
+                  .topics = input.topics};
+  for (const char* place : {"_topic", "_partition", "_offset"}) {
+    if (place == std::string_view("_topic") && input.topics.size() == 1) continue;
+    const auto at = input.schema.find(place);
+    if (at && !selected.find(place)) output.schema.fields.push_back(input.schema.fields[*at]);
+  }
+  auto made = std::make_unique<RowOperator>(model, std::move(plan), input, std::move(output),
                                             suite == nullptr ? "" : suite->failed_rules_sql());
   TRY(made->prepare(connection, selected));
   return made;

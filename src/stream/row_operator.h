@@ -8,7 +8,7 @@ namespace stream {
 
 base::Result<std::unique_ptr<Operator>> make_row_operator(sql::Connection& connection,
                                                           const runs::Model& model, Plan plan,
-                                                          const columns::Schema& input,
+                                                          const Relation& input,
                                                           columns::Schema selected,
                                                           const quality::Suite* suite);
 

@@ -14,31 +14,46 @@ constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max()
 
 }  // namespace
 
-SourceReader::SourceReader(const eventlog::EventLog& log, const schema::TopicSchema& topic,
-                           std::size_t rows_max)
-    : log_(log), topic_(topic), rows_max_(rows_max) {}
+std::size_t EpochInput::count() const {
+  std::size_t count = 0;
+  for (const auto& [topic, batch] : rows) count += batch.rows();
+  return count;
+}
+
+SourceReader::SourceReader(const eventlog::EventLog& log,
+                           const std::vector<schema::TopicSchema>& topics, std::size_t rows_max)
+    : log_(log), topics_(topics), rows_max_(rows_max) {}
 
 SourceReader::~SourceReader() { stop(); }
+
+SourceReader::Decoders SourceReader::make_decoders() const {
+  Decoders decoders;
+  for (const schema::TopicSchema& topic : topics_)
+    decoders.emplace(topic.topic.name, schema::BronzeDecoder(topic));
+  return decoders;
+}
 
 void SourceReader::start(std::map<eventlog::TopicPartition, eventlog::Offset> positions) {
   stop();
   next_ = positions;
   taken_ = std::move(positions);
-  pending_ = std::make_unique<schema::BronzeDecoder>(topic_);
+  pending_ = make_decoders();
   error_.reset();
-  tasks_.run("read " + topic_.topic.name, [this](std::stop_token stop) { read_ahead(stop); });
+  tasks_.run("read " + topics_.front().topic.name,
+             [this](std::stop_token stop) { read_ahead(stop); });
 }
 
 void SourceReader::stop() {
   tasks_.stop();
-  pending_.reset();
+  pending_.clear();
 }
 
-base::Result<bool> SourceReader::read_piece(schema::BronzeDecoder& decoder,
+base::Result<bool> SourceReader::read_piece(Decoders& decoders,
                                             const eventlog::TopicPartition& partition,
                                             eventlog::Offset& position, eventlog::Offset until) {
   const eventlog::ReadResult read = TRY(log_.read(partition, position, kPieceBytes));
   const eventlog::Offset to = std::min(read.next_offset, until);
+  schema::BronzeDecoder& decoder = decoders.at(partition.topic);
   for (const std::span<const std::byte> batch : read.batches) {
     TRY(decoder.add(partition.partition, batch, position, to));
   }
@@ -54,7 +69,7 @@ void SourceReader::read_ahead(std::stop_token stop) {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, stop, [&] { return !is_full(); });
       if (stop.stop_requested()) return;
-      auto moved = read_piece(*pending_, partition, position, kNoEnd);
+      auto moved = read_piece(pending_, partition, position, kNoEnd);
       if (!moved) {
         error_ = std::move(moved).error();
         changed_.notify_all();
@@ -71,28 +86,36 @@ void SourceReader::read_ahead(std::stop_token stop) {
   }
 }
 
+std::size_t SourceReader::pending_rows() const {
+  std::size_t rows = 0;
+  for (const auto& [topic, decoder] : pending_) rows += decoder.rows();
+  return rows;
+}
+
 bool SourceReader::is_full() const {
-  return pending_->rows() >= rows_max_ || pending_->bytes() >= kPendingBytesMax;
+  std::size_t bytes = 0;
+  for (const auto& [topic, decoder] : pending_) bytes += decoder.bytes();
+  return pending_rows() >= rows_max_ || bytes >= kPendingBytesMax;
 }
 
 bool SourceReader::full() const {
   const std::scoped_lock lock(mutex_);
-  return error_ || (pending_ && is_full());
+  return error_ || (!pending_.empty() && is_full());
 }
 
 base::Result<std::optional<EpochInput>> SourceReader::take(std::int64_t timeout_us) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, std::chrono::microseconds(timeout_us),
-                    [&] { return error_ || pending_->rows() > 0; });
+                    [&] { return error_ || pending_rows() > 0; });
   if (error_) return std::unexpected(*error_);
-  if (pending_->rows() == 0) return std::nullopt;
+  if (pending_rows() == 0) return std::nullopt;
   EpochInput input;
   for (const auto& [partition, to] : next_) {
     eventlog::Offset& from = taken_[partition];
     if (to > from) input.intervals.push_back({partition, from, to});
     from = to;
   }
-  input.rows = pending_->take();
+  for (auto& [topic, decoder] : pending_) input.rows[topic] = decoder.take();
   lock.unlock();
   changed_.notify_all();
   return input;
@@ -101,18 +124,18 @@ base::Result<std::optional<EpochInput>> SourceReader::take(std::int64_t timeout_
 std::map<eventlog::TopicPartition, runs::Interval> SourceReader::empty_ahead() const {
   const std::scoped_lock lock(mutex_);
   std::map<eventlog::TopicPartition, runs::Interval> empty;
-  if (!pending_ || pending_->rows() > 0) return empty;
+  if (pending_.empty() || pending_rows() > 0) return empty;
   for (const auto& [partition, to] : next_)
     empty[partition] = {partition, taken_.at(partition), to};
   return empty;
 }
 
 base::Result<EpochInput> SourceReader::replay(const std::vector<runs::Interval>& intervals) {
-  schema::BronzeDecoder decoder(topic_);
+  Decoders decoders = make_decoders();
   for (const runs::Interval& interval : intervals) {
     eventlog::Offset position = interval.from;
     while (position < interval.to) {
-      if (TRY(read_piece(decoder, interval.source, position, interval.to))) continue;
+      if (TRY(read_piece(decoders, interval.source, position, interval.to))) continue;
       if (!log_.wait_for_data({{interval.source, position}}, kReplayWaitUs)) {
         return base::fail_with(
             base::Code::kCorrupt,
@@ -124,7 +147,7 @@ base::Result<EpochInput> SourceReader::replay(const std::vector<runs::Interval>&
   }
   EpochInput input;
   input.intervals = intervals;
-  input.rows = decoder.take();
+  for (auto& [topic, decoder] : decoders) input.rows[topic] = decoder.take();
   return input;
 }
 

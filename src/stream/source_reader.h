@@ -1,4 +1,4 @@
-// Reads a topic's partitions ahead of the pipeline and decodes them into bronze rows.
+// Reads the partitions of some topics ahead of a pipeline and decodes them into bronze rows.
 //
 // Threads: take() and replay() from the pipeline's thread, the read-ahead on its own; at most two
 // epochs' rows are in memory.
@@ -21,15 +21,16 @@
 namespace stream {
 
 struct EpochInput {
-  std::vector<runs::Interval> intervals;  // partitions that brought records
-  columns::Batch rows;                    // bronze rows, each partition in order
-  base::TimestampUs now_us = 0;           // what the epoch counts as now, kept with its plan
-  std::size_t count() const { return rows.rows(); }
+  std::vector<runs::Interval> intervals;      // partitions that brought records
+  std::map<std::string, columns::Batch> rows;  // bronze rows by topic, each partition in order
+  base::TimestampUs now_us = 0;               // what the epoch counts as now, kept with its plan
+  std::size_t count() const;
 };
 
 class SourceReader {
  public:
-  SourceReader(const eventlog::EventLog& log, const schema::TopicSchema& topic,
+  // At most about `rows_max` rows of all topics are read ahead.
+  SourceReader(const eventlog::EventLog& log, const std::vector<schema::TopicSchema>& topics,
                std::size_t rows_max);
   ~SourceReader();
 
@@ -39,7 +40,7 @@ class SourceReader {
   // What has been read since the last call, at once; waits up to `timeout_us` for the first row.
   // nullopt at the time-out. An unreadable partition gives the log's error.
   base::Result<std::optional<EpochInput>> take(std::int64_t timeout_us);
-  // True when an epoch's worth of rows waits.
+  // True when a whole epoch's rows wait.
   bool full() const;
   // While no row waits: offsets that hold none, by partition, behind what was taken last (marks
   // that end transactions, what compaction took away).
@@ -49,22 +50,25 @@ class SourceReader {
   base::Result<EpochInput> replay(const std::vector<runs::Interval>& intervals);
 
  private:
-  bool is_full() const;  // under mutex_
+  using Decoders = std::map<std::string, schema::BronzeDecoder>;  // by topic
+
+  Decoders make_decoders() const;
+  std::size_t pending_rows() const;  // under mutex_
+  bool is_full() const;              // under mutex_
   void read_ahead(std::stop_token stop);
-  // Reads one piece of one partition into `decoder`; false when nothing was there.
-  base::Result<bool> read_piece(schema::BronzeDecoder& decoder,
-                                const eventlog::TopicPartition& partition,
+  // Reads one piece of one partition into its decoder; false when nothing was there.
+  base::Result<bool> read_piece(Decoders& decoders, const eventlog::TopicPartition& partition,
                                 eventlog::Offset& position, eventlog::Offset until);
 
   const eventlog::EventLog& log_;
-  schema::TopicSchema topic_;
+  std::vector<schema::TopicSchema> topics_;
   std::size_t rows_max_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<eventlog::TopicPartition, eventlog::Offset> next_;  // where reading goes on
   std::map<eventlog::TopicPartition, eventlog::Offset>
       taken_;  // where the rows not yet taken begin
-  std::unique_ptr<schema::BronzeDecoder> pending_;
+  Decoders pending_;
   std::optional<base::Error> error_;
   base::TaskGroup tasks_;
 };

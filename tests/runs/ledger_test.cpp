@@ -45,7 +45,9 @@ class Ledger : public testing::Test {
   }
 
   void record(const std::string& model, std::int64_t epoch,
-              std::map<eventlog::Partition, Counts> by_partition) {
+              std::map<eventlog::TopicPartition, Counts> by_source) {
+    std::map<eventlog::TopicPartition, Counts> by_source;
+    for (auto& [partition, counts] : by_partition) by_source[{"scans", partition}] = counts;
     const runs::Run run{.id = fmt::format("{}/{}", model, epoch),
                         .model = model,
                         .model_version = 1,
@@ -53,12 +55,12 @@ class Ledger : public testing::Test {
                         .pipeline = "scans",
                         .epoch = epoch,
                         .inputs = {{{"scans", 0}, epoch * 10, epoch * 10 + 10}},
-                        .by_partition = std::move(by_partition),
+                        .by_source = std::move(by_source),
                         .table_version = epoch,
                         .started_us = 1'000'000 + epoch,
                         .elapsed_us = 1500};
     state::WriteSet changes;
-    ASSERT_TRUE(record_run(*store_, "scans", run, changes));
+    ASSERT_TRUE(record_run(*store_, run, changes));
     ASSERT_TRUE(store_->apply(changes));
   }
   std::vector<std::string> ids(std::size_t limit, const std::string& model) {
@@ -93,9 +95,9 @@ TEST_F(Ledger, WhatIsNotAppliedIsNotInTheSums) {
   runs::Run run;
   run.id = "silver.scans/2";
   run.model = "silver.scans";
-  run.by_partition[0] = counts_of(5, 5, 0, 0);
+  run.by_source[{"scans", 0}] = counts_of(5, 5, 0, 0);
   state::WriteSet changes;
-  ASSERT_TRUE(record_run(*store_, "scans", run, changes));
+  ASSERT_TRUE(record_run(*store_, run, changes));
   EXPECT_EQ(ledger(*store_).value().at(0).counts.in, 10);
   EXPECT_EQ(ids(10, "").size(), 1U);
 }

@@ -119,15 +119,19 @@ class World {
  public:
   World(const std::string& topic_yaml, std::vector<runs::Model> models,
         std::map<std::string, quality::Suite> suites)
+      : World(std::vector<std::string>{topic_yaml}, std::move(models), std::move(suites)) {}
+  World(const std::vector<std::string>& topic_yamls, std::vector<runs::Model> models,
+        std::map<std::string, quality::Suite> suites)
       : folder_(std::filesystem::temp_directory_path() / ("stream-" + base::new_uuid())),
-        topic_(must(
-            schema::parse_topic_schema(must(base::Yaml::parse(topic_yaml, "sources/test.yaml"))))),
         models_(std::move(models)),
         suites_(std::move(suites)) {
+    for (const std::string& yaml : topic_yamls)
+      topics_.push_back(must(
+          schema::parse_topic_schema(must(base::Yaml::parse(yaml, "sources/test.yaml")))));
     base::FileSystem& disk = base::posix_file_system();
     std::filesystem::create_directories(folder_);
     log_ = must(eventlog::open_embedded_log(disk, clock_, {.directory = folder_ / "log"}));
-    must(log_->create_topic(topic_.topic));
+    for (const auto& topic : topics_) must(log_->create_topic(topic.topic));
     store_ = std::make_unique<FaultyStore>(must(state::Store::open(folder_ / "state")), fault);
     objects_ =
         std::make_unique<FaultyObjects>(must(storage::local_store(disk, folder_ / "lake")), fault);
@@ -141,12 +145,17 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
+  base::Result<stream::Component> component() {
+    const auto connection = TRY(database_->connect());
+    auto found = TRY(stream::components(*connection, topics_, models_, {}));
+    return std::move(found.front());
+  }
   // A new process over the same disk: nothing in memory is kept.
   base::Result<> start() {
     stop();
     database_ = must(sql::Database::open({.threads = 1}));
     catalog_ = lake::make_catalog(*objects_, *database_);
-    auto made = stream::Pipeline::make(services(), topic_, models_, suites_, {});
+    auto made = stream::Pipeline::make(services(), must(component()), suites_, {});
     if (!made) return std::unexpected(made.error());
     pipeline_ = std::move(*made);
     return pipeline_->restore();
@@ -157,8 +166,9 @@ class World {
     database_.reset();
   }
 
-  void append(const std::vector<Record>& records) {
-    const int partitions = topic_.topic.partitions;
+  void append(const std::vector<Record>& records, std::size_t topic = 0) {
+    const eventlog::TopicConfig& config = topics_[topic].topic;
+    const int partitions = config.partitions;
     std::vector<eventlog::BatchBuilder> builders(static_cast<std::size_t>(partitions));
     for (const Record& record : records) {
       const auto at = static_cast<std::size_t>(eventlog::partition_of_key(record.key, partitions));
@@ -167,7 +177,7 @@ class World {
     for (int p = 0; p < partitions; ++p) {
       auto& builder = builders[static_cast<std::size_t>(p)];
       if (builder.records() > 0)
-        must(log_->append_and_wait({topic_.topic.name, p}, builder.finish()));
+        must(log_->append_and_wait({config.name, p}, builder.finish()));
     }
   }
 
@@ -176,8 +186,8 @@ class World {
     return pipeline_->run_epoch();
   }
   bool caught_up() {
-    const auto ends = must(log_->topic(topic_.topic.name)).end_offsets;
     for (const auto& [source, offset] : must(pipeline_->consumed())) {
+      const auto ends = must(log_->topic(source.topic)).end_offsets;
       if (offset != ends[static_cast<std::size_t>(source.partition)]) return false;
     }
     return true;
@@ -191,6 +201,8 @@ class World {
     }
     return {};
   }
+  // Other models over the same disk, from the next start on.
+  void change_models(std::vector<runs::Model> models) { models_ = std::move(models); }
   void end_cleanly() {
     std::stop_source stop;
     stop.request_stop();
@@ -217,7 +229,7 @@ class World {
  private:
   std::filesystem::path folder_;
   base::ManualClock clock_{1'790'010'000LL * base::kUsPerSecond};
-  schema::TopicSchema topic_;
+  std::vector<schema::TopicSchema> topics_;
   std::vector<runs::Model> models_;
   std::map<std::string, quality::Suite> suites_;
   quality::Alerts alerts_;

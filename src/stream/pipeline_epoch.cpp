@@ -1,0 +1,209 @@
+// One epoch: rows land in bronze, go through the models, and are committed.
+#include <algorithm>
+#include <future>
+
+#include "base/check.h"
+#include "base/metrics.h"
+#include "stream/pipeline.h"
+#include "stream/step.h"
+
+namespace stream {
+
+base::Result<> Pipeline::pin_statics(EpochPlan& plan) const {
+  for (const auto& [name, found] : statics_)
+    plan.versions[name] = TRY(found.table->snapshot())->version();
+  return {};
+}
+
+// Static tables as the plan names them; read again only when they have another version.
+base::Result<> Pipeline::load_statics(const EpochPlan& plan) {
+  for (auto& [name, found] : statics_) {
+    const auto it = plan.versions.find(name);
+    if (it == plan.versions.end() || it->second == found.loaded) continue;
+    const auto snapshot = TRY(found.table->snapshot_at(it->second));
+    TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
+                                         sql::quote_name(rows_table(name)),
+                                         snapshot->scan_sql())));
+    found.loaded = it->second;
+  }
+  return {};
+}
+
+// Everything behind the plan: also run for an epoch that is replayed.
+base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::string& pipeline) {
+  const std::int64_t started_us = steady_us();
+  const std::size_t records = input.count();
+  committing_as_ = pipeline;
+  TRY(load_statics(plan));
+  std::vector<runs::Run> runs;
+  std::vector<TableChange> changes;
+  TRY(share(plan, std::move(input), runs, changes));
+  const std::size_t landed = changes.size();
+  Epoch epoch = epoch_on(*connection_, plan);
+  Epoch landing = epoch_on(*landing_connection_, plan);
+  // Bronze lands on a connection of its own while the models run.
+  auto landing_done =
+      std::async(std::launch::async, [&, bronze = changes]() -> base::Result<std::vector<lake::Version>> {
+        std::vector<lake::Version> versions;
+        for (const TableChange& change : bronze)
+          versions.push_back(TRY(commit_change(landing, change)));
+        return versions;
+      });
+  TRY(transform(epoch, plan, runs, changes));
+  const std::vector<lake::Version> versions = TRY(landing_done.get());
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const lake::Version version =
+        i < landed ? versions[i] : TRY(commit_change(epoch, changes[i]));
+    for (runs::Run& run : runs) {
+      if (run.model == changes[i].table) run.table_version = version;
+    }
+  }
+  const std::int64_t elapsed_us = steady_us() - started_us;
+  for (runs::Run& run : runs) {
+    run.started_us = plan.now_us;
+    run.elapsed_us = elapsed_us;
+  }
+  TRY(finish(epoch, plan, runs));
+  committing_as_ = name_;
+  watch_quality(runs);
+  publish(records, steady_us() - started_us);
+  return {};
+}
+
+Epoch Pipeline::epoch_on(sql::Connection& connection, const EpochPlan& plan) const {
+  Epoch epoch{.connection = connection, .number = plan.number, .now_us = plan.now_us, .partitions = {}, .standing = {}};
+  for (const schema::TopicSchema& topic : topics_)
+    epoch.partitions[topic.topic.name] = topic.topic.partitions;
+  return epoch;
+}
+
+// Gives the epoch's rows to both connections, and what lands of them in bronze.
+base::Result<> Pipeline::share(const EpochPlan& plan, EpochInput input,
+                               std::vector<runs::Run>& runs, std::vector<TableChange>& changes) {
+  for (const schema::TopicSchema& topic : topics_) {
+    const std::string bronze = "bronze." + topic.topic.name;
+    const std::string table = rows_table(bronze);
+    columns::Batch& read = input.rows[topic.topic.name];
+    if (read.rows() == 0) read = columns::Batch(schema::bronze_schema(topic));
+    const auto rows = std::make_shared<const columns::Batch>(std::move(read));
+    TRY(connection_->share(table, rows));
+    TRY(landing_connection_->share(table, rows));
+    if (rows->rows() == 0) continue;
+    changes.push_back({.kind = TableChange::Kind::kAppend,
+                       .table = bronze,
+                       .writer = bronze,
+                       .select = "SELECT * FROM " + sql::quote_name(table),
+                       .changed = {},
+                       .gone = {},
+                       .key = {},
+                       .rows = static_cast<std::int64_t>(rows->rows())});
+    runs::Run run = run_of(plan, bronze, 1);
+    const columns::Column& partitions = rows->column("_partition");
+    for (std::size_t row = 0; row < rows->rows(); ++row) {
+      runs::Counts& counts =
+          run.by_source[{topic.topic.name,
+                         static_cast<eventlog::Partition>(partitions.int_at(row))}];
+      ++counts.in;
+      ++counts.out;
+    }
+    runs.push_back(std::move(run));
+  }
+  return {};
+}
+
+runs::Run Pipeline::run_of(const EpochPlan& plan, const std::string& table, int version) const {
+  return {.id = fmt::format("{}/{:012}", table, plan.number),
+          .model = table,
+          .model_version = version,
+          .mode = "streaming",
+          .pipeline = name_,
+          .epoch = plan.number,
+          .inputs = plan.intervals,
+          .by_source = {}};
+}
+
+base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
+                                   std::vector<runs::Run>& runs,
+                                   std::vector<TableChange>& changes) {
+  for (const auto& op : operators_) {
+    const Step step(name_, "transform " + op->model().table);
+    Outcome outcome = TRY(op->process(epoch));
+    for (const auto& [source, counts] : outcome.counts) {
+      CHECK(counts.balanced(), "{} epoch {}: rows of {} from {}/{} do not add up: {}", name_,
+            epoch.number, op->model().table, source.topic, source.partition,
+            runs::to_json(counts).dump());
+    }
+    epoch.standing[op->model().table] = op->current();
+    runs.push_back(run_of(plan, op->model().table, op->model().version));
+    runs.back().by_source = std::move(outcome.counts);
+    for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
+    if (outcome.dead.empty()) continue;
+    changes.push_back({.kind = TableChange::Kind::kAppend,
+                       .table = kDeadLetters,
+                       .writer = op->model().table,
+                       .select = "SELECT * FROM " + sql::quote_name(outcome.dead),
+                       .changed = {},
+                       .gone = {},
+                       .key = {},
+                       .rows = 1});
+  }
+  return {};
+}
+
+base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan,
+                                std::vector<runs::Run>& runs) {
+  const Step step(name_, "keep state");
+  state::WriteSet changes;
+  for (const auto& op : operators_) TRY(op->keep(epoch, services_.store, changes));
+  for (const auto& op : operators_)
+    TRY(runs::record_beginning(services_.store, op->model().table, op->plan().sources, changes));
+  for (const runs::Run& run : runs) TRY(runs::record_run(services_.store, run, changes));
+  Position position = TRY(read_position(services_.store, name_)).value_or(Position{});
+  position.epoch = std::max(epoch_, plan.number);
+  position.offsets = committed_;
+  for (const runs::Interval& interval : plan.intervals)
+    position.offsets[interval.source] = interval.to;
+  position.unfinished.erase(committing_as_);
+  changes.put(position_key(name_), to_text(position));
+  std::vector<columns::Batch> changed;
+  for (const Operator* op : followed())
+    changed.push_back(TRY(TRY(connection_->query(op->changed_rows()))->batch()));
+  TRY(services_.store.apply(changes));
+  committed_ = std::move(position.offsets);
+  epoch_ = position.epoch;
+  for (const auto& op : operators_) TRY(op->committed(*connection_));
+  std::size_t i = 0;
+  for (const Operator* op : followed())
+    services_.served->changed(op->model().table, op->model().key.front(), changed[i++]);
+  return {};
+}
+
+void Pipeline::watch_quality(const std::vector<runs::Run>& runs) {
+  for (const runs::Run& run : runs) {
+    if (run.model.starts_with("bronze.")) continue;
+    const runs::Counts total = run.total();
+    if (total.in == 0) continue;
+    services_.alerts.watch_error_rate("quality/" + run.model, run.model, total.dead, total.in,
+                                      run.started_us);
+  }
+}
+
+void Pipeline::publish(std::size_t records, std::int64_t elapsed_us) {
+  const base::Labels labels{{"pipeline", name_}};
+  base::counter("waybill_pipeline_records_total", "Records that committed epochs took in.", labels)
+      .Increment(static_cast<double>(records));
+  base::histogram("waybill_pipeline_epoch_seconds", "Time to transform and commit an epoch.",
+                  labels)
+      .Observe(static_cast<double>(elapsed_us) / 1e6);
+  const base::TimestampUs now_us = services_.clock.now_us();
+  const std::scoped_lock lock(mutex_);
+  const double since = std::max(0.05, static_cast<double>(now_us - status_.committed_us) / 1e6);
+  const double rate = status_.committed_us == 0 ? 0 : static_cast<double>(records) / since;
+  status_.records_per_second = status_.records_per_second * 0.7 + rate * 0.3;
+  status_.epoch = epoch_;
+  status_.committed_us = now_us;
+  status_.state = "running";
+  status_.error.clear();
+}
+
+}  // namespace stream

@@ -1,0 +1,55 @@
+// What a pipeline keeps of where it stands: the plan of the epoch that was begun last, and the
+// position after the one that was committed last. Keys and values: docs/architecture.md.
+//
+// Pure, except for reads of a store. Topics of one's own may have belonged to another pipeline
+// before a model joined or parted them: adopt() takes their positions over.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "log/event_log.h"
+#include "runs/ledger.h"
+#include "state/store.h"
+
+namespace stream {
+
+using Offsets = std::map<eventlog::TopicPartition, eventlog::Offset>;
+
+struct EpochPlan {
+  std::int64_t number = 0;
+  base::TimestampUs now_us = 0;
+  std::vector<runs::Interval> intervals;
+  std::map<std::string, std::int64_t> versions;  // of static tables
+};
+
+struct Position {
+  std::int64_t epoch = 0;
+  Offsets offsets;
+  // Pipelines whose topics these were, and whose last epoch is to be run again under their name.
+  std::set<std::string> unfinished;
+};
+
+std::string plan_key(const std::string& pipeline);
+std::string position_key(const std::string& pipeline);
+std::string to_text(const EpochPlan& plan);
+std::string to_text(const Position& position);
+base::Result<std::optional<EpochPlan>> read_plan(const state::Store& store,
+                                                 const std::string& pipeline);
+base::Result<std::optional<Position>> read_position(const state::Store& store,
+                                                    const std::string& pipeline);
+
+// What other pipelines have left behind of topics that are this one's now.
+struct Adopted {
+  Position position;
+  state::WriteSet changes;  // takes the position over, away from them
+};
+// nullopt when nobody had any of these topics. kInvalid when an unfinished epoch has topics that
+// are not of this pipeline.
+base::Result<std::optional<Adopted>> adopt(const state::Store& store, const std::string& pipeline,
+                                           const std::vector<std::string>& topics);
+
+}  // namespace stream

@@ -1,0 +1,143 @@
+#include "stream/state_log.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace stream {
+namespace {
+
+constexpr std::int64_t kRowsAlways = 10'000;
+constexpr std::int64_t kChunkRows = 50'000;
+
+// What columns::Batch holds without loss.
+bool fits_batch(sql::Kind kind) {
+  using sql::Kind;
+  switch (kind) {
+    case Kind::kBoolean:
+    case Kind::kTinyInt:
+    case Kind::kSmallInt:
+    case Kind::kInteger:
+    case Kind::kBigInt:
+    case Kind::kUTinyInt:
+    case Kind::kUSmallInt:
+    case Kind::kUInteger:
+    case Kind::kFloat:
+    case Kind::kDouble:
+    case Kind::kVarchar:
+    case Kind::kBlob:
+    case Kind::kDate:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+StateLog::StateLog(std::string prefix, std::string table)
+    : prefix_(std::move(prefix)),
+      kept_(std::move(table)),
+      added_(kept_ + " added"),
+      whole_(kept_ + " whole"),
+      next_(kept_ + " next") {}
+
+base::Result<> StateLog::create(sql::Connection& connection, const std::string& select) {
+  TRY(connection.execute(fmt::format(
+      "CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM ({2}) LIMIT 0;"
+      "CREATE OR REPLACE TEMP TABLE {1} AS SELECT * FROM {0};"
+      "CREATE OR REPLACE TEMP VIEW {3} AS SELECT * FROM {0} UNION ALL SELECT * FROM {1}",
+      sql::quote_name(kept_), sql::quote_name(added_), select, sql::quote_name(whole_))));
+  std::vector<std::string> save;
+  std::vector<std::string> load;
+  const auto statement = TRY(connection.prepare("SELECT * FROM " + sql::quote_name(kept_)));
+  for (const sql::ColumnInfo& column : statement->columns()) {
+    const std::string name = sql::quote_name(column.name);
+    save.push_back(fits_batch(column.kind) ? name
+                                           : fmt::format("CAST({0} AS VARCHAR) AS {0}", name));
+    load.push_back(fmt::format("CAST({} AS {})", name, column.type));
+  }
+  save_ = fmt::format("{}", fmt::join(save, ", "));
+  load_ = fmt::format("{}", fmt::join(load, ", "));
+  rows_ = rows_added_ = live_ = 0;
+  rows_next_ = -1;
+  return {};
+}
+
+base::Result<> StateLog::restore(const state::Store& store, sql::Connection& connection) {
+  TRY(connection.execute(fmt::format(
+      "CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0;"
+      "CREATE OR REPLACE TEMP TABLE {1} AS SELECT * FROM {0}",
+      sql::quote_name(kept_), sql::quote_name(added_))));
+  rows_ = rows_added_ = 0;
+  rows_next_ = -1;
+  base::Result<> loaded;
+  TRY(store.scan(prefix_, [&](std::string_view, std::string_view value) {
+    loaded = [&]() -> base::Result<> {
+      const columns::Batch chunk = TRY(columns::decode(value));
+      rows_ += static_cast<std::int64_t>(chunk.rows());
+      TRY(connection.put("chunk", chunk));
+      return connection.execute(fmt::format("INSERT INTO {} SELECT {} FROM chunk",
+                                            sql::quote_name(kept_), load_));
+    }();
+    return loaded.has_value();
+  }));
+  live_ = rows_;
+  return loaded;
+}
+
+base::Result<> StateLog::add(sql::Connection& connection, const std::string& select) {
+  TRY(connection.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(added_), select)));
+  const auto rows = TRY(connection.query("SELECT count(*) FROM " + sql::quote_name(added_)));
+  rows_added_ = rows->int_at(0, 0);
+  rows_next_ = -1;
+  return {};
+}
+
+bool StateLog::is_long() const { return rows_ + rows_added_ > 2 * live_ + kRowsAlways; }
+
+base::Result<> StateLog::keep(sql::Connection& connection, std::int64_t epoch,
+                              const std::string& anew, state::WriteSet& changes) {
+  if (anew.empty()) return write(connection, added_, rows_added_, epoch, changes);
+  TRY(connection.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(next_), anew)));
+  const auto rows = TRY(connection.query("SELECT count(*) FROM " + sql::quote_name(next_)));
+  rows_next_ = rows->int_at(0, 0);
+  changes.remove_range(prefix_, prefix_ + state::key_number(static_cast<std::uint64_t>(epoch)));
+  return write(connection, next_, rows_next_, epoch, changes);
+}
+
+base::Result<> StateLog::write(sql::Connection& connection, const std::string& table,
+                               std::int64_t rows, std::int64_t epoch,
+                               state::WriteSet& changes) const {
+  const std::string number = state::key_number(static_cast<std::uint64_t>(epoch));
+  for (std::int64_t from = 0; from < rows; from += kChunkRows) {
+    const auto part =
+        TRY(connection.query(fmt::format("SELECT {} FROM {} LIMIT {} OFFSET {}", save_,
+                                         sql::quote_name(table), kChunkRows, from)));
+    changes.put(prefix_ + number + state::key_number(static_cast<std::uint64_t>(from)),
+                columns::encode(TRY(part->batch())));
+  }
+  return {};
+}
+
+base::Result<> StateLog::committed(sql::Connection& connection) {
+  if (rows_next_ >= 0) {
+    TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {1};"
+                                       "DROP TABLE {1};TRUNCATE {2}",
+                                       sql::quote_name(kept_), sql::quote_name(next_),
+                                       sql::quote_name(added_))));
+    rows_ = live_ = rows_next_;
+  } else if (rows_added_ > 0) {
+    TRY(connection.execute(fmt::format("INSERT INTO {0} SELECT * FROM {1};TRUNCATE {1}",
+                                       sql::quote_name(kept_), sql::quote_name(added_))));
+    rows_ += rows_added_;
+  }
+  rows_next_ = -1;
+  rows_added_ = 0;
+  return {};
+}
+
+}  // namespace stream
