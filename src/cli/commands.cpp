@@ -99,6 +99,21 @@ base::Result<> run_model(const base::Path& project, const std::string& model) {
   return {};
 }
 
+base::Result<> explain_model(const base::Path& project, const std::string& model) {
+  const auto client = TRY(Client::connect(project));
+  print(print_plan(TRY(client->get("/v1/models/" + url_part(model) + "/plan"))));
+  return {};
+}
+
+base::Result<> steer_model(const base::Path& project, const std::string& model,
+                           const std::string& command) {
+  const auto client = TRY(Client::connect(project));
+  const auto plan = TRY(client->post("/v1/models/" + url_part(model) + "/" + command,
+                                     nlohmann::json::object()));
+  print(fmt::format("{}: {}\n", model, cell(plan["state_of_work"])));
+  return {};
+}
+
 base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
                                  const std::string& model, const std::string& reason) {
   const auto client = TRY(Client::connect(project));

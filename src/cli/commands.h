@@ -31,6 +31,11 @@ base::Result<> status(const base::Path& project);
 base::Result<> runs(const base::Path& project, std::int64_t limit, const std::string& model);
 base::Result<> audit(const base::Path& project);  // an error when one row is missing
 base::Result<> run_model(const base::Path& project, const std::string& model);
+// The plan, the state and the bounds of a streaming model.
+base::Result<> explain_model(const base::Path& project, const std::string& model);
+// `command` is pause, resume or rewind.
+base::Result<> steer_model(const base::Path& project, const std::string& model,
+                           const std::string& command);
 base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
                                  const std::string& model, const std::string& reason);
 base::Result<> dead_letters_show(const base::Path& project, const std::string& id);

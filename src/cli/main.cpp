@@ -70,6 +70,20 @@ void add_question_commands(CLI::App& app, Arguments& a, Run& run) {
   auto* model = app.add_subcommand("run", "run a daily model now");
   model->add_option("model", a.model, "its table")->required();
   model->callback([&] { run = [&] { return cli::run_model(a.project, a.model); }; });
+  auto* explain = app.add_subcommand("explain", "plan, state and bounds of a streaming model");
+  explain->add_option("model", a.model, "its table")->required();
+  explain->callback([&] { run = [&] { return cli::explain_model(a.project, a.model); }; });
+  auto* models = app.add_subcommand("models", "steer streaming models")->require_subcommand(1);
+  for (const auto& [command, what] :
+       {std::pair{"pause", "stop a model; its input waits in the lake"},
+        std::pair{"resume", "let a paused model go on with all that it missed"},
+        std::pair{"rewind", "build a model's table anew, and those behind it"}}) {
+    auto* steer = models->add_subcommand(command, what);
+    steer->add_option("model", a.model, "its table")->required();
+    steer->callback([&a, &run, command] {
+      run = [&a, command] { return cli::steer_model(a.project, a.model, command); };
+    });
+  }
   app.add_subcommand("alerts", "what needs attention")->callback([&] {
     run = [&] { return cli::alerts(a.project); };
   });

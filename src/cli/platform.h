@@ -60,6 +60,9 @@ class Platform final : public server::Platform {
   base::Result<nlohmann::json> dead_letters(const server::DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> redrive(const server::DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> run_model(const std::string& name) override;
+  base::Result<nlohmann::json> explain_model(const std::string& name) override;
+  base::Result<nlohmann::json> steer_model(const std::string& name,
+                                           server::ModelCommand command) override;
   nlohmann::json alerts() override;
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
@@ -81,6 +84,7 @@ class Platform final : public server::Platform {
   nlohmann::json pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const;
   base::Result<std::optional<nlohmann::json>> lookup_in_lake(const runs::Model& model,
                                                              const std::string& id);
+  base::Result<stream::Pipeline*> pipeline_of(const std::string& model);
   base::Result<bool> pipelines_rest() const;
   base::Result<runs::AuditInput> audit_input_now();
   bool settled() const;

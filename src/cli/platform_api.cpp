@@ -163,7 +163,7 @@ base::Result<json> Platform::runs(std::size_t limit, const std::string& model) {
     for (json& run : TRY(runs::list_runs(*store, limit, model))) all.push_back(std::move(run));
   }
   std::ranges::sort(all, std::ranges::greater{},
-                           [](const json& run) { return run.at("started_at").get<std::string>(); });
+                    [](const json& run) { return run.at("started_at").get<std::string>(); });
   if (all.size() > limit) all.resize(limit);
   return json(std::move(all));
 }
@@ -188,7 +188,8 @@ base::Result<runs::AuditInput> Platform::audit_input_now() {
       input.models.push_back({.table = op->model().table,
                               .sources = op->plan().sources,
                               .appends = op->model().key.empty(),
-                              .key = op->model().key});
+                              .key = op->model().key,
+                              .behind = pipeline->is_behind(op->model().table)});
     }
     for (const auto& [source, to] : TRY(pipeline->consumed())) input.consumed[source] = to;
   }
@@ -315,6 +316,48 @@ base::Result<json> Platform::run_model(const std::string& name) {
                                : "start 'waybill up'");
   }
   return runs::to_json(TRY(daily_->run(name)));
+}
+
+base::Result<stream::Pipeline*> Platform::pipeline_of(const std::string& model) {
+  std::vector<std::string> names;
+  for (const auto& pipeline : pipelines_) {
+    for (const auto& op : pipeline->operators()) {
+      names.push_back(op->model().table);
+      if (op->model().table == model) return pipeline.get();
+    }
+  }
+  return base::fail_with(base::Code::kNotFound,
+                         fmt::format("there is no streaming model '{}'", model),
+                         fmt::format("the streaming models are {}", fmt::join(names, ", ")));
+}
+
+base::Result<json> Platform::explain_model(const std::string& name) {
+  return TRY(pipeline_of(name))->explain(name);
+}
+
+base::Result<json> Platform::steer_model(const std::string& name, server::ModelCommand command) {
+  stream::Pipeline& pipeline = *TRY(pipeline_of(name));
+  if (const std::string unit = unit_of(pipeline.name());
+      units_->shared() && !units_->running(unit)) {
+    const json owner = units_->owner(unit);
+    return base::fail_with(base::Code::kUnavailable, fmt::format("{} runs in another worker", name),
+                           owner.is_object()
+                               ? fmt::format("ask worker {} at {}", owner.value("worker", ""),
+                                             owner.value("address", ""))
+                               : "start 'waybill up'");
+  }
+  switch (command) {
+    case server::ModelCommand::kPause:
+      TRY(pipeline.pause(name));
+      break;
+    case server::ModelCommand::kResume:
+      TRY(pipeline.resume(name));
+      break;
+    case server::ModelCommand::kRewind:
+      TRY(pipeline.rewind(name));
+      break;
+  }
+  return pipeline.explain(name);
 }
 
 json Platform::alerts() {

@@ -99,6 +99,23 @@ std::string print_runs(const json& runs) {
                rows);
 }
 
+std::string print_plan(const json& plan) {
+  std::string text = fmt::format("{}: {}, {}, {}\n", cell(plan.at("model")), cell(plan.at("shape")),
+                                 cell(plan.at("mode")), cell(plan.at("state_of_work")));
+  if (plan.contains("watermark")) text += fmt::format("watermark {}\n", cell(plan["watermark"]));
+  for (const json& source : plan.value("reads", json::array()))
+    text += fmt::format("reads {} ({})\n", cell(source["table"]), cell(source["as"]));
+  for (const json& stage : plan.at("stages")) {
+    text += fmt::format("\n{}\n", cell(stage.at("stage")));
+    for (const auto& [key, name] :
+         {std::pair{"name", "gives"}, std::pair{"reads", "reads"}, std::pair{"sql", "runs"},
+          std::pair{"state", "keeps"}, std::pair{"bounded_by", "until"}}) {
+      if (stage.contains(key)) text += fmt::format("  {}: {}\n", name, cell(stage[key]));
+    }
+  }
+  return text;
+}
+
 std::string print_audit(const json& audit) {
   std::vector<std::vector<std::string>> rows;
   for (const json& l : audit["lines"]) {

@@ -15,6 +15,7 @@ std::string cell(const nlohmann::json& value);
 
 std::string print_runs(const nlohmann::json& runs);
 std::string print_audit(const nlohmann::json& audit);
+std::string print_plan(const nlohmann::json& plan);
 std::string print_dead_letters(const nlohmann::json& letters);
 std::string print_status(const nlohmann::json& status);
 // An answer of POST /v1/sql as "table", "csv" or "json".

@@ -40,8 +40,8 @@ base::Result<server::RedisPushOptions> read_serve(const base::Yaml& yaml) {
 }
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
-  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "redis", "epoch", "memory",
-                 "fleet", "lookups", "serve", "simulate"}));
+  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "redis", "epoch",
+                 "memory", "fleet", "lookups", "serve", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.log = TRY(yaml.text_or("log", ""));
@@ -165,7 +165,8 @@ base::Result<> check_pipeline(sql::Connection& connection, const Project& projec
     }
     const stream::Plan plan = TRY(stream::plan_model(connection, model));
     // A model behind one that is wrong, or behind a daily model's table, is not looked at.
-    if (!std::ranges::all_of(plan.sources, [&](const auto& table) { return known.contains(table); }))
+    if (!std::ranges::all_of(plan.sources,
+                             [&](const auto& table) { return known.contains(table); }))
       continue;
     auto made = stream::make_operator(connection, model, known,
                                       suite == project.suites.end() ? nullptr : &suite->second);
@@ -223,12 +224,14 @@ std::vector<base::Error> check_project(const Project& project) {
       const auto table = tables.find(lookup.table);
       if (table == tables.end()) {
         errors.push_back(in_settings(
-            project, fmt::format("look-up '{}' names {}, which no model writes", name, lookup.table),
+            project,
+            fmt::format("look-up '{}' names {}, which no model writes", name, lookup.table),
             "name a latest-by-key model's table"));
       } else if (lookup.ttl_us > 0 && !server::can_expire(lookup, table->second)) {
-        errors.push_back(in_settings(
-            project, fmt::format("look-up '{}': {} has no TIMESTAMP column '{}'", name, lookup.table, lookup.time),
-            "name the column from whose time the 'ttl' counts"));
+        errors.push_back(in_settings(project,
+                                     fmt::format("look-up '{}': {} has no TIMESTAMP column '{}'",
+                                                 name, lookup.table, lookup.time),
+                                     "name the column from whose time the 'ttl' counts"));
       }
     }
     return {};

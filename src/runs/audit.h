@@ -20,8 +20,9 @@ namespace runs {
 struct AuditedModel {
   std::string table;
   std::vector<std::string> sources;  // the tables it reads; none for bronze
-  bool appends = true;           // false: a keyed table, whose rows are groups or latest rows
-  std::vector<std::string> key;  // of a keyed table
+  bool appends = true;               // false: a keyed table, whose rows are groups or latest rows
+  std::vector<std::string> key;      // of a keyed table
+  bool behind = false;               // it has not yet taken in all that there is
 };
 
 struct AuditInput {

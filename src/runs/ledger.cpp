@@ -108,8 +108,7 @@ base::Result<> record_run(const state::Store& store, const Run& run, state::Writ
 }
 
 base::Result<> record_beginning(const state::Store& store, const std::string& model,
-                                const std::vector<std::string>& sources,
-                                state::WriteSet& changes) {
+                                const std::vector<std::string>& sources, state::WriteSet& changes) {
   const std::string key = "beginning/" + model;
   if (TRY(store.get(key))) return {};
   nlohmann::json given = nlohmann::json::array();

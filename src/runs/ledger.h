@@ -17,9 +17,9 @@
 namespace runs {
 
 // Where rows went: in = out + late + dead + the sum of filtered, for each partition and run.
-// A model whose rows are not its source's rows one by one (joins, groups, latest rows) counts what it
-// took into its result as `out`, and what it gave in a line under its own table's name as `made`:
-// rows of an append table, changes of a keyed one.
+// A model whose rows are not its source's rows one by one (joins, groups, latest rows) counts what
+// it took into its result as `out`, and what it gave in a line under its own table's name as
+// `made`: rows of an append table, changes of a keyed one.
 struct Counts {
   std::int64_t in = 0;
   std::int64_t out = 0;
@@ -48,8 +48,8 @@ struct Run {
   std::string pipeline;
   std::int64_t epoch = 0;
   std::vector<Interval> inputs;
-  // Where its rows came from: partitions of topics; a table whose rows have no place in a topic, and
-  // the schedule of daily runs, count as one partition, 0.
+  // Where its rows came from: partitions of topics; a table whose rows have no place in a topic,
+  // and the schedule of daily runs, count as one partition, 0.
   std::map<eventlog::TopicPartition, Counts> by_source;
   std::int64_t table_version = -1;  // -1: this run left the table alone
   base::TimestampUs started_us = 0;
@@ -61,11 +61,10 @@ nlohmann::json to_json(const Run& run);  // as GET /v1/runs shows it
 
 // Puts the run and the new sums of its model into the change.
 base::Result<> record_run(const state::Store& store, const Run& run, state::WriteSet& changes);
-// Remembers, once, what the sources of a model had given out before the model's first run: rows that
-// a model added later never takes in.
+// Remembers, once, what the sources of a model had given out before the model's first run: rows
+// that a model added later never takes in.
 base::Result<> record_beginning(const state::Store& store, const std::string& model,
-                                const std::vector<std::string>& sources,
-                                state::WriteSet& changes);
+                                const std::vector<std::string>& sources, state::WriteSet& changes);
 // What record_beginning() remembered, by model and topic partition.
 base::Result<std::map<std::string, std::map<eventlog::TopicPartition, std::int64_t>>> beginnings(
     const state::Store& store);

@@ -64,9 +64,10 @@ base::Result<> parse_mode(const base::Yaml& header, Model& model) {
     if (model.schedule.hour < 24 && model.schedule.minute < 60) return {};
   }
   return TRY(header.child("mode"))
-      .fail_here(fmt::format("unknown mode '{}'", mode),
-                 "write 'streaming', 'every 5 minutes' or 'daily at HH:MM', with a time zone behind it "
-                 "if not UTC");
+      .fail_here(
+          fmt::format("unknown mode '{}'", mode),
+          "write 'streaming', 'every 5 minutes' or 'daily at HH:MM', with a time zone behind it "
+          "if not UTC");
 }
 
 // upsert | buffer 1 hour | reprocess 3 days
@@ -113,8 +114,8 @@ std::string Model::fingerprint() const {
 base::Result<Model> parse_model(const std::string& text, const std::string& file) {
   Parts parts = TRY(split_header(text, file));
   const base::Yaml header = TRY(base::Yaml::parse(parts.header, file, 2));
-  TRY(header.only({"table", "version", "mode", "time", "watermark", "late", "key", "partition", "ttl",
-                   "quality", "description"}));
+  TRY(header.only({"table", "version", "mode", "time", "watermark", "late", "key", "partition",
+                   "ttl", "quality", "description"}));
   Model model;
   model.file = file;
   model.table = TRY(header.text("table"));

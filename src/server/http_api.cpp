@@ -79,6 +79,10 @@ void Api::answer(Call call, const Request& request, Done done) {
     case Call::kAudit:
     case Call::kDeadLetters:
     case Call::kRedrive:
+    case Call::kExplainModel:
+    case Call::kPauseModel:
+    case Call::kResumeModel:
+    case Call::kRewindModel:
     case Call::kRunModel:
     case Call::kAlerts:
     case Call::kDashboards:
@@ -98,7 +102,8 @@ void Api::answer(Call call, const Request& request, Done done) {
     }
     done(std::move(response));
   };
-  const bool slow = call == Call::kSql || call == Call::kRunModel || call == Call::kAudit ||
+  const bool slow = call == Call::kSql || call == Call::kRunModel ||
+                    call == Call::kRewindModel || call == Call::kAudit ||
                     call == Call::kRedrive;
   if (!(slow ? slow_workers_ : workers_).submit(work))
     done(too_many_requests("too many requests are waiting"));
@@ -127,6 +132,14 @@ Response Api::run(Call call, const Request& request) {
       return dead_letters(request);
     case Call::kRedrive:
       return redrive(request);
+    case Call::kExplainModel:
+      return from(platform_.explain_model(request.captured.at(0)));
+    case Call::kPauseModel:
+      return from(platform_.steer_model(request.captured.at(0), ModelCommand::kPause));
+    case Call::kResumeModel:
+      return from(platform_.steer_model(request.captured.at(0), ModelCommand::kResume));
+    case Call::kRewindModel:
+      return from(platform_.steer_model(request.captured.at(0), ModelCommand::kRewind));
     case Call::kRunModel:
       return from(platform_.run_model(request.captured.at(0)));
     case Call::kAlerts:

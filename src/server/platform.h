@@ -49,6 +49,8 @@ struct DeadLetterFilter {
   std::size_t limit = 100;
 };
 
+enum class ModelCommand : std::uint8_t { kPause, kResume, kRewind };
+
 class Platform {
  public:
   virtual ~Platform() = default;
@@ -69,6 +71,10 @@ class Platform {
   virtual base::Result<nlohmann::json> dead_letters(const DeadLetterFilter& filter) = 0;
   virtual base::Result<nlohmann::json> redrive(const DeadLetterFilter& filter) = 0;
   virtual base::Result<nlohmann::json> run_model(const std::string& name) = 0;
+  // The plan of a streaming model, its state and what bounds it. kNotFound names the models.
+  virtual base::Result<nlohmann::json> explain_model(const std::string& name) = 0;
+  // The same afterwards.
+  virtual base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) = 0;
   virtual nlohmann::json alerts() = 0;
   virtual base::Result<nlohmann::json> dashboards() = 0;
   virtual base::Result<nlohmann::json> dashboard(const std::string& name) = 0;

@@ -47,17 +47,17 @@ class AggregateStage final : public Stage {
       aggregates_.merges.emplace_back("sum(_wb_n) AS _wb_n");
     }
     if (columns.empty()) columns.emplace_back("count(*) AS _wb_p0");
-    partial_ = fmt::format("SELECT {} FROM {} AS {}{} GROUP BY ALL HAVING count(*) > 0", comma(columns),
-                           sql::quote_name(parts_.input.table), sql::quote_name(parts_.alias),
-                           parts_.where.empty() ? "" : " WHERE " + parts_.where);
+    partial_ =
+        fmt::format("SELECT {} FROM {} AS {}{} GROUP BY ALL HAVING count(*) > 0", comma(columns),
+                    sql::quote_name(parts_.input.table), sql::quote_name(parts_.alias),
+                    parts_.where.empty() ? "" : " WHERE " + parts_.where);
     TRY(log_.create(connection, partial_));
     TRY(make_whole(connection, names));
     TRY(given_.create(connection, fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})",
                                               kWeight, whole_of(log_.kept()))));
-    return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}{} FROM {}",
-                                          sql::quote_name(gives_.table), names_of(gives_.columns),
-                                          std::string(", ") + kWeight,
-                                          sql::quote_name(given_.kept())));
+    return connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}{} FROM {}", sql::quote_name(gives_.table),
+        names_of(gives_.columns), std::string(", ") + kWeight, sql::quote_name(given_.kept())));
   }
 
   void be_read() override {
@@ -80,24 +80,24 @@ class AggregateStage final : public Stage {
   base::Result<> process(const Tick& tick) override {
     sql::Connection& connection = tick.epoch.connection;
     TRY(log_.add(connection, partial_));
-    const std::string touched = fmt::format(
-        "(SELECT s.* FROM {} s SEMI JOIN {} a ON {})", sql::quote_name(log_.whole()),
-        sql::quote_name(log_.added()), same_numbered("_wb_g", keys_.size(), "s", "a"));
-    const std::string now = fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})", kWeight,
-                                        whole_from(touched));
+    const std::string touched =
+        fmt::format("(SELECT s.* FROM {} s SEMI JOIN {} a ON {})", sql::quote_name(log_.whole()),
+                    sql::quote_name(log_.added()), same_numbered("_wb_g", keys_.size(), "s", "a"));
+    const std::string now =
+        fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})", kWeight, whole_from(touched));
     if (!read_) {
-      return connection.execute(fmt::format(
-          "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM ({})", sql::quote_name(gives_.table),
-          names_of(gives_.columns), kWeight, now));
+      return connection.execute(
+          fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM ({})",
+                      sql::quote_name(gives_.table), names_of(gives_.columns), kWeight, now));
     }
-    const std::string before = fmt::format(
-        "SELECT o.* REPLACE (-o.{0} AS {0}) FROM {1} o SEMI JOIN {2} a ON {3}", kWeight,
-        sql::quote_name(given_.kept()), sql::quote_name(log_.added()),
-        same_numbered("_wb_g", keys_.size(), "o", "a"));
+    const std::string before =
+        fmt::format("SELECT o.* REPLACE (-o.{0} AS {0}) FROM {1} o SEMI JOIN {2} a ON {3}", kWeight,
+                    sql::quote_name(given_.kept()), sql::quote_name(log_.added()),
+                    same_numbered("_wb_g", keys_.size(), "o", "a"));
     TRY(given_.add(connection, net_changes(now + " UNION ALL " + before)));
-    return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}",
-                                          sql::quote_name(gives_.table), names_of(gives_.columns),
-                                          kWeight, sql::quote_name(given_.added())));
+    return connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}", sql::quote_name(gives_.table),
+        names_of(gives_.columns), kWeight, sql::quote_name(given_.added())));
   }
 
   base::Result<> keep(const Tick& tick, state::WriteSet& changes) override {
@@ -120,12 +120,12 @@ class AggregateStage final : public Stage {
     }
     TRY(log_.keep(connection, tick.epoch.number, parts, changes));
     if (!read_) return {};
-    return given_.keep(
-        connection, tick.epoch.number,
-        given_is_new_ || given_.is_long() ? net_changes(fmt::format("SELECT * FROM {} WHERE {}",
-                                                   sql::quote_name(given_.whole()), open))
-                         : "",
-        changes);
+    return given_.keep(connection, tick.epoch.number,
+                       given_is_new_ || given_.is_long()
+                           ? net_changes(fmt::format("SELECT * FROM {} WHERE {}",
+                                                     sql::quote_name(given_.whole()), open))
+                           : "",
+                       changes);
   }
 
   base::Result<> committed(sql::Connection& connection) override {
@@ -150,8 +150,7 @@ class AggregateStage final : public Stage {
             {"reads", parts_.input.table},
             {"sql", partial_},
             {"state", fmt::format("{} parts of groups", log_.rows())},
-            {"bounded_by", bound.empty() ? fmt::format("the number of different groups")
-                                         : bound}};
+            {"bounded_by", bound.empty() ? fmt::format("the number of different groups") : bound}};
   }
 
  private:
@@ -173,15 +172,17 @@ class AggregateStage final : public Stage {
     whole_front_ = "SELECT " + comma(items) + " FROM ";
     std::vector<std::string> having;
     if (parts_.having.is_object())
-      having.push_back(fmt::format(
-          "({})", TRY(expression_sql(connection, replaced(parts_.having, names)))));
+      having.push_back(
+          fmt::format("({})", TRY(expression_sql(connection, replaced(parts_.having, names)))));
     if (parts_.input.changes) having.emplace_back("sum(_wb_n) > 0");
     whole_back_ = keys_.empty() ? "" : " GROUP BY " + comma(keys_);
     if (keys_.empty()) having.emplace_back("count(*) > 0");
     if (!having.empty()) whole_back_ += " HAVING " + fmt::format("{}", fmt::join(having, " AND "));
     return {};
   }
-  std::string whole_from(const std::string& from) const { return whole_front_ + from + whole_back_; }
+  std::string whole_from(const std::string& from) const {
+    return whole_front_ + from + whole_back_;
+  }
   std::string whole_of(const std::string& table) const {
     return whole_from(sql::quote_name(table));
   }
@@ -189,7 +190,8 @@ class AggregateStage final : public Stage {
   std::string still_open(base::TimestampUs watermark_us) const {
     std::string open = "TRUE";
     for (const auto& [i, lag] : parts_.lags)
-      open += fmt::format(" AND coalesce(epoch_us(_wb_g{}) + {} >= {}, true)", i, lag, watermark_us);
+      open +=
+          fmt::format(" AND coalesce(epoch_us(_wb_g{}) + {} >= {}, true)", i, lag, watermark_us);
     return open;
   }
 

@@ -1,5 +1,5 @@
-// GROUP BY by partial aggregates: an epoch's rows are grouped by DuckDB, what they add to each group is
-// kept, and the groups that they touch are computed from what is kept of them.
+// GROUP BY by partial aggregates: an epoch's rows are grouped by DuckDB, what they add to each
+// group is kept, and the groups that they touch are computed from what is kept of them.
 #pragma once
 
 #include <optional>
@@ -13,13 +13,13 @@ struct AggregateParts {
   std::string name;   // of its tables on the connection
   std::string state;  // prefix of its keys in the store
   Rows input;
-  std::string alias;                // by which its SQL calls the input
-  std::string where;                // over the input; may be empty
-  std::vector<Tree> groups;         // over the input
+  std::string alias;                     // by which its SQL calls the input
+  std::string where;                     // over the input; may be empty
+  std::vector<Tree> groups;              // over the input
   std::vector<std::string> group_names;  // of the columns that show them; "" where none does
-  std::vector<Tree> items;          // the SELECT's columns, over the input
-  std::vector<StageColumn> columns;  // and what they are called and are
-  Tree having;                       // null: none
+  std::vector<Tree> items;               // the SELECT's columns, over the input
+  std::vector<StageColumn> columns;      // and what they are called and are
+  Tree having;                           // null: none
   // Groups whose value lies further behind are closed: by number of the group.
   std::map<std::size_t, std::int64_t> lags;
 };

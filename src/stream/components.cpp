@@ -31,14 +31,13 @@ class Groups {
 
 std::unexpected<base::Error> unknown_table(const runs::Model& model, const std::string& table,
                                            const std::set<std::string>& known) {
-  return std::unexpected(
-      base::Error{
-          .code = base::Code::kInvalid,
-          .message = fmt::format("{} reads {}, which no source and no model writes", model.table,
-                                 table),
-          .mend = known.empty() ? "name a bronze table of sources/, or another model's table"
-                                : fmt::format("read one of {}", fmt::join(known, ", "))}
-          .at(model.file, model.sql_line));
+  return std::unexpected(base::Error{
+      .code = base::Code::kInvalid,
+      .message =
+          fmt::format("{} reads {}, which no source and no model writes", model.table, table),
+      .mend = known.empty() ? "name a bronze table of sources/, or another model's table"
+                            : fmt::format("read one of {}", fmt::join(known, ", "))}
+                             .at(model.file, model.sql_line));
 }
 
 }  // namespace

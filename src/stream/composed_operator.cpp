@@ -36,10 +36,11 @@ class ComposedOperator final : public Operator {
   }
 
   base::Result<> prepare(sql::Connection& connection) {
+    kept_as_ = fmt::format("{} by {}", TRY(connection.print(plan_.tree)), model_.time);
     Rows& rows = planned_.gives;
     rows = planned_.last == nullptr ? rows : planned_.last->gives();
-    const std::string all = fmt::format("SELECT {} FROM {}", names_of(rows.columns),
-                                        sql::quote_name(rows.table));
+    const std::string all =
+        fmt::format("SELECT {} FROM {}", names_of(rows.columns), sql::quote_name(rows.table));
     const columns::Schema visible = TRY(describe(connection, model_, all));
     std::string places;
     std::string place_names;
@@ -72,12 +73,11 @@ class ComposedOperator final : public Operator {
     if (!has_late_) return {};
     if (streams_ == 1) return {{model_.late_table(), input().schema}};
     using columns::Type;
-    return {{model_.late_table(),
-             {{{"source", Type::kString, true}, {"row", Type::kString, true}}}}};
+    return {
+        {model_.late_table(), {{{"source", Type::kString, true}, {"row", Type::kString, true}}}}};
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
-    TRY(check_kept(store, kept()));
     watermark_ = Watermark(model_.watermark_us);
     if (const auto meta = TRY(store.get(state_prefix() + "meta")))
       watermark_.load(nlohmann::json::parse(*meta), input().topics.front());
@@ -96,14 +96,14 @@ class ComposedOperator final : public Operator {
     tick_ = {closing(watermark_), closing(next_watermark_)};
     const Tick tick{epoch, tick_.first, tick_.second};
     for (const auto& stage : planned_.stages) TRY(stage->process(tick));
-    TRY(epoch.connection.execute(
-        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(output_table_), give_)));
+    TRY(epoch.connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
+                                             sql::quote_name(output_table_), give_)));
     TRY(count_given(epoch, outcome));
     return outcome;
   }
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
-    note_kept(kept(), changes);
+    note_kept(changes);
     const Tick tick{epoch, tick_.first, tick_.second};
     for (const auto& stage : planned_.stages) TRY(stage->keep(tick, changes));
     changes.put(state_prefix() + "meta", next_watermark_.to_json().dump());
@@ -143,7 +143,7 @@ class ComposedOperator final : public Operator {
     nlohmann::json reads = nlohmann::json::array();
     for (const auto& [table, use] : planned_.sources)
       reads.push_back({{"table", table},
-                       {"as", !use.streams              ? "looked up as it stands"
+                       {"as", !use.streams           ? "looked up as it stands"
                               : use.relation.changes ? "changes"
                                                      : "stream"}});
     nlohmann::json plan{{"model", model_.table}, {"reads", reads}, {"stages", stages}};
@@ -157,7 +157,7 @@ class ComposedOperator final : public Operator {
   base::TimestampUs closing(const Watermark& watermark) const {
     return watermark.us() - model_.allowed_late_us;
   }
-  std::string kept() const { return "stages of " + model_.sql; }
+  std::string kept_as() const override { return kept_as_; }
   std::string is_dead(const SourceUse& use) const {
     return use.relation.table.starts_with("bronze.") ? "_error IS NOT NULL" : "false";
   }
@@ -211,14 +211,16 @@ class ComposedOperator final : public Operator {
       if (dropped > 0) sum.filtered["where"] += dropped;
       sum.out += counts->int_at(2, row) - counts->int_at(3, row) - counts->int_at(4, row) - dropped;
       if (timed)
-        next_watermark_.saw(source, counts->is_null(6, row) ? Watermark::kNone : counts->int_at(6, row),
+        next_watermark_.saw(source,
+                            counts->is_null(6, row) ? Watermark::kNone : counts->int_at(6, row),
                             epoch.now_us);
     }
     return {};
   }
   std::string is_late_unless_dropped(const SourceUse& use) const {
     if (use.late_us.empty()) return "false";
-    return use.where.empty() ? is_late(use) : fmt::format("({} AND {})", is_kept(use), is_late(use));
+    return use.where.empty() ? is_late(use)
+                             : fmt::format("({} AND {})", is_kept(use), is_late(use));
   }
 
   base::Result<> look_up(Epoch& epoch, const SourceUse& use) {
@@ -226,11 +228,11 @@ class ComposedOperator final : public Operator {
     const auto it = epoch.standing.find(use.relation.table);
     CHECK(it != epoch.standing.end() && !it->second.empty(), "{} looks up {}, which gives no rows",
           model_.table, use.relation.table);
-    return epoch.connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
-                                                sql::quote_name(use.standing + " now"), it->second) +
-                                    fmt::format("; CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}",
-                                                sql::quote_name(use.standing),
-                                                sql::quote_name(use.standing + " now")));
+    return epoch.connection.execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(use.standing + " now"),
+                    it->second) +
+        fmt::format("; CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}",
+                    sql::quote_name(use.standing), sql::quote_name(use.standing + " now")));
   }
 
   base::Result<> take_dead(Epoch& epoch, Outcome& outcome) {
@@ -238,8 +240,8 @@ class ComposedOperator final : public Operator {
     for (const auto& [table, use] : planned_.sources) {
       if (!use.streams || is_dead(use) == "false") continue;
       if (!letters.empty()) letters += " UNION ALL ";
-      letters += quality::schema_letters_sql(model_.table, epoch.run_id(model_.table),
-                                             rows_table(table));
+      letters +=
+          quality::schema_letters_sql(model_.table, epoch.run_id(model_.table), rows_table(table));
     }
     std::int64_t dead = 0;
     for (const auto& [source, counts] : outcome.counts) dead += counts.dead;
@@ -285,7 +287,8 @@ class ComposedOperator final : public Operator {
     std::int64_t rows = 0;
     if (row_for_row()) {
       Counts given;
-      for (const auto& [source, n] : TRY(count_by_source(epoch.connection, output_, output_table_))) {
+      for (const auto& [source, n] :
+           TRY(count_by_source(epoch.connection, output_, output_table_))) {
         given[source].out = n;
         rows += n;
       }
@@ -328,11 +331,10 @@ class ComposedOperator final : public Operator {
         fmt::arg("rows", sql::quote_name(output_table_)), fmt::arg("gone", sql::quote_name(gone_)),
         fmt::arg("keys", fmt::format("{}", fmt::join(keys, ", "))),
         fmt::arg("same", fmt::format("{}", fmt::join(same, " AND "))))));
-    const auto count = TRY(connection.query(
-        fmt::format("SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) "
-                    "FROM {})",
-                    sql::quote_name(changed_), sql::quote_name(gone_),
-                    sql::quote_name(output_table_))));
+    const auto count = TRY(connection.query(fmt::format(
+        "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM {}), (SELECT count(*) "
+        "FROM {})",
+        sql::quote_name(changed_), sql::quote_name(gone_), sql::quote_name(output_table_))));
     outcome.counts[{model_.table, 0}].made = count->int_at(2, 0);
     outcome.changes.push_back({.kind = TableChange::Kind::kUpsert,
                                .table = model_.table,
@@ -356,6 +358,7 @@ class ComposedOperator final : public Operator {
   std::string changed_;
   std::string gone_;
   std::string give_;
+  std::string kept_as_;
 };
 
 std::unexpected<base::Error> at_header(const runs::Model& model, std::string message,
@@ -377,11 +380,11 @@ base::Result<> check_header(const runs::Model& model, const StagePlan& planned, 
       std::vector<std::string> names;
       for (const std::string& name : planned.group_names)
         if (!name.empty()) names.push_back(name);
-      return at_header(model,
-                       group.empty() ? "a column of GROUP BY is not among the columns of the SELECT"
-                                     : fmt::format("'{}' tells groups apart, but is not in 'key'", group),
-                       fmt::format("select all of them, and write 'key: [{}]'",
-                                   fmt::join(names, ", ")));
+      return at_header(
+          model,
+          group.empty() ? "a column of GROUP BY is not among the columns of the SELECT"
+                        : fmt::format("'{}' tells groups apart, but is not in 'key'", group),
+          fmt::format("select all of them, and write 'key: [{}]'", fmt::join(names, ", ")));
     }
   }
   if (!planned.bounded_by_time && model.watermark_us > 0 && model.time.empty())
@@ -393,7 +396,8 @@ base::Result<> check_header(const runs::Model& model, const StagePlan& planned, 
                      "add 'watermark: 2 minutes' (how late rows may come)");
   for (const auto& [table, use] : planned.sources) {
     if (!use.streams || use.relation.changes || use.relation.schema.find(model.time)) continue;
-    return at_header(model, fmt::format("{} has no column '{}', the model's time", table, model.time),
+    return at_header(model,
+                     fmt::format("{} has no column '{}', the model's time", table, model.time),
                      "read a model that gives it this name");
   }
   return {};
@@ -424,9 +428,9 @@ base::Result<std::unique_ptr<Operator>> make_composed_operator(
     }
   }
   std::ranges::sort(output.topics);
-  output.schema = TRY(describe(connection, model,
-                               fmt::format("SELECT {} FROM {}", names_of(rows.columns),
-                                           sql::quote_name(rows.table))));
+  output.schema = TRY(describe(
+      connection, model,
+      fmt::format("SELECT {} FROM {}", names_of(rows.columns), sql::quote_name(rows.table))));
   if (rows.places) {
     using columns::Type;
     if (output.topics.size() > 1 && !output.schema.find("_topic"))

@@ -6,7 +6,8 @@ namespace stream {
 namespace {
 
 void replace_all(std::string& text, const std::string& what, const std::string& by) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+  for (std::size_t at = text.find(what); at != std::string::npos;
+       at = text.find(what, at + by.size()))
     text.replace(at, what.size(), by);
 }
 
@@ -42,7 +43,8 @@ class JoinStage final : public Stage {
     }
     if (parts_.kind == Kind::kAsOf && is_kept(1))
       TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {}",
-                                         sql::quote_name(ready()), sql::quote_name(logs_[0]->kept()))));
+                                         sql::quote_name(ready()),
+                                         sql::quote_name(logs_[0]->kept()))));
     return give(connection, {with_all_kept()});
   }
 
@@ -124,7 +126,8 @@ class JoinStage final : public Stage {
     if (side.rows.changes) columns += (columns.empty() ? "" : ", ") + std::string(kWeight);
     if (columns.empty()) columns = "1 AS _wb_row";
     return fmt::format("SELECT {} FROM {} AS {}{}", columns, sql::quote_name(side.rows.table),
-                       sql::quote_name(side.alias), side.where.empty() ? "" : " WHERE " + side.where);
+                       sql::quote_name(side.alias),
+                       side.where.empty() ? "" : " WHERE " + side.where);
   }
 
   // The SELECT with tables in the place of its sides.
@@ -152,7 +155,9 @@ class JoinStage final : public Stage {
         if (!is_kept(j)) {
           tables.push_back(parts_.sides[j].rows.table);
         } else {
-          tables.push_back(j < i ? logs_[j]->whole() : j == i ? logs_[j]->added() : logs_[j]->kept());
+          tables.push_back(j < i    ? logs_[j]->whole()
+                           : j == i ? logs_[j]->added()
+                                    : logs_[j]->kept());
         }
       }
       selects.push_back(select_over(parts_.select, tables));
@@ -162,13 +167,14 @@ class JoinStage final : public Stage {
 
   base::Result<> give(sql::Connection& connection, const std::vector<std::string>& selects) {
     if (selects.empty()) {
-      return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0",
-                                            sql::quote_name(gives_.table)));
+      return connection.execute(
+          fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0",
+                      sql::quote_name(gives_.table)));
     }
     std::string all = fmt::format("{}", fmt::join(selects, " UNION ALL "));
     if (gives_.changes) all = net_changes(all);
-    return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
-                                          sql::quote_name(gives_.table), all));
+    return connection.execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(gives_.table), all));
   }
 
   // Pairs at once; left rows alone when the watermark has passed the last time of a partner.
@@ -216,9 +222,9 @@ class JoinStage final : public Stage {
     if (parts_.kind == Kind::kInner) return {};
     const std::string& time =
         parts_.kind == Kind::kLeft ? parts_.sides[0].drop_us : parts_.left_time;
-    const auto first = TRY(connection.query(
-        fmt::format("SELECT min({0}) FROM {1} WHERE {0} >= {2}", time,
-                    sql::quote_name(logs_[0]->kept()), watermark_us_)));
+    const auto first =
+        TRY(connection.query(fmt::format("SELECT min({0}) FROM {1} WHERE {0} >= {2}", time,
+                                         sql::quote_name(logs_[0]->kept()), watermark_us_)));
     if (!first->is_null(0, 0)) waits_for_ = first->int_at(0, 0) + 1;
     return {};
   }

@@ -11,12 +11,13 @@
 namespace stream {
 
 struct JoinSide {
-  Rows rows;
-  std::string alias;
-  std::vector<StageColumn> needed;  // that the SELECT names
-  std::string where;                // of its own, over its columns; may be empty
-  std::string drop_us;  // SQL over it: when the watermark is past this, it can be dropped; or ""
-  std::string bound;    // for people: what bounds it
+  Rows rows = {};
+  std::string alias = {};
+  std::vector<StageColumn> needed = {};  // that the SELECT names
+  std::string where = {};                // of its own, over its columns; may be empty
+  std::string drop_us =
+      {};                  // SQL over it: when the watermark is past this, it can be dropped; or ""
+  std::string bound = {};  // for people: what bounds it
 };
 
 struct JoinParts {

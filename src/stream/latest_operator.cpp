@@ -56,7 +56,6 @@ class LatestOperator final : public Operator {
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
-    TRY(check_kept(store, column_list(needed_) + " by " + key_columns_));
     TRY(create_state(connection, kept_));
     chunk_rows_ = 0;
     base::Result<> loaded;
@@ -104,7 +103,7 @@ class LatestOperator final : public Operator {
   }
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
-    note_kept(column_list(needed_) + " by " + key_columns_, changes);
+    note_kept(changes);
     const std::string prefix = state_prefix() + "c/";
     const std::string number = state::key_number(static_cast<std::uint64_t>(epoch.number));
     const auto winners = TRY(epoch.connection.query("SELECT * FROM " + sql::quote_name(winners_)));
@@ -142,12 +141,14 @@ class LatestOperator final : public Operator {
                {"reads", plan_.source()},
                {"sql", winners_sql_},
                {"state", fmt::format("{} rows", rows ? (*rows)->int_at(0, 0) : 0)},
-               {"bounded_by", fmt::format("the number of different {}",
-                                          fmt::join(model_.key, ", "))}}}}};
+               {"bounded_by",
+                fmt::format("the number of different {}", fmt::join(model_.key, ", "))}}}}};
   }
   std::string changed_rows() const override { return from_winners_; }
 
  private:
+  std::string kept_as() const override { return column_list(needed_) + " by " + key_columns_; }
+
   // What models after it read: winners come, and the rows that they replace go.
   base::Result<> give_changes(Epoch& epoch, Outcome& outcome) {
     TRY(epoch.connection.execute(fmt::format(

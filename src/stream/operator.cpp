@@ -43,18 +43,13 @@ base::Result<> check_header_names(const runs::Model& model, const columns::Schem
 
 }  // namespace
 
-base::Result<> Operator::check_kept(const state::Store& store, const std::string& what) const {
+base::Result<bool> Operator::fits(const state::Store& store) const {
   const auto kept = TRY(store.get(state_prefix() + "kept"));
-  if (!kept || *kept == what) return {};
-  return at_model(
-      model_,
-      fmt::format("the state of {} was kept by another text of the model ({} then, {} now)",
-                  model_.table, *kept, what),
-      "write to a new table, or remove the data folder to build everything anew");
+  return !kept || *kept == kept_as();
 }
 
-void Operator::note_kept(const std::string& what, state::WriteSet& changes) const {
-  changes.put(state_prefix() + "kept", what);
+void Operator::note_kept(state::WriteSet& changes) const {
+  changes.put(state_prefix() + "kept", kept_as());
 }
 
 std::string rows_table(const std::string& table) { return "rows of " + table; }
@@ -92,8 +87,9 @@ base::Result<> check_shape(const runs::Model& model, const Plan& plan, const Rel
                     "put the suite on the row-by-row model that it reads");
   }
   if (plan.shape == Shape::kRowByRow && !model.key.empty() && !source.changes) {
-    return at_model(
-        model, "a streaming model with a 'key' needs to say which row of a key is kept",
+    return refuse(
+        model, select_node(plan.tree),
+        "a streaming model with a 'key' needs to say which row of a key is kept",
         "add QUALIFY row_number() OVER (PARTITION BY key ORDER BY time DESC) = 1, or drop 'key'");
   }
   return {};
@@ -131,10 +127,12 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
   std::unique_ptr<Operator> made;
   if (plan.shape == Shape::kComposed) {
     made = TRY(make_composed_operator(connection, model, std::move(plan), known));
+    runs::Model untimed = model;  // its time is a column of its sources, which the stages look for
+    untimed.time.clear();
+    TRY(check_header_names(untimed, made->schema(), source.schema));
   } else {
     made = TRY(make_simple(connection, model, std::move(plan), source, suite));
   }
-  TRY(check_header_names(model, made->schema(), source.schema));
   TRY(connection.execute(rows_table_sql(made->output())));
   return made;
 }
@@ -158,10 +156,9 @@ std::string partition_sql(const Relation& relation) {
 base::Result<std::map<eventlog::TopicPartition, std::int64_t>> count_by_source(
     sql::Connection& connection, const Relation& relation, const std::string& table,
     const std::string& where) {
-  const auto result = TRY(connection.query(
-      fmt::format("SELECT {}, {}, count(*) FROM {}{} GROUP BY 1, 2", topic_sql(relation),
-                  partition_sql(relation), sql::quote_name(table),
-                  where.empty() ? "" : " WHERE " + where)));
+  const auto result = TRY(connection.query(fmt::format(
+      "SELECT {}, {}, count(*) FROM {}{} GROUP BY 1, 2", topic_sql(relation),
+      partition_sql(relation), sql::quote_name(table), where.empty() ? "" : " WHERE " + where)));
   std::map<eventlog::TopicPartition, std::int64_t> counts;
   for (std::size_t row = 0; row < result->rows(); ++row) {
     counts[{result->text(0, row), static_cast<eventlog::Partition>(result->int_at(1, row))}] =

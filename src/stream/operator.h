@@ -27,14 +27,14 @@ inline constexpr const char* kWeight = "_wb_w";
 
 // A table as the models that read it see it.
 struct Relation {
-  std::string table;       // its lake name
-  columns::Schema schema;  // without kWeight
+  std::string table = {};       // its lake name
+  columns::Schema schema = {};  // without kWeight
   // Its epochs' rows are changes with kWeight: the table is keyed.
   bool changes = false;
   // No streaming model writes it: it is read as it stands when an epoch begins.
   bool is_static = false;
-  std::vector<std::string> key;
-  std::vector<std::string> topics;  // that its rows come from
+  std::vector<std::string> key = {};
+  std::vector<std::string> topics = {};  // that its rows come from
 
   // Whether each row has a place in a topic (`_partition`, `_offset`, and `_topic` where there is
   // more than one).
@@ -45,12 +45,12 @@ struct Relation {
 struct TableChange {
   enum class Kind : std::uint8_t { kAppend, kUpsert, kReplace };
   Kind kind = Kind::kAppend;
-  std::string table;             // lake name
-  std::string writer;            // the model that writes it
-  std::string select;            // the rows (kUpsert: of the temporary table `changed`)
-  std::string changed;           // kUpsert
-  std::string gone;              // kUpsert: temporary table of keys that go; may be empty
-  std::vector<std::string> key;  // kUpsert
+  std::string table = {};             // lake name
+  std::string writer = {};            // the model that writes it
+  std::string select = {};            // the rows (kUpsert: of the temporary table `changed`)
+  std::string changed = {};           // kUpsert
+  std::string gone = {};              // kUpsert: temporary table of keys that go; may be empty
+  std::vector<std::string> key = {};  // kUpsert
   std::int64_t rows = 0;
 };
 
@@ -87,6 +87,10 @@ class Operator {
   // Whether the rows in its table are as many as the rows that it took in and kept.
   virtual bool row_for_row() const { return model_.key.empty(); }
 
+  // False when the state was kept by another text of the model: it must be built anew.
+  base::Result<bool> fits(const state::Store& store) const;
+  // The beginning of all its keys in the store.
+  std::string state_prefix() const { return "op/" + model_.table + "/"; }
   // Loads the state of the last committed epoch.
   virtual base::Result<> restore(const state::Store& store, sql::Connection& connection) = 0;
   // Reads this epoch's rows of its sources, the temporary tables rows_table(source).
@@ -111,11 +115,9 @@ class Operator {
  protected:
   Operator(runs::Model model, Plan plan, std::vector<Relation> inputs, Relation output);
 
-  // State that was kept by another text of the model must not be read as this one's: `what`
-  // describes the kept columns and keys.
-  base::Result<> check_kept(const state::Store& store, const std::string& what) const;
-  void note_kept(const std::string& what, state::WriteSet& changes) const;
-  std::string state_prefix() const { return "op/" + model_.table + "/"; }
+  // The kept columns and keys, in words; "" for a model without state.
+  virtual std::string kept_as() const = 0;
+  void note_kept(state::WriteSet& changes) const;
   const Relation& input() const { return inputs_.front(); }
 
   runs::Model model_;

@@ -9,7 +9,8 @@ namespace {
 
 class Apart {
  public:
-  Apart(sql::Connection& connection, bool weighted) : connection_(connection), weighted_(weighted) {}
+  Apart(sql::Connection& connection, bool weighted)
+      : connection_(connection), weighted_(weighted) {}
 
   // False when the aggregate has no parts.
   base::Result<bool> add(const Tree& aggregate) {
@@ -51,8 +52,7 @@ class Apart {
     return part(fmt::format("count(*){}", filter_clause(only)), "sum");
   }
   std::string sum_part(const std::string& argument) {
-    const std::string value =
-        weighted_ ? fmt::format("({}) * {}", argument, kWeight) : argument;
+    const std::string value = weighted_ ? fmt::format("({}) * {}", argument, kWeight) : argument;
     return part(fmt::format("sum({}){}", value, filter_clause()), "sum");
   }
 
@@ -62,9 +62,9 @@ class Apart {
     static constexpr std::array kNames{"count", "sum", "avg", "mean"};
     if (std::ranges::find(kNames, name) == kNames.end()) return "";
     const std::string value = fmt::format("_wb_d{}", result_.values.size());
-    result_.values.push_back(
-        filter_.empty() ? fmt::format("{} AS {}", arguments_[0], value)
-                        : fmt::format("CASE WHEN {} THEN {} END AS {}", filter_, arguments_[0], value));
+    result_.values.push_back(filter_.empty() ? fmt::format("{} AS {}", arguments_[0], value)
+                                             : fmt::format("CASE WHEN {} THEN {} END AS {}",
+                                                           filter_, arguments_[0], value));
     return fmt::format("{}(DISTINCT {})", name, value);
   }
 
@@ -92,8 +92,7 @@ class Apart {
     if (weighted_) return "";
     static constexpr std::array kSame{"min", "max", "bool_and", "bool_or", "bit_and", "bit_or"};
     if (std::ranges::find(kSame, name) != kSame.end() && arguments_.size() == 1) {
-      const std::string same =
-          part(fmt::format("{}({}){}", name, argument, filter_clause()), name);
+      const std::string same = part(fmt::format("{}({}){}", name, argument, filter_clause()), name);
       return fmt::format("{}({})", name, same);
     }
     return "";

@@ -173,6 +173,7 @@ base::Result<> Pipeline::restore() {
   committed_ = TRY(consumed());
   const Position position = TRY(read_position(services_.store, name_)).value_or(Position{});
   epoch_ = position.epoch;
+  TRY(restore_paces());
   for (const auto& op : operators_) TRY(op->restore(services_.store, *connection_));
   for (const std::string& other : position.unfinished) {
     if (const auto plan = TRY(read_plan(services_.store, other))) TRY(replay(*plan, other));
@@ -186,20 +187,25 @@ base::Result<> Pipeline::restore() {
 }
 
 base::Result<> Pipeline::replay(const EpochPlan& plan, const std::string& pipeline) {
-  EpochInput input = TRY(reader_->replay(plan.intervals));
+  EpochInput input;
+  if (plan.model.empty()) input = TRY(reader_->replay(plan.intervals));
   spdlog::info("{}: running epoch {} again, which a stop cut off ({} records)", pipeline,
                plan.number, input.count());
   return execute(plan, std::move(input), pipeline);
 }
 
 bool Pipeline::waits_for_time(base::TimestampUs now_us) const {
-  return std::ranges::any_of(operators_, [&](const auto& op) { return op->waits_for_time(now_us); });
+  return std::ranges::any_of(
+      operators_, [&](const auto& op) { return is_live(*op) && op->waits_for_time(now_us); });
 }
 
 base::Result<bool> Pipeline::run_epoch() {
   const std::scoped_lock running(running_);
-  auto input = TRY(reader_->take(0));
   const base::TimestampUs now_us = services_.clock.now_us();
+  // In turns, so that neither holds the other up.
+  ran_behind_ = !ran_behind_ && TRY(run_behind(now_us));
+  if (ran_behind_) return true;
+  auto input = TRY(reader_->take(0));
   if (!input && !waits_for_time(now_us)) return false;
   EpochPlan plan{.number = epoch_ + 1, .now_us = now_us, .intervals = {}, .versions = {}};
   if (input) plan.intervals = input->intervals;

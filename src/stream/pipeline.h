@@ -99,8 +99,16 @@ class Pipeline {
   // The table of the engine's database that look-ups of a model read; "" when not served.
   std::string served(const std::string& table) const;
   const std::vector<std::unique_ptr<Operator>>& operators() const { return operators_; }
-  // The plan, the state and its bounds of one model; null when it is not one of its own.
+  // The plan, the state and its bounds of one model. As the next three: kNotFound when it is not
+  // one of its own.
   base::Result<nlohmann::json> explain(const std::string& table);
+  // A paused model takes nothing in until it goes on, then all that it missed.
+  base::Result<> pause(const std::string& table);
+  base::Result<> resume(const std::string& table);
+  // Builds a model's table and state anew from the lake, and those of the models behind it.
+  base::Result<> rewind(const std::string& table);
+  // Whether it has not yet taken in what the pipeline has.
+  bool is_behind(const std::string& table) const;
 
  private:
   Pipeline(Services services, const Component& component, PipelineOptions options);
@@ -115,6 +123,22 @@ class Pipeline {
     std::shared_ptr<lake::Table> table;
     lake::Version loaded = -1;
   };
+
+  base::Result<Operator*> find(const std::string& table) const;
+  bool is_live(const Operator& op) const { return !paces_.contains(op.model().table); }
+  bool gives_places(const std::string& table) const;
+  base::Result<> restore_paces();
+  base::Result<> build_anew(const std::vector<std::string>& tables, const std::string& why);
+  std::vector<std::string> with_readers(const std::string& table) const;
+  base::Result<bool> run_behind(base::TimestampUs now_us);
+  bool is_due(const Operator& op, base::TimestampUs now_us) const;
+  EpochPlan plan_behind(const Operator& op, base::TimestampUs now_us) const;
+  base::Result<> give_from_lake(const EpochPlan& plan, const Operator& op);
+  base::Result<> take_back_sources(const Operator& op);
+  base::Result<> find_active(const EpochPlan& plan);
+  bool is_active(const Operator& op) const;
+  base::Result<> replace_table(const EpochPlan& plan, std::vector<TableChange>& changes);
+  void keep_pace(const EpochPlan& plan, state::WriteSet& changes);
 
   base::Result<> make_operators(const std::vector<runs::Model>& models,
                                 const std::map<std::string, quality::Suite>& suites);
@@ -165,9 +189,12 @@ class Pipeline {
   std::map<std::string, StaticTable> statics_;           // by lake name
   std::unique_ptr<SourceReader> reader_;
   Offsets committed_;
-  std::int64_t epoch_ = 0;      // last committed
-  mutable std::mutex running_;  // held for an epoch, from plan to commit
-  mutable std::mutex mutex_;    // guards status_
+  std::map<std::string, Pace> paces_;    // of models that do not run with every epoch, by table
+  std::vector<const Operator*> active_;  // of the epoch under way
+  bool ran_behind_ = false;              // the last epoch was one model's
+  std::int64_t epoch_ = 0;               // last committed
+  mutable std::mutex running_;           // held for an epoch, from plan to commit
+  mutable std::mutex mutex_;             // guards status_
   PipelineStatus status_;
 };
 

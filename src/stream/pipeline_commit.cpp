@@ -14,7 +14,7 @@ constexpr std::int64_t kRewriteShare = 20;  // a rewrite may take 1/20 of the ti
 // A rewrite of a large keyed table is put off so that rewriting takes a small share of the time;
 // the table then shows the state of a somewhat older epoch until the next rewrite.
 bool Pipeline::put_off(const TableChange& change, const Target& target) const {
-  if (change.kind != TableChange::Kind::kReplace) return false;
+  if (change.kind != TableChange::Kind::kReplace || is_behind(change.table)) return false;
   return steady_us() - target.last_replace_us < kRewriteShare * target.last_replace_cost_us;
 }
 
@@ -63,11 +63,11 @@ base::Result<lake::Version> Pipeline::merge_and_commit(Epoch& epoch, const Table
                   {.when = Clause::When::kNotMatched,
                    .what = Clause::Do::kInsert,
                    .condition = "NOT source._wb_gone"}}};
-  auto done = lake::merge(
-      *target.table, *connection_, merge,
-      {.app_id = app_id(change.writer, change.table),
-       .app_version = epoch.number,
-       .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}});
+  auto done =
+      lake::merge(*target.table, *connection_, merge,
+                  {.app_id = app_id(change.writer, change.table),
+                   .app_version = epoch.number,
+                   .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}});
   if (done && done->version >= 0) return done->version;
   if (!done && done.error().code != base::Code::kAlreadyExists)
     return std::unexpected(std::move(done).error());
@@ -130,10 +130,9 @@ base::Result<> Pipeline::catch_up_rewrites(bool at_once) {
     Target& target = targets_.at(op->model().table);
     if (!target.behind || op->served().empty()) continue;
     if (at_once) target.last_replace_cost_us = 0;
-    Epoch epoch = epoch_on(*connection_, {.number = epoch_,
-                                          .now_us = services_.clock.now_us(),
-                                          .intervals = {},
-                                          .versions = {}});
+    Epoch epoch = epoch_on(
+        *connection_,
+        {.number = epoch_, .now_us = services_.clock.now_us(), .intervals = {}, .versions = {}});
     const TableChange change{.kind = TableChange::Kind::kReplace,
                              .table = op->model().table,
                              .writer = op->model().table,

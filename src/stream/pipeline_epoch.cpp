@@ -22,8 +22,7 @@ base::Result<> Pipeline::load_statics(const EpochPlan& plan) {
     if (it == plan.versions.end() || it->second == found.loaded) continue;
     const auto snapshot = TRY(found.table->snapshot_at(it->second));
     TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
-                                         sql::quote_name(rows_table(name)),
-                                         snapshot->scan_sql())));
+                                         sql::quote_name(rows_table(name)), snapshot->scan_sql())));
     found.loaded = it->second;
   }
   return {};
@@ -35,6 +34,7 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   const std::size_t records = input.count();
   committing_as_ = pipeline;
   TRY(load_statics(plan));
+  TRY(find_active(plan));
   std::vector<runs::Run> runs;
   std::vector<TableChange> changes;
   TRY(share(plan, std::move(input), runs, changes));
@@ -42,18 +42,18 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   Epoch epoch = epoch_on(*connection_, plan);
   Epoch landing = epoch_on(*landing_connection_, plan);
   // Bronze lands on a connection of its own while the models run.
-  auto landing_done =
-      std::async(std::launch::async, [&, bronze = changes]() -> base::Result<std::vector<lake::Version>> {
+  auto landing_done = std::async(
+      std::launch::async, [&, bronze = changes]() -> base::Result<std::vector<lake::Version>> {
         std::vector<lake::Version> versions;
         for (const TableChange& change : bronze)
           versions.push_back(TRY(commit_change(landing, change)));
         return versions;
       });
   TRY(transform(epoch, plan, runs, changes));
+  TRY(replace_table(plan, changes));
   const std::vector<lake::Version> versions = TRY(landing_done.get());
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    const lake::Version version =
-        i < landed ? versions[i] : TRY(commit_change(epoch, changes[i]));
+    const lake::Version version = i < landed ? versions[i] : TRY(commit_change(epoch, changes[i]));
     for (runs::Run& run : runs) {
       if (run.model == changes[i].table) run.table_version = version;
     }
@@ -71,7 +71,11 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
 }
 
 Epoch Pipeline::epoch_on(sql::Connection& connection, const EpochPlan& plan) const {
-  Epoch epoch{.connection = connection, .number = plan.number, .now_us = plan.now_us, .partitions = {}, .standing = {}};
+  Epoch epoch{.connection = connection,
+              .number = plan.number,
+              .now_us = plan.now_us,
+              .partitions = {},
+              .standing = {}};
   for (const schema::TopicSchema& topic : topics_)
     epoch.partitions[topic.topic.name] = topic.topic.partitions;
   return epoch;
@@ -100,9 +104,8 @@ base::Result<> Pipeline::share(const EpochPlan& plan, EpochInput input,
     runs::Run run = run_of(plan, bronze, 1);
     const columns::Column& partitions = rows->column("_partition");
     for (std::size_t row = 0; row < rows->rows(); ++row) {
-      runs::Counts& counts =
-          run.by_source[{topic.topic.name,
-                         static_cast<eventlog::Partition>(partitions.int_at(row))}];
+      runs::Counts& counts = run.by_source[{
+          topic.topic.name, static_cast<eventlog::Partition>(partitions.int_at(row))}];
       ++counts.in;
       ++counts.out;
     }
@@ -126,8 +129,17 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
                                    std::vector<runs::Run>& runs,
                                    std::vector<TableChange>& changes) {
   for (const auto& op : operators_) {
+    // What a model that sits this epoch out holds can be looked up all the same.
+    if (!is_active(*op)) {
+      epoch.standing[op->model().table] =
+          op->served().empty() ? op->current() : "SELECT * FROM " + sql::quote_name(op->served());
+      continue;
+    }
     const Step step(name_, "transform " + op->model().table);
+    const bool alone = op->model().table == plan.model;
+    if (alone) TRY(give_from_lake(plan, *op));
     Outcome outcome = TRY(op->process(epoch));
+    if (alone) TRY(take_back_sources(*op));
     for (const auto& [source, counts] : outcome.counts) {
       CHECK(counts.balanced(), "{} epoch {}: rows of {} from {}/{} do not add up: {}", name_,
             epoch.number, op->model().table, source.topic, source.partition,
@@ -150,30 +162,38 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
   return {};
 }
 
-base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan,
-                                std::vector<runs::Run>& runs) {
+base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs) {
   const Step step(name_, "keep state");
   state::WriteSet changes;
-  for (const auto& op : operators_) TRY(op->keep(epoch, services_.store, changes));
+  for (const auto& op : operators_) {
+    if (is_active(*op)) TRY(op->keep(epoch, services_.store, changes));
+  }
+  keep_pace(plan, changes);
   for (const auto& op : operators_)
     TRY(runs::record_beginning(services_.store, op->model().table, op->plan().sources, changes));
   for (const runs::Run& run : runs) TRY(runs::record_run(services_.store, run, changes));
   Position position = TRY(read_position(services_.store, name_)).value_or(Position{});
   position.epoch = std::max(epoch_, plan.number);
   position.offsets = committed_;
-  for (const runs::Interval& interval : plan.intervals)
-    position.offsets[interval.source] = interval.to;
+  if (plan.model.empty()) {
+    for (const runs::Interval& interval : plan.intervals)
+      position.offsets[interval.source] = interval.to;
+  }
   position.unfinished.erase(committing_as_);
   changes.put(position_key(name_), to_text(position));
   std::vector<columns::Batch> changed;
-  for (const Operator* op : followed())
+  std::vector<const Operator*> told = followed();
+  std::erase_if(told, [&](const Operator* op) { return !is_active(*op); });
+  for (const Operator* op : told)
     changed.push_back(TRY(TRY(connection_->query(op->changed_rows()))->batch()));
   TRY(services_.store.apply(changes));
   committed_ = std::move(position.offsets);
   epoch_ = position.epoch;
-  for (const auto& op : operators_) TRY(op->committed(*connection_));
+  for (const auto& op : operators_) {
+    if (is_active(*op)) TRY(op->committed(*connection_));
+  }
   std::size_t i = 0;
-  for (const Operator* op : followed())
+  for (const Operator* op : told)
     services_.served->changed(op->model().table, op->model().key.front(), changed[i++]);
   return {};
 }

@@ -38,8 +38,7 @@ PipelineStatus Pipeline::status() const {
     // What held no row when nothing else waited holds none now, if nothing was committed since.
     const auto passed = empty.find(source);
     const bool holds = passed != empty.end() && passed->second.from == to;
-    status.lag_records +=
-        std::max<std::int64_t>(
+    status.lag_records += std::max<std::int64_t>(
         0, ends.at(source.topic).at(partition) - (holds ? passed->second.to : to));
   }
   if (status.lag_records > 0 && status.committed_us > 0) {

@@ -49,15 +49,17 @@ base::Result<> refuse_volatile(const runs::Model& model, const Tree& tree) {
     return found == nullptr;
   });
   if (found == nullptr) return {};
-  return refuse(model, *found,
-                fmt::format("{} gives another value when an epoch is run again after a crash", name),
-                "use a column: _time of a bronze table is when the log took the record");
+  return refuse(
+      model, *found,
+      fmt::format("{} gives another value when an epoch is run again after a crash", name),
+      "use a column: _time of a bronze table is when the log took the record");
 }
 
 base::Result<> refuse_what_never_streams(const runs::Model& model, const Tree& node) {
   const Tree* found = nullptr;
   walk(node, [&](const Tree& at) {
-    const bool whole = text_of(at, "type") == "ORDER_MODIFIER" || text_of(at, "type") == "LIMIT_MODIFIER" ||
+    const bool whole = text_of(at, "type") == "ORDER_MODIFIER" ||
+                       text_of(at, "type") == "LIMIT_MODIFIER" ||
                        text_of(at, "type") == "LIMIT_PERCENT_MODIFIER";
     if (found == nullptr && text_of(at, "class").empty()) {
       for (const Tree& modifier : list_of(at, "modifiers")) {
@@ -82,7 +84,8 @@ bool is_row_number_equals_one(const Tree& qualify) {
 // A SELECT over one table with nothing that needs a stage of its own.
 bool is_simple(const Tree& node) {
   if (text_of(node, "type") != "SELECT_NODE" || has_node(node, "having")) return false;
-  if (node.contains("cte_map") && !node["cte_map"].value("map", Tree::array()).empty()) return false;
+  if (node.contains("cte_map") && !node["cte_map"].value("map", Tree::array()).empty())
+    return false;
   if (!has_node(node, "from_table") || text_of(node["from_table"], "type") != "BASE_TABLE")
     return false;
   if (!list_of(node, "modifiers").empty()) return false;

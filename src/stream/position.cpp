@@ -10,12 +10,24 @@ using nlohmann::json;
 
 constexpr std::string_view kPositions = "pipeline/";
 
+json offsets_json(const Offsets& offsets) {
+  json list = json::array();
+  for (const auto& [source, to] : offsets)
+    list.push_back({{"topic", source.topic}, {"partition", source.partition}, {"to", to}});
+  return list;
+}
+
+Offsets offsets_from(const json& list, const std::string& topic) {
+  Offsets offsets;
+  for (const json& p : list) offsets[{p.value("topic", topic), p.at("partition")}] = p.at("to");
+  return offsets;
+}
+
 Position position_from(const std::string& pipeline, std::string_view text) {
   const json saved = json::parse(text);
   Position position;
   position.epoch = saved.at("epoch");
-  for (const json& p : saved.at("offsets"))
-    position.offsets[{p.value("topic", pipeline), p.at("partition")}] = p.at("to");
+  position.offsets = offsets_from(saved.at("offsets"), pipeline);
   if (saved.contains("unfinished"))
     position.unfinished = saved["unfinished"].get<std::set<std::string>>();
   return position;
@@ -36,14 +48,12 @@ std::string to_text(const EpochPlan& plan) {
   }
   json text{{"epoch", plan.number}, {"now_us", plan.now_us}, {"intervals", intervals}};
   if (!plan.versions.empty()) text["versions"] = plan.versions;
+  if (!plan.model.empty()) text["model"] = plan.model;
   return text.dump();
 }
 
 std::string to_text(const Position& position) {
-  json text{{"epoch", position.epoch}, {"offsets", json::array()}};
-  for (const auto& [source, to] : position.offsets)
-    text["offsets"].push_back(
-        {{"topic", source.topic}, {"partition", source.partition}, {"to", to}});
+  json text{{"epoch", position.epoch}, {"offsets", offsets_json(position.offsets)}};
   if (!position.unfinished.empty()) text["unfinished"] = position.unfinished;
   return text.dump();
 }
@@ -60,7 +70,28 @@ base::Result<std::optional<EpochPlan>> read_plan(const state::Store& store,
     plan.intervals.push_back(
         {{i.value("topic", pipeline), i.at("partition")}, i.at("from"), i.at("to")});
   if (text.contains("versions")) plan.versions = text["versions"].get<decltype(plan.versions)>();
+  plan.model = text.value("model", "");
   return plan;
+}
+
+std::string pace_key(const std::string& table) { return "model/" + table; }
+
+std::string to_text(const Pace& pace) {
+  return json{{"paused", pace.paused},
+              {"anew", pace.anew},
+              {"ran_us", pace.ran_us},
+              {"offsets", offsets_json(pace.offsets)}}
+      .dump();
+}
+
+base::Result<std::optional<Pace>> read_pace(const state::Store& store, const std::string& table) {
+  const auto saved = TRY(store.get(pace_key(table)));
+  if (!saved) return std::nullopt;
+  const json text = json::parse(*saved);
+  return Pace{.paused = text.at("paused"),
+              .anew = text.at("anew"),
+              .ran_us = text.at("ran_us"),
+              .offsets = offsets_from(text.at("offsets"), "")};
 }
 
 base::Result<std::optional<Position>> read_position(const state::Store& store,

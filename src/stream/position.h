@@ -22,20 +22,33 @@ using Offsets = std::map<eventlog::TopicPartition, eventlog::Offset>;
 struct EpochPlan {
   std::int64_t number = 0;
   base::TimestampUs now_us = 0;
-  std::vector<runs::Interval> intervals;
-  std::map<std::string, std::int64_t> versions;  // of static tables
+  std::vector<runs::Interval> intervals = {};
+  std::map<std::string, std::int64_t> versions = {};  // of static tables
+  std::string model = {};  // only this one and those behind it run, over rows of the lake; "": all
+};
+
+// Where a model stands that does not run with every epoch: it is paused, runs at times, or is built
+// anew. What it has not taken in yet it is given from the lake.
+struct Pace {
+  bool paused = false;
+  bool anew = false;  // its table is to be replaced by the first rows
+  base::TimestampUs ran_us = 0;
+  Offsets offsets = {};
 };
 
 struct Position {
   std::int64_t epoch = 0;
-  Offsets offsets;
+  Offsets offsets = {};
   // Pipelines whose topics these were, and whose last epoch is to be run again under their name.
-  std::set<std::string> unfinished;
+  std::set<std::string> unfinished = {};
 };
 
 std::string plan_key(const std::string& pipeline);
 std::string position_key(const std::string& pipeline);
+std::string pace_key(const std::string& table);
 std::string to_text(const EpochPlan& plan);
+std::string to_text(const Pace& pace);
+base::Result<std::optional<Pace>> read_pace(const state::Store& store, const std::string& table);
 std::string to_text(const Position& position);
 base::Result<std::optional<EpochPlan>> read_plan(const state::Store& store,
                                                  const std::string& pipeline);

@@ -19,27 +19,29 @@ class RecomputeStage final : public Stage {
     gives_.columns = parts_.columns;
     gives_.changes = true;
     gives_.lags = parts_.lags;
-    for (std::size_t i = 0; i < parts_.keys.size(); ++i) key_names_.push_back(fmt::format("_wb_k{}", i));
+    for (std::size_t i = 0; i < parts_.keys.size(); ++i)
+      key_names_.push_back(fmt::format("_wb_k{}", i));
   }
 
   base::Result<> prepare(sql::Connection& connection) {
     std::string columns = names_of(parts_.needed, sql::quote_name(parts_.alias));
     for (std::size_t i = 0; i < parts_.keys.size(); ++i) {
       if (!columns.empty()) columns += ", ";
-      columns += fmt::format("{} AS {}", TRY(expression_sql(connection, parts_.keys[i])),
-                             key_names_[i]);
+      columns +=
+          fmt::format("{} AS {}", TRY(expression_sql(connection, parts_.keys[i])), key_names_[i]);
     }
     if (parts_.input.changes) columns += fmt::format(", {}", kWeight);
     arrive_ = fmt::format("SELECT {} FROM {} AS {}{}", columns, sql::quote_name(parts_.input.table),
                           sql::quote_name(parts_.alias),
                           parts_.where.empty() ? "" : " WHERE " + parts_.where);
     TRY(log_.create(connection, arrive_));
+    TRY(connection.execute("DROP VIEW IF EXISTS " + touched_));
     TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", touched_,
                                        rows_of("SELECT * FROM " + sql::quote_name(log_.kept())))));
     TRY(given_.create(connection, weighted(parts_.select)));
-    return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}",
-                                          sql::quote_name(gives_.table), names_of(gives_.columns),
-                                          kWeight, sql::quote_name(given_.kept())));
+    return connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}", sql::quote_name(gives_.table),
+        names_of(gives_.columns), kWeight, sql::quote_name(given_.kept())));
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
@@ -59,9 +61,9 @@ class RecomputeStage final : public Stage {
         fmt::format("SELECT s.* REPLACE (-s.{0} AS {0}) FROM {1} s SEMI JOIN {2} a ON {3}", kWeight,
                     sql::quote_name(given_.kept()), sql::quote_name(log_.added()), same);
     TRY(given_.add(connection, net_changes(weighted(parts_.select) + " UNION ALL " + before)));
-    return connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}",
-                                          sql::quote_name(gives_.table), names_of(gives_.columns),
-                                          kWeight, sql::quote_name(given_.added())));
+    return connection.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, {} FROM {}", sql::quote_name(gives_.table),
+        names_of(gives_.columns), kWeight, sql::quote_name(given_.added())));
   }
 
   base::Result<> keep(const Tick& tick, state::WriteSet& changes) override {
@@ -71,9 +73,8 @@ class RecomputeStage final : public Stage {
       return given_.keep(connection, tick.epoch.number, "", changes);
     }
     TRY(find_forgotten(connection, tick.next_watermark_us));
-    const std::string alive =
-        fmt::format("ANTI JOIN {} f ON {}", forgotten(),
-                    same_numbered("_wb_k", parts_.keys.size(), "s", "f"));
+    const std::string alive = fmt::format("ANTI JOIN {} f ON {}", forgotten(),
+                                          same_numbered("_wb_k", parts_.keys.size(), "s", "f"));
     const auto whole = [&](const StateLog& log) {
       return fmt::format("SELECT s.* FROM {} s {}", sql::quote_name(log.whole()), alive);
     };
@@ -113,9 +114,10 @@ class RecomputeStage final : public Stage {
   // Kept rows as the SELECT is to see them: each as often as its weights say.
   std::string rows_of(const std::string& select) const {
     if (!parts_.input.changes) return select;
-    return fmt::format("SELECT * EXCLUDE ({0}, _wb_i) FROM (SELECT *, unnest(range({0})) AS _wb_i "
-                       "FROM ({1}) WHERE {0} > 0)",
-                       kWeight, net_changes(select));
+    return fmt::format(
+        "SELECT * EXCLUDE ({0}, _wb_i) FROM (SELECT *, unnest(range({0})) AS _wb_i "
+        "FROM ({1}) WHERE {0} > 0)",
+        kWeight, net_changes(select));
   }
 
   // Keys whose rows nothing can change any more.

@@ -1,5 +1,5 @@
-// A SELECT whose rows depend on the input rows of one key alone (window functions, row_number() <= n,
-// aggregates without parts, sessions): the rows of each key are kept, and the keys that an epoch
+// A SELECT whose rows depend on the input rows of one key alone (window functions, row_number() <=
+// n, aggregates without parts, sessions): the rows of each key are kept, and the keys that an epoch
 // touches are computed anew.
 #pragma once
 

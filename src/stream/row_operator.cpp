@@ -55,7 +55,6 @@ class RowOperator final : public Operator {
   base::Result<> restore(const state::Store& store, sql::Connection&) override {
     seen_ = SeenKeys(std::max<std::int64_t>(model_.ttl_us, base::kUsPerSecond));
     if (plan_.shape != Shape::kDeduplicated) return {};
-    TRY(check_kept(store, fmt::format("{}", fmt::join(plan_.partitions, ", "))));
     const std::string prefix = state_prefix() + "k/";
     return store.scan(prefix, [&](std::string_view key, std::string_view value) {
       seen_.load(generation_of_key(key.substr(prefix.size())), value);
@@ -65,8 +64,8 @@ class RowOperator final : public Operator {
 
   base::Result<Outcome> process(Epoch& epoch) override {
     sql::Connection& connection = epoch.connection;
-    TRY(connection.execute(
-        fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(output_table_), select_)));
+    TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
+                                       sql::quote_name(output_table_), select_)));
     Outcome outcome;
     TRY(count_input(epoch, outcome));
     TRY(split_dead(epoch, outcome));
@@ -77,7 +76,8 @@ class RowOperator final : public Operator {
       rows += n;
     }
     std::vector<std::string> names;
-    for (const columns::Field& field : schema().fields) names.push_back(sql::quote_name(field.name));
+    for (const columns::Field& field : schema().fields)
+      names.push_back(sql::quote_name(field.name));
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.table,
                                .writer = model_.table,
@@ -92,7 +92,7 @@ class RowOperator final : public Operator {
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
     if (plan_.shape != Shape::kDeduplicated) return {};
-    note_kept(fmt::format("{}", fmt::join(plan_.partitions, ", ")), changes);
+    note_kept(changes);
     const std::string prefix = state_prefix() + "k/";
     for (auto& [generation, packed] : seen_.take_added()) {
       changes.put(prefix + key_of_generation(generation) +
@@ -118,6 +118,10 @@ class RowOperator final : public Operator {
   }
 
  private:
+  std::string kept_as() const override {
+    return fmt::format("{}", fmt::join(plan_.partitions, ", "));
+  }
+
   static std::string key_of_generation(std::int64_t generation) {
     return state::key_number(static_cast<std::uint64_t>(generation) ^ (1ULL << 63));
   }
@@ -144,14 +148,15 @@ class RowOperator final : public Operator {
       letters = quality::schema_letters_sql(model_.table, epoch.run_id(model_.table), input_table_);
     if (!failed_rules_.empty()) {
       if (!letters.empty()) letters += " UNION ALL ";
-      letters += quality::rule_letters_sql(model_.table, epoch.run_id(model_.table), input().topics.front(),
-                                           output_table_, from_bronze_ ? input_table_ : "");
+      letters += quality::rule_letters_sql(model_.table, epoch.run_id(model_.table),
+                                           input().topics.front(), output_table_,
+                                           from_bronze_ ? input_table_ : "");
     }
     if (letters.empty()) return {};
     TRY(epoch.connection.execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(dead_), letters)));
-    const auto count = TRY(epoch.connection.query(
-        fmt::format("SELECT topic, partition, count(*) FROM {} GROUP BY 1, 2", sql::quote_name(dead_))));
+    const auto count = TRY(epoch.connection.query(fmt::format(
+        "SELECT topic, partition, count(*) FROM {} GROUP BY 1, 2", sql::quote_name(dead_))));
     for (std::size_t row = 0; row < count->rows(); ++row) {
       outcome.counts[{count->text(0, row), static_cast<eventlog::Partition>(count->int_at(1, row))}]
           .dead = count->int_at(2, row);
@@ -187,8 +192,9 @@ class RowOperator final : public Operator {
     }
     if (duplicates.rows() == 0) return {};
     TRY(epoch.connection.put("duplicates", duplicates));
-    return epoch.connection.execute(fmt::format(
-        "DELETE FROM {} WHERE rowid IN (SELECT r FROM duplicates)", sql::quote_name(output_table_)));
+    return epoch.connection.execute(
+        fmt::format("DELETE FROM {} WHERE rowid IN (SELECT r FROM duplicates)",
+                    sql::quote_name(output_table_)));
   }
 
   static KeyHash hash_value(KeyHash hash, const columns::Column& column, std::size_t row) {
@@ -215,12 +221,11 @@ base::Result<std::unique_ptr<Operator>> make_row_operator(sql::Connection& conne
                                                           columns::Schema selected,
                                                           const quality::Suite* suite) {
   if (suite != nullptr && input.topics.size() > 1) {
-    return std::unexpected(
-        base::Error{.code = base::Code::kInvalid,
-                    .message = fmt::format("'quality' over the rows of {} topics",
-                                           input.topics.size()),
-                    .mend = "put the suite on the models that each read one of them"}
-            .at(model.file, 1));
+    return std::unexpected(base::Error{
+        .code = base::Code::kInvalid,
+        .message = fmt::format("'quality' over the rows of {} topics", input.topics.size()),
+        .mend = "put the suite on the models that each read one of them"}
+                               .at(model.file, 1));
   }
   Relation output{.table = model.table,
                   .schema = selected,

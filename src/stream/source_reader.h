@@ -21,9 +21,9 @@
 namespace stream {
 
 struct EpochInput {
-  std::vector<runs::Interval> intervals;      // partitions that brought records
+  std::vector<runs::Interval> intervals;       // partitions that brought records
   std::map<std::string, columns::Batch> rows;  // bronze rows by topic, each partition in order
-  base::TimestampUs now_us = 0;               // what the epoch counts as now, kept with its plan
+  base::TimestampUs now_us = 0;                // what the epoch counts as now, kept with its plan
   std::size_t count() const;
 };
 

@@ -1,9 +1,9 @@
 // The stages of a composed model: what each takes in an epoch, and gives to the next.
 //
 // A stage reads the rows of its inputs that an epoch brings and leaves what follows from them in a
-// temporary table of the connection. Rows either only come (a stream), or come and go (changes: each
-// with a weight of 1 or -1). Threads: the pipeline's.
-// Invariant: as of operators: process() changes nothing that outlives the epoch.
+// temporary table of the connection. Rows either only come (a stream), or come and go (changes:
+// each with a weight of 1 or -1). Threads: the pipeline's. Invariant: as of operators: process()
+// changes nothing that outlives the epoch.
 #pragma once
 
 #include <map>
@@ -24,15 +24,15 @@ struct StageColumn {
 
 // What a stage gives, or a table that a stage reads.
 struct Rows {
-  std::string table;  // this epoch's rows, on the connection; of a standing table all rows
-  std::vector<StageColumn> columns;  // without those that begin with _wb_
-  bool changes = false;              // with kWeight
-  bool standing = false;             // no stream: looked up as it stands
-  bool places = false;               // with _wb_t, _wb_p, _wb_o: the record that a row came from
+  std::string table = {};  // this epoch's rows, on the connection; of a standing table all rows
+  std::vector<StageColumn> columns = {};  // without those that begin with _wb_
+  bool changes = false;                   // with kWeight
+  bool standing = false;                  // no stream: looked up as it stands
+  bool places = false;  // with _wb_t, _wb_p, _wb_o: the record that a row came from
   // Groups that changed are given anew without their old rows; the last stage only.
   bool upserts = false;
   // Columns that follow the watermark: how far behind it a row still to come can be.
-  std::map<std::string, std::int64_t> lags;
+  std::map<std::string, std::int64_t> lags = {};
 
   bool has(const std::string& column) const;
 };

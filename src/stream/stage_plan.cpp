@@ -34,8 +34,9 @@ void collect_leaves(Tree& from, std::vector<Tree*>& leaves) {
 }
 
 std::string alias_of(const Tree& leaf) {
-  const std::string alias = text_of(leaf, "alias");
-  return alias.empty() ? text_of(leaf, "table_name") : alias;
+  std::string alias = text_of(leaf, "alias");
+  if (alias.empty()) alias = text_of(leaf, "table_name");
+  return alias.empty() ? "unnamed_subquery" : alias;
 }
 
 bool is_distinct(const Tree& node) {
@@ -73,9 +74,7 @@ Tree bare(Tree expression) {
   return expression;
 }
 
-std::string StagePlanner::stage_name() const {
-  return fmt::format("{} {}", model_.table, names_);
-}
+std::string StagePlanner::stage_name() const { return fmt::format("{} {}", model_.table, names_); }
 
 std::string StagePlanner::state_prefix() const {
   return fmt::format("op/{}/s/{}/", model_.table, names_);
@@ -95,8 +94,7 @@ base::Result<std::string> StagePlanner::print(const Tree& node) const {
 base::Result<std::vector<StageColumn>> StagePlanner::describe_node(const Tree& node) const {
   auto columns = columns_of(connection_, TRY(print(node)));
   if (!columns) {
-    return std::unexpected(
-        std::move(columns).error().at(model_.file, model_.sql_line));
+    return std::unexpected(std::move(columns).error().at(model_.file, model_.sql_line));
   }
   return columns;
 }
@@ -179,7 +177,8 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_union(const Tree& node, c
     if (side.rows.columns.size() != rows.columns.size())
       return refuse(model_, node, "the sides of a UNION have different numbers of columns",
                     "give them the same columns");
-    sql += fmt::format("{}SELECT {}", sql.empty() ? "" : " UNION ALL ", names_of(side.rows.columns));
+    sql +=
+        fmt::format("{}SELECT {}", sql.empty() ? "" : " UNION ALL ", names_of(side.rows.columns));
     if (rows.changes)
       sql += side.rows.changes ? fmt::format(", {}", kWeight) : fmt::format(", 1 AS {}", kWeight);
     for (const char* place : kPlaces) {
@@ -198,8 +197,8 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_union(const Tree& node, c
   }
   made_.group_names.clear();
   rows.table = stage_name();
-  TRY(connection_.execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}",
-                                      sql::quote_name(rows.table), sql)));
+  TRY(connection_.execute(
+      fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}", sql::quote_name(rows.table), sql)));
   rows.columns = TRY(columns_of(connection_, "SELECT * FROM " + sql::quote_name(rows.table)));
   return add(std::make_unique<ViewStage>(rows, sql));
 }
@@ -208,7 +207,8 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_source(const Tree& leaf, 
   const std::string table = text_of(leaf, "schema_name") + "." + text_of(leaf, "table_name");
   const auto it = known_.find(table);
   if (it == known_.end())
-    return refuse(model_, leaf, fmt::format("there is no table {}", table), "name one that there is");
+    return refuse(model_, leaf, fmt::format("there is no table {}", table),
+                  "name one that there is");
   SourceUse& use = made_.sources[table];
   use.relation = it->second;
   ++use.reads;
@@ -265,13 +265,11 @@ base::Result<std::vector<StagePlanner::Input>> StagePlanner::plan_inputs(Tree& f
   std::vector<Tree*> leaves;
   collect_leaves(from, leaves);
   const auto keyed = [&](const Tree& leaf) {
-    const auto it =
-        known_.find(text_of(leaf, "schema_name") + "." + text_of(leaf, "table_name"));
+    const auto it = known_.find(text_of(leaf, "schema_name") + "." + text_of(leaf, "table_name"));
     return text_of(leaf, "type") == "BASE_TABLE" && it != known_.end() && it->second.changes;
   };
   const auto stands = [&](const Tree& leaf) {
-    const auto it =
-        known_.find(text_of(leaf, "schema_name") + "." + text_of(leaf, "table_name"));
+    const auto it = known_.find(text_of(leaf, "schema_name") + "." + text_of(leaf, "table_name"));
     return text_of(leaf, "type") == "TABLE_FUNCTION" ||
            (text_of(leaf, "type") == "BASE_TABLE" && it != known_.end() &&
             (it->second.changes || it->second.is_static));
@@ -369,13 +367,14 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_map(const Tree& node,
   rows.columns = TRY(describe_node(select));
   const LagOf lags = lags_of(inputs);
   for (std::size_t i = 0; i < items.size() && i < rows.columns.size(); ++i) {
-    if (const auto lag = lag_of(connection_, items[i], lags)) rows.lags[rows.columns[i].name] = *lag;
+    if (const auto lag = lag_of(connection_, items[i], lags))
+      rows.lags[rows.columns[i].name] = *lag;
   }
   if (has_node(node, "where_clause") && inputs.size() == 1)
     TRY(note_where(node, inputs[0], TRY(expression_sql(connection_, bare(node["where_clause"])))));
   const std::string sql = TRY(print(select));
-  TRY(connection_.execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}",
-                                      sql::quote_name(rows.table), sql)));
+  TRY(connection_.execute(
+      fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}", sql::quote_name(rows.table), sql)));
   return add(std::make_unique<ViewStage>(rows, sql));
 }
 
@@ -390,9 +389,10 @@ std::vector<Tree> StagePlanner::expanded_items(const Tree& node,
                                                const std::vector<Input>& inputs) const {
   std::vector<Tree> items;
   for (const Tree& item : list_of(node, "select_list")) {
-    const bool plain = text_of(item, "class") == "STAR" && !item.value("columns", false) &&
-                       list_of(item, "replace_list").empty() && list_of(item, "rename_list").empty() &&
-                       list_of(item, "qualified_exclude_list").empty() && is_leaf(node["from_table"]);
+    const bool plain =
+        text_of(item, "class") == "STAR" && !item.value("columns", false) &&
+        list_of(item, "replace_list").empty() && list_of(item, "rename_list").empty() &&
+        list_of(item, "qualified_exclude_list").empty() && is_leaf(node["from_table"]);
     if (!plain) {
       items.push_back(item);
       continue;

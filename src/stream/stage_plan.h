@@ -1,5 +1,5 @@
-// A composed model's SELECT as stages: one for each SELECT in it that needs to remember, in the order
-// in which rows pass them.
+// A composed model's SELECT as stages: one for each SELECT in it that needs to remember, in the
+// order in which rows pass them.
 //
 // SELECTs that remember nothing are views of what they read, so that DuckDB runs them with the next
 // stage. A WITH is planned where it is first read. What cannot stream is refused with its line.
@@ -24,12 +24,12 @@ namespace stream {
 // A table that the model names.
 struct SourceUse {
   Relation relation;
-  std::string input;      // the view that its stages read: rows that fit and are not late
-  std::string standing;   // the view of all its rows, where it is looked up; or ""
-  bool streams = false;   // its rows are taken in
+  std::string input;     // the view that its stages read: rows that fit and are not late
+  std::string standing;  // the view of all its rows, where it is looked up; or ""
+  bool streams = false;  // its rows are taken in
   int reads = 0;
-  std::string where;      // the condition that drops its rows at once, when there is one
-  std::string late_us;    // SQL: a row is late when this is before the watermark, or null
+  std::string where;    // the condition that drops its rows at once, when there is one
+  std::string late_us;  // SQL: a row is late when this is before the watermark, or null
 };
 
 struct StagePlan {
@@ -91,8 +91,16 @@ class StagePlanner {
 
   base::Result<Planned> plan_join(Tree node, std::vector<Input>& inputs);
   base::Result<Planned> plan_split_join(Tree node, std::vector<Input>& inputs);
-  base::Result<> bound_sides(const Tree& node, const std::vector<Tree>& conditions,
-                             std::vector<Input>& inputs, JoinParts& parts);
+  base::Result<Planned> finish_join(Tree node, std::vector<Input>& inputs, JoinParts parts);
+  struct SideBounds {
+    std::string drop_us;  // as JoinSide's
+    std::string words;
+    std::map<std::string, std::int64_t> lags;  // of its columns, when they come again
+  };
+  base::Result<SideBounds> bounds_of(const std::vector<Tree>& conditions,
+                                     const std::vector<Input>& inputs, std::size_t side) const;
+  base::Result<> bound_side(const Tree& node, const std::vector<Tree>& conditions,
+                            const std::vector<Input>& inputs, std::size_t i, JoinParts& parts);
   base::Result<> place_left(const Tree& node, std::vector<Input>& inputs, JoinParts& parts);
   base::Result<> place_as_of(const Tree& node, const std::vector<Tree>& conditions,
                              std::vector<Input>& inputs, JoinParts& parts);
@@ -104,7 +112,8 @@ class StagePlanner {
   std::vector<Tree> expanded_items(const Tree& node, const std::vector<Input>& inputs) const;
   LagOf lags_of(const std::vector<Input>& inputs) const;
   // Which input a column belongs to; nullopt when none or more than one has it.
-  std::optional<std::size_t> side_of(const ColumnName& name, const std::vector<Input>& inputs) const;
+  std::optional<std::size_t> side_of(const ColumnName& name,
+                                     const std::vector<Input>& inputs) const;
   std::optional<std::size_t> only_side(const Tree& expression,
                                        const std::vector<Input>& inputs) const;
   std::string stage_name() const;

@@ -19,7 +19,8 @@ std::vector<Tree> groups_of(const Tree& node, const Rows& input) {
   }
   for (const Tree& group : list_of(node, "group_expressions")) {
     Tree found = group;
-    if (text_of(group, "class") == "CONSTANT" && group["value"].value("value", Tree()).is_number()) {
+    if (text_of(group, "class") == "CONSTANT" &&
+        group["value"].value("value", Tree()).is_number()) {
       const auto at = group["value"]["value"].get<std::size_t>();
       if (at >= 1 && at <= items.size()) found = items[at - 1];
     }
@@ -34,12 +35,26 @@ std::vector<Tree> groups_of(const Tree& node, const Rows& input) {
   return groups;
 }
 
-// A Tree that shows `expression` among the columns; its place, or nullopt.
+// The place of an expression among the columns, or nullopt.
 std::optional<std::size_t> shown_at(const Tree& expression, const std::vector<Tree>& items) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (same_expression(bare(expression), bare(items[i]))) return i;
   }
   return std::nullopt;
+}
+
+// The column that shows an expression, also by a *; "" when none does.
+std::string shown_as(const Tree& expression, const std::vector<Tree>& items,
+                     const std::vector<StageColumn>& columns) {
+  const bool star =
+      std::ranges::any_of(items, [](const Tree& item) { return text_of(item, "class") == "STAR"; });
+  if (!star) {
+    const auto at = shown_at(expression, items);
+    return at && *at < columns.size() ? columns[*at].name : "";
+  }
+  const auto name = column_of(expression);
+  const bool has = name && std::ranges::count(columns, name->column, &StageColumn::name) == 1;
+  return has ? name->column : "";
 }
 
 std::vector<Tree> windows_of(const Tree& node) {
@@ -91,12 +106,12 @@ const Tree* numbered(const Tree& node) {
 base::Result<> StagePlanner::refuse_unbounded(const Tree& node, const RecomputeParts& parts) const {
   if (!parts.key_lags.empty() || !parts.best.empty() || parts.input.changes) return {};
   if (parts.ttl_us > 0 && !parts.time.empty()) return {};
-  return refuse(model_, node, "the rows of every key would be kept for ever",
-                parts.ttl_us > 0
-                    ? fmt::format("pass '{}' on to this SELECT, by which 'ttl' forgets keys",
-                                  model_.time)
-                    : "add 'time' and 'ttl: 7 days' to the header (a key that is silent for so long "
-                      "is forgotten), or group by a time_bucket as well");
+  return refuse(
+      model_, node, "the rows of every key would be kept for ever",
+      parts.ttl_us > 0
+          ? fmt::format("pass '{}' on to this SELECT, by which 'ttl' forgets keys", model_.time)
+          : "add 'time' and 'ttl: 7 days' to the header (a key that is silent for so long "
+            "is forgotten), or group by a time_bucket as well");
 }
 
 base::Result<StagePlanner::Planned> StagePlanner::plan_group(Tree node, Input& input) {
@@ -134,9 +149,12 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_group(Tree node, Input& i
     parts.lags[i] = *lag;
     made_.bounded_by_time = true;
     SourceUse* source = input.planned.source;
-    if (source != nullptr && !rows.changes)
-      source->late_us = fmt::format("epoch_us({}) + {}",
-                                    TRY(expression_sql(connection_, bare(groups[i]))), *lag);
+    if (source == nullptr || rows.changes) continue;
+    // A row is late when the first of its groups to close is closed.
+    const std::string closes =
+        fmt::format("epoch_us({}) + {}", TRY(expression_sql(connection_, bare(groups[i]))), *lag);
+    source->late_us =
+        source->late_us.empty() ? closes : fmt::format("least({}, {})", source->late_us, closes);
   }
   if (!parts.where.empty())
     TRY(note_where(node, input, TRY(expression_sql(connection_, bare(node["where_clause"])))));
@@ -145,7 +163,8 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_group(Tree node, Input& i
 }
 
 // Aggregates without parts: the rows of each group are kept.
-base::Result<StagePlanner::Planned> StagePlanner::plan_rows_of_groups(const Tree& node, Input& input,
+base::Result<StagePlanner::Planned> StagePlanner::plan_rows_of_groups(const Tree& node,
+                                                                      Input& input,
                                                                       const AggregateParts& parts) {
   if (parts.groups.empty())
     return refuse(model_, node, "an aggregate over the whole stream would keep every row for ever",
@@ -210,20 +229,19 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_window(const Tree& node, 
   if (number != nullptr && windows.size() == 1 && !input.planned.rows.changes) {
     const bool equal = text_of(node["qualify"], "type") == "COMPARE_EQUAL";
     parts.best = fmt::format("QUALIFY {} {} {}", TRY(expression_sql(connection_, *number)),
-                             equal ? "<=" : text_of(node["qualify"], "type") == "COMPARE_LESSTHAN"
-                                                ? "<"
-                                                : "<=",
+                             equal                                                    ? "<="
+                             : text_of(node["qualify"], "type") == "COMPARE_LESSTHAN" ? "<"
+                                                                                      : "<=",
                              TRY(expression_sql(connection_, node["qualify"]["right"])));
   }
   std::vector<Input> inputs{input};
   const LagOf lags = lags_of(inputs);
   const auto items = list_of(node, "select_list").get<std::vector<Tree>>();
   for (std::size_t i = 0; i < parts.keys.size(); ++i) {
-    const auto shown = shown_at(parts.keys[i], items);
-    pending.shown.push_back(shown ? parts.columns[*shown].name : "");
+    pending.shown.push_back(shown_as(parts.keys[i], items, parts.columns));
     if (const auto lag = lag_of(connection_, parts.keys[i], lags)) {
       parts.key_lags[i] = *lag;
-      if (shown) parts.lags[pending.shown.back()] = *lag;
+      if (!pending.shown.back().empty()) parts.lags[pending.shown.back()] = *lag;
       made_.bounded_by_time = true;
     }
   }
@@ -251,7 +269,8 @@ base::Result<std::optional<StagePlanner::Planned>> StagePlanner::extend(
   std::vector<Tree> keys;
   for (const std::string& name : inner.shown) keys.push_back(column_ref(name));
   const auto has_keys = [&](const std::vector<Tree>& list) {
-    return std::ranges::all_of(keys, [&](const Tree& key) { return shown_at(key, list).has_value(); });
+    return std::ranges::all_of(keys,
+                               [&](const Tree& key) { return shown_at(key, list).has_value(); });
   };
   bool same = std::ranges::none_of(inner.shown, [](const auto& name) { return name.empty(); });
   for (const Tree& window : windows_of(node))
@@ -264,9 +283,11 @@ base::Result<std::optional<StagePlanner::Planned>> StagePlanner::extend(
   }
   Planned planned;
   planned.pending = inner;
+  TRY(connection_.execute(fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}",
+                                      sql::quote_name(touched_table(inner.parts.name)),
+                                      sql::quote_name(inner.parts.input.table))));
   Pending& outer = *planned.pending;
   outer.node = node;
-  std::vector<Tree*> leaves;
   Tree* leaf = &outer.node["from_table"];
   const Tree subquery = TRY(connection_.parse("SELECT 1 FROM (SELECT 1) AS x"));
   *leaf = select_node(subquery)["from_table"];
@@ -279,19 +300,10 @@ base::Result<std::optional<StagePlanner::Planned>> StagePlanner::extend(
   outer.shown.clear();
   const auto items = list_of(node, "select_list").get<std::vector<Tree>>();
   for (const Tree& key : keys) {
-    const auto shown = shown_at(key, items);
     outer.keys.push_back(key);
-    outer.shown.push_back(shown && *shown < outer.parts.columns.size()
-                              ? outer.parts.columns[*shown].name
-                              : "");
+    outer.shown.push_back(shown_as(key, items, outer.parts.columns));
   }
-  if (groups != nullptr) {
-    made_.group_names.clear();
-    for (const Tree& group : *groups) {
-      const auto shown = shown_at(group, items);
-      made_.group_names.push_back(shown ? outer.parts.columns[*shown].name : "");
-    }
-  }
+  made_.group_names.clear();  // a session's number, say, need not be shown
   return planned;
 }
 

@@ -21,7 +21,8 @@ std::vector<Ordered> ordered(const Tree& condition) {
   const Tree& left = condition["left"];
   const Tree& right = condition["right"];
   if (type == "COMPARE_LESSTHANOREQUALTO" || type == "COMPARE_LESSTHAN") return {{left, right}};
-  if (type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_GREATERTHAN") return {{right, left}};
+  if (type == "COMPARE_GREATERTHANOREQUALTO" || type == "COMPARE_GREATERTHAN")
+    return {{right, left}};
   if (type == "COMPARE_EQUAL") return {{left, right}, {right, left}};
   return {};
 }
@@ -71,7 +72,8 @@ void set_where(Tree& node, const Tree& more) {
     node["where_clause"] = more;
     return;
   }
-  Tree both{{"class", "CONJUNCTION"}, {"type", "CONJUNCTION_AND"}, {"alias", ""}, {"query_location", 0}};
+  Tree both{
+      {"class", "CONJUNCTION"}, {"type", "CONJUNCTION_AND"}, {"alias", ""}, {"query_location", 0}};
   both["children"] = {node["where_clause"], more};
   node["where_clause"] = both;
 }
@@ -110,8 +112,7 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_split_join(Tree node,
   for (const char* part : {"select_list", "group_expressions", "having", "qualify"}) {
     if (node.contains(part)) walk(node[part], take);
   }
-  if (star)
-    return refuse(model_, node, "* over a join cannot be grouped", "name the columns");
+  if (star) return refuse(model_, node, "* over a join cannot be grouped", "name the columns");
   for (const auto& [name, yes] : named) {
     Tree ref = column_ref(name.second);
     ref["column_names"] = {inputs[name.first].alias, name.second};
@@ -120,7 +121,8 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_split_join(Tree node,
   }
   if (named.empty())
     join["select_list"].push_back(TRY(expression_of(connection_, "1 AS \"_one\"")));
-  Input joined{.planned = TRY(plan_join(std::move(join), inputs)), .alias = "joined", .leaf = nullptr};
+  Input joined{
+      .planned = TRY(plan_join(std::move(join), inputs)), .alias = "joined", .leaf = nullptr};
   node["where_clause"] = nullptr;
   node["from_table"] = TRY(table_ref(joined.planned.rows.table, joined.alias));
   return plan_one_input(std::move(node), std::move(joined));
@@ -142,35 +144,39 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_join(Tree node, std::vect
     as_of = as_of || text_of(*join, "ref_type") == "ASOF";
   }
   // One stream looks tables up: nothing is kept.
-  if (streams == 1 && !inputs.front().planned.rows.standing) return plan_map(node, inputs);
-  if (streams == 1 && !left_join && !as_of) return plan_map(node, inputs);
-  if (streams == 1)
-    return refuse(model_, *nodes.joins.front(), "a table that stands cannot be first in a LEFT JOIN",
-                  "put the stream first");
+  if (streams == 1 && inputs.front().planned.rows.standing && (left_join || as_of))
+    return refuse(model_, *nodes.joins.front(),
+                  "a table that stands cannot be first in a LEFT JOIN", "put the stream first");
+  if (streams == 1) return plan_map(node, inputs);
   if ((left_join || as_of) && inputs.size() != 2)
     return refuse(model_, *nodes.joins.front(), "a LEFT or ASOF JOIN among several streams",
                   "join two of them in a model or WITH of their own");
   JoinParts parts;
-  parts.kind = as_of ? JoinParts::Kind::kAsOf
-                     : left_join ? JoinParts::Kind::kLeft : JoinParts::Kind::kInner;
+  parts.kind = as_of       ? JoinParts::Kind::kAsOf
+               : left_join ? JoinParts::Kind::kLeft
+                           : JoinParts::Kind::kInner;
   parts.name = stage_name();
   parts.state = state_prefix();
   std::vector<Tree> conditions = nodes.conditions;
   for (const Tree* join : nodes.joins) {
-    for (Tree& one : TRY(using_conditions(connection_, *join, inputs[0].alias,
-                                          inputs.back().alias, as_of)))
+    for (Tree& one :
+         TRY(using_conditions(connection_, *join, inputs[0].alias, inputs.back().alias, as_of)))
       conditions.push_back(std::move(one));
   }
   std::vector<Tree> all = conditions;
-  if (has_node(node, "where_clause")) {
+  if (parts.kind == JoinParts::Kind::kInner && has_node(node, "where_clause")) {
     for (Tree& one : conjuncts(node["where_clause"])) all.push_back(std::move(one));
   }
-  TRY(bound_sides(node, parts.kind == JoinParts::Kind::kInner ? all : conditions, inputs, parts));
+  for (std::size_t i = 0; i < inputs.size(); ++i) TRY(bound_side(node, all, inputs, i, parts));
   if (parts.kind == JoinParts::Kind::kLeft) TRY(place_left(node, inputs, parts));
   if (parts.kind == JoinParts::Kind::kAsOf) TRY(place_as_of(node, conditions, inputs, parts));
+  return finish_join(std::move(node), inputs, std::move(parts));
+}
 
-  Tree select = node;
-  parts.columns = TRY(describe_node(select));
+// The SELECTs of a join whose sides are known.
+base::Result<StagePlanner::Planned> StagePlanner::finish_join(Tree node, std::vector<Input>& inputs,
+                                                              JoinParts parts) {
+  parts.columns = TRY(describe_node(node));
   const LagOf after = [&](const ColumnName& name) -> std::optional<std::int64_t> {
     const auto side = side_of(name, inputs);
     if (!side) return std::nullopt;
@@ -179,13 +185,14 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_join(Tree node, std::vect
     return it == lags.end() ? std::nullopt : std::optional(it->second);
   };
   const auto items = list_of(node, "select_list").get<std::vector<Tree>>();
-  const bool star = std::ranges::any_of(
-      items, [](const Tree& item) { return text_of(item, "class") == "STAR"; });
+  const bool star =
+      std::ranges::any_of(items, [](const Tree& item) { return text_of(item, "class") == "STAR"; });
   for (std::size_t i = 0; i < items.size() && !star; ++i) {
-    if (const auto lag = lag_of(connection_, items[i], after)) parts.lags[parts.columns[i].name] = *lag;
+    if (const auto lag = lag_of(connection_, items[i], after))
+      parts.lags[parts.columns[i].name] = *lag;
   }
   std::vector<Tree*> leaves;
-  collect_tables(select["from_table"], leaves);
+  collect_tables(node["from_table"], leaves);
   std::string weight;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string table = side_table(parts.name, i);
@@ -197,114 +204,119 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_join(Tree node, std::vect
       weight += fmt::format("{}{}.{}", weight.empty() ? "" : " * ",
                             sql::quote_name(inputs[i].alias), kWeight);
   }
-  if (!weight.empty()) {
-    if (star)
-      return refuse(model_, node, "* over a join with a keyed side cannot stream",
-                    "name the columns");
-    select["select_list"].push_back(
+  if (!weight.empty() && star)
+    return refuse(model_, node, "* over a join with a keyed side cannot stream",
+                  "name the columns");
+  if (!weight.empty())
+    node["select_list"].push_back(
         TRY(expression_of(connection_, fmt::format("{} AS {}", weight, kWeight))));
-  }
   if (parts.kind == JoinParts::Kind::kLeft) {
-    Tree lonely = select;
-    set_where(lonely, TRY(expression_of(connection_, sql::quote_name(inputs[1].alias) +
-                                                         "._wb_partner IS NULL")));
+    Tree lonely = node;
+    set_where(lonely, TRY(expression_of(
+                          connection_, sql::quote_name(inputs[1].alias) + "._wb_partner IS NULL")));
     parts.unmatched = TRY(print(lonely));
-    select["from_table"]["join_type"] = "INNER";
+    node["from_table"]["join_type"] = "INNER";
   }
-  parts.select = TRY(print(select));
+  parts.select = TRY(print(node));
   auto stage = make_join_stage(connection_, std::move(parts));
   if (!stage) return std::unexpected(std::move(stage).error().at(model_.file, model_.sql_line));
   made_.group_names.clear();
   return add(*std::move(stage));
 }
 
-// What each side keeps, and when the watermark drops it: a row r can go when no row to come of
-// another side can satisfy `low <= r's high`.
-base::Result<> StagePlanner::bound_sides(const Tree& node, const std::vector<Tree>& conditions,
-                                         std::vector<Input>& inputs, JoinParts& parts) {
+// Until when rows of one side can be found by rows to come of the others: a row can go when none of
+// them can satisfy `low <= high` any more, for a condition with each of them.
+base::Result<StagePlanner::SideBounds> StagePlanner::bounds_of(const std::vector<Tree>& conditions,
+                                                               const std::vector<Input>& inputs,
+                                                               std::size_t side) const {
   const LagOf lags = lags_of(inputs);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Rows& rows = inputs[i].planned.rows;
-    JoinSide side{.rows = rows, .alias = inputs[i].alias};
-    for (const StageColumn& column : rows.columns) {
-      columns::Schema one{{{column.name, columns::Type::kString, true}}};
-      if (!needed_columns(node, one).fields.empty()) side.needed.push_back(column);
-    }
-    // By other side: until when a row to come of it can find this side's rows.
-    std::map<std::size_t, std::string> drops;
-    std::map<std::size_t, std::map<std::string, std::int64_t>> lags_by;
-    for (const Tree& condition : conditions) {
-      if (parts.kind == JoinParts::Kind::kInner && only_side(condition, inputs) == i)
-        side.where += fmt::format("{}({})", side.where.empty() ? "" : " AND ",
-                                  TRY(expression_sql(connection_, bare(condition))));
-      for (const Ordered& pair : ordered(condition)) {
-        const auto low = only_side(pair.low, inputs);
-        const auto high = only_side(pair.high, inputs);
-        if (!low || high != i || low == high || inputs[*low].planned.rows.standing) continue;
-        const auto lag = lag_of(connection_, pair.low, lags);
-        if (!lag) continue;
-        if (const auto ahead = ahead_of(connection_, pair.high)) {
-          const std::int64_t us = ahead->us + *lag;
-          auto& known = lags_by[*low].try_emplace(ahead->column.column, us).first->second;
-          known = std::min(known, us);
-        }
-        const std::string sql = TRY(expression_sql(connection_, bare(pair.high)));
-        drops.try_emplace(*low, fmt::format("epoch_us({}) + {}", sql, *lag));
-        side.bound = fmt::format("until the watermark is {} past {}",
+  std::map<std::size_t, std::string> drops;  // by other side
+  std::map<std::size_t, std::map<std::string, std::int64_t>> lags_by;
+  SideBounds bounds;
+  for (const Tree& condition : conditions) {
+    for (const Ordered& pair : ordered(condition)) {
+      const auto low = only_side(pair.low, inputs);
+      const auto high = only_side(pair.high, inputs);
+      if (!low || high != side || low == high || inputs[*low].planned.rows.standing) continue;
+      const auto lag = lag_of(connection_, pair.low, lags);
+      if (!lag) continue;
+      if (const auto ahead = ahead_of(connection_, pair.high)) {
+        const std::int64_t us = ahead->us + *lag;
+        auto& known = lags_by[*low].try_emplace(ahead->column.column, us).first->second;
+        known = std::min(known, us);
+      }
+      const std::string sql = TRY(expression_sql(connection_, bare(pair.high)));
+      drops.try_emplace(*low, fmt::format("epoch_us({}) + {}", sql, *lag));
+      bounds.words = fmt::format("until the watermark is {} past {}",
                                  base::format_duration(std::max<std::int64_t>(0, *lag)), sql);
-      }
     }
-    std::map<std::string, std::int64_t> kept_lags;
-    std::size_t others = 0;
-    for (std::size_t j = 0; j < inputs.size(); ++j) {
-      if (j == i || inputs[j].planned.rows.standing) continue;
-      std::map<std::string, std::int64_t> both;
-      for (const auto& [column, us] : lags_by[j]) {
-        if (others == 0) both[column] = us;
-        if (const auto it = kept_lags.find(column); others > 0 && it != kept_lags.end())
-          both[column] = std::max(us, it->second);
-      }
-      kept_lags = std::move(both);
-      ++others;
-    }
-    if (!rows.standing && others > 0 && drops.size() == others) {
-      std::vector<std::string> all;
-      for (const auto& [j, drop] : drops) all.push_back(drop);
-      side.drop_us = all.size() == 1 ? "(" + all[0] + ")"
-                                     : fmt::format("greatest({})", fmt::join(all, ", "));
-      made_.bounded_by_time = true;
-    }
-    if (side.drop_us.empty() && model_.ttl_us > 0 && rows.lags.contains(model_.time)) {
-      side.drop_us = fmt::format("(epoch_us({}) + {})", sql::quote_name(model_.time), model_.ttl_us);
-      side.bound = "ttl " + base::format_duration(model_.ttl_us);
-      kept_lags[model_.time] = model_.ttl_us;
-      made_.bounded_by_time = true;
-      if (std::ranges::find(side.needed, model_.time, &StageColumn::name) == side.needed.end())
-        side.needed.push_back({model_.time, "TIMESTAMP WITH TIME ZONE"});
-    }
-    if (side.drop_us.empty() && !rows.standing && !rows.changes &&
-        parts.kind != JoinParts::Kind::kAsOf) {
-      return refuse(model_, node,
-                    fmt::format("the rows of {} would be kept for ever in this join", side.alias),
-                    fmt::format("bound it by time: … BETWEEN {}.{} - INTERVAL '1 hour' AND …, or add "
-                                "'ttl: 1 day' to the header",
-                                side.alias, model_.time.empty() ? "event_time" : model_.time));
-    }
-    if (side.bound.empty()) side.bound = "the keys of its source";
-    // What is kept comes again, with the partners to come.
-    if (!rows.standing) {
-      for (auto it = side.rows.lags.begin(); it != side.rows.lags.end();) {
-        const auto kept = kept_lags.find(it->first);
-        if (kept == kept_lags.end() && parts.kind != JoinParts::Kind::kAsOf) {
-          it = side.rows.lags.erase(it);
-          continue;
-        }
-        if (kept != kept_lags.end()) it->second = std::max(it->second, kept->second);
-        ++it;
-      }
-    }
-    parts.sides.push_back(std::move(side));
   }
+  std::size_t others = 0;
+  for (std::size_t j = 0; j < inputs.size(); ++j) {
+    if (j == side || inputs[j].planned.rows.standing) continue;
+    std::map<std::string, std::int64_t> both;
+    for (const auto& [column, us] : lags_by[j]) {
+      const auto it = bounds.lags.find(column);
+      if (others == 0) both[column] = us;
+      if (others > 0 && it != bounds.lags.end()) both[column] = std::max(us, it->second);
+    }
+    bounds.lags = std::move(both);
+    ++others;
+  }
+  if (others == 0 || drops.size() < others) return bounds;
+  std::vector<std::string> all;
+  for (const auto& [j, drop] : drops) all.push_back(drop);
+  bounds.drop_us =
+      all.size() == 1 ? "(" + all[0] + ")" : fmt::format("greatest({})", fmt::join(all, ", "));
+  return bounds;
+}
+
+// What one side keeps, and until when.
+base::Result<> StagePlanner::bound_side(const Tree& node, const std::vector<Tree>& conditions,
+                                        const std::vector<Input>& inputs, std::size_t i,
+                                        JoinParts& parts) {
+  const Rows& rows = inputs[i].planned.rows;
+  JoinSide side{.rows = rows, .alias = inputs[i].alias};
+  for (const StageColumn& column : rows.columns) {
+    columns::Schema one{{{column.name, columns::Type::kString, true}}};
+    if (!needed_columns(node, one).fields.empty()) side.needed.push_back(column);
+  }
+  for (const Tree& condition : conditions) {
+    if (parts.kind == JoinParts::Kind::kInner && only_side(condition, inputs) == i)
+      side.where += fmt::format("{}({})", side.where.empty() ? "" : " AND ",
+                                TRY(expression_sql(connection_, bare(condition))));
+  }
+  SideBounds bounds = TRY(bounds_of(conditions, inputs, i));
+  if (!rows.standing) side.drop_us = bounds.drop_us;
+  side.bound = bounds.words;
+  if (side.drop_us.empty() && model_.ttl_us > 0 && rows.lags.contains(model_.time)) {
+    side.drop_us = fmt::format("(epoch_us({}) + {})", sql::quote_name(model_.time), model_.ttl_us);
+    side.bound = "ttl " + base::format_duration(model_.ttl_us);
+    bounds.lags[model_.time] = model_.ttl_us;
+    if (std::ranges::find(side.needed, model_.time, &StageColumn::name) == side.needed.end())
+      side.needed.push_back({model_.time, "TIMESTAMP WITH TIME ZONE"});
+  }
+  made_.bounded_by_time = made_.bounded_by_time || !side.drop_us.empty();
+  const bool as_of = parts.kind == JoinParts::Kind::kAsOf;
+  if (side.drop_us.empty() && !rows.standing && !rows.changes && !as_of) {
+    return refuse(model_, node,
+                  fmt::format("the rows of {} would be kept for ever in this join", side.alias),
+                  fmt::format("bound it by time: … BETWEEN {}.{} - INTERVAL '1 hour' AND …, or add "
+                              "'ttl: 1 day' to the header",
+                              side.alias, model_.time.empty() ? "event_time" : model_.time));
+  }
+  if (side.bound.empty()) side.bound = "the keys of its source";
+  // What is kept comes again, with the partners to come.
+  for (auto it = side.rows.lags.begin(); !rows.standing && it != side.rows.lags.end();) {
+    const auto kept = bounds.lags.find(it->first);
+    if (kept == bounds.lags.end() && !as_of) {
+      it = side.rows.lags.erase(it);
+      continue;
+    }
+    if (kept != bounds.lags.end()) it->second = std::max(it->second, kept->second);
+    ++it;
+  }
+  parts.sides.push_back(std::move(side));
   return {};
 }
 
@@ -332,8 +344,8 @@ base::Result<> StagePlanner::place_left(const Tree& node, std::vector<Input>& in
     return refuse(model_, node, "the last time of a partner is no constant step from the left row",
                   fmt::format("write … AND {}.t <= {}.t + INTERVAL '1 hour'", inputs[1].alias,
                               inputs[0].alias));
-  parts.sides[1].drop_us = fmt::format("({} + {})", parts.sides[1].drop_us,
-                                       std::max<std::int64_t>(0, ahead->second));
+  parts.sides[1].drop_us =
+      fmt::format("({} + {})", parts.sides[1].drop_us, std::max<std::int64_t>(0, ahead->second));
   return {};
 }
 
@@ -362,9 +374,10 @@ base::Result<> StagePlanner::place_as_of(const Tree& node, const std::vector<Tre
     }
   }
   if (parts.left_time.empty())
-    return refuse(model_, node, "an ASOF JOIN of streams compares their event times",
-                  fmt::format("write ASOF JOIN … ON {0}.k = {1}.k AND {0}.t >= {1}.t, with 'time: t'",
-                              inputs[0].alias, inputs[1].alias));
+    return refuse(
+        model_, node, "an ASOF JOIN of streams compares their event times",
+        fmt::format("write ASOF JOIN … ON {0}.k = {1}.k AND {0}.t >= {1}.t, with 'time: t'",
+                    inputs[0].alias, inputs[1].alias));
   parts.sides[0].drop_us = parts.left_time;
   parts.sides[0].bound = "until the watermark has passed it";
   parts.sides[1].drop_us.clear();

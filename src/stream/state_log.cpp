@@ -7,7 +7,7 @@ namespace stream {
 namespace {
 
 constexpr std::int64_t kRowsAlways = 10'000;
-constexpr std::int64_t kChunkRows = 50'000;
+constexpr std::int64_t kRowsOfChunk = 50'000;
 
 // What columns::Batch holds without loss.
 bool fits_batch(sql::Kind kind) {
@@ -66,10 +66,10 @@ base::Result<> StateLog::create(sql::Connection& connection, const std::string& 
 }
 
 base::Result<> StateLog::restore(const state::Store& store, sql::Connection& connection) {
-  TRY(connection.execute(fmt::format(
-      "CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0;"
-      "CREATE OR REPLACE TEMP TABLE {1} AS SELECT * FROM {0}",
-      sql::quote_name(kept_), sql::quote_name(added_))));
+  TRY(connection.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0;"
+                  "CREATE OR REPLACE TEMP TABLE {1} AS SELECT * FROM {0}",
+                  sql::quote_name(kept_), sql::quote_name(added_))));
   rows_ = rows_added_ = 0;
   rows_next_ = -1;
   base::Result<> loaded;
@@ -78,8 +78,8 @@ base::Result<> StateLog::restore(const state::Store& store, sql::Connection& con
       const columns::Batch chunk = TRY(columns::decode(value));
       rows_ += static_cast<std::int64_t>(chunk.rows());
       TRY(connection.put("chunk", chunk));
-      return connection.execute(fmt::format("INSERT INTO {} SELECT {} FROM chunk",
-                                            sql::quote_name(kept_), load_));
+      return connection.execute(
+          fmt::format("INSERT INTO {} SELECT {} FROM chunk", sql::quote_name(kept_), load_));
     }();
     return loaded.has_value();
   }));
@@ -113,10 +113,10 @@ base::Result<> StateLog::write(sql::Connection& connection, const std::string& t
                                std::int64_t rows, std::int64_t epoch,
                                state::WriteSet& changes) const {
   const std::string number = state::key_number(static_cast<std::uint64_t>(epoch));
-  for (std::int64_t from = 0; from < rows; from += kChunkRows) {
+  for (std::int64_t from = 0; from < rows; from += kRowsOfChunk) {
     const auto part =
         TRY(connection.query(fmt::format("SELECT {} FROM {} LIMIT {} OFFSET {}", save_,
-                                         sql::quote_name(table), kChunkRows, from)));
+                                         sql::quote_name(table), kRowsOfChunk, from)));
     changes.put(prefix_ + number + state::key_number(static_cast<std::uint64_t>(from)),
                 columns::encode(TRY(part->batch())));
   }
@@ -125,10 +125,10 @@ base::Result<> StateLog::write(sql::Connection& connection, const std::string& t
 
 base::Result<> StateLog::committed(sql::Connection& connection) {
   if (rows_next_ >= 0) {
-    TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {1};"
-                                       "DROP TABLE {1};TRUNCATE {2}",
-                                       sql::quote_name(kept_), sql::quote_name(next_),
-                                       sql::quote_name(added_))));
+    TRY(connection.execute(
+        fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {1};"
+                    "DROP TABLE {1};TRUNCATE {2}",
+                    sql::quote_name(kept_), sql::quote_name(next_), sql::quote_name(added_))));
     rows_ = live_ = rows_next_;
   } else if (rows_added_ > 0) {
     TRY(connection.execute(fmt::format("INSERT INTO {0} SELECT * FROM {1};TRUNCATE {1}",

@@ -1,5 +1,6 @@
-// The rows that a stage remembers: a table of the connection that only grows, with what epochs added,
-// and is now and then written anew without what has become needless. The same on disk, in chunks.
+// The rows that a stage remembers: a table of the connection that only grows, with what epochs
+// added, and is now and then written anew without what has become needless. The same on disk, in
+// chunks.
 //
 // Threads: the pipeline's. Invariant: what an epoch adds is apart (added()) until the epoch is
 // committed.

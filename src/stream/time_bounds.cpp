@@ -9,10 +9,10 @@ namespace {
 
 std::optional<std::int64_t> unit_us(const Tree& constant) {
   static const std::map<std::string, std::int64_t> kUnits{
-      {"second", base::kUsPerSecond},       {"minute", 60 * base::kUsPerSecond},
-      {"hour", 3600 * base::kUsPerSecond},  {"day", base::kUsPerDay},
-      {"week", 7 * base::kUsPerDay},        {"month", 31 * base::kUsPerDay},
-      {"quarter", 92 * base::kUsPerDay},    {"year", 366 * base::kUsPerDay}};
+      {"second", base::kUsPerSecond},      {"minute", 60 * base::kUsPerSecond},
+      {"hour", 3600 * base::kUsPerSecond}, {"day", base::kUsPerDay},
+      {"week", 7 * base::kUsPerDay},       {"month", 31 * base::kUsPerDay},
+      {"quarter", 92 * base::kUsPerDay},   {"year", 366 * base::kUsPerDay}};
   if (text_of(constant, "class") != "CONSTANT") return std::nullopt;
   const Tree value = constant.at("value").value("value", Tree());
   const auto it = value.is_string() ? kUnits.find(value.get<std::string>()) : kUnits.end();
@@ -46,8 +46,8 @@ bool is_cast_to(const Tree& expression, std::string_view type) {
 std::optional<std::int64_t> interval_us(sql::Connection& connection, const Tree& expression) {
   bool constant = true;
   walk(expression, [&](const Tree& at) {
-    constant = constant && text_of(at, "class") != "COLUMN_REF" &&
-               text_of(at, "class") != "SUBQUERY";
+    constant =
+        constant && text_of(at, "class") != "COLUMN_REF" && text_of(at, "class") != "SUBQUERY";
     return constant;
   });
   if (!constant) return std::nullopt;

@@ -1,9 +1,9 @@
-// How far behind the watermark an expression over event times can still be: what says when state may
-// be dropped.
+// How far behind the watermark an expression over event times can still be: what says when state
+// may be dropped.
 //
 // Pure, except that constants are computed by a connection. A lag is an upper bound of
-// watermark - value, in microseconds, over all rows still to come: a value v with v + lag < watermark
-// will not come any more. The event time of a stream that is not late has lag 0.
+// watermark - value, in microseconds, over all rows still to come: a value v with v + lag <
+// watermark will not come any more. The event time of a stream that is not late has lag 0.
 #pragma once
 
 #include <functional>

@@ -33,8 +33,8 @@ const Tree& select_node(const Tree& tree);
 Tree statement_of(const Tree& node);
 
 // kInvalid at the line of the model's file where the node stands.
-std::unexpected<base::Error> refuse(const runs::Model& model, const Tree& node,
-                                    std::string message, std::string mend);
+std::unexpected<base::Error> refuse(const runs::Model& model, const Tree& node, std::string message,
+                                    std::string mend);
 
 // One expression as SQL text, without its alias.
 base::Result<std::string> expression_sql(sql::Connection& connection, const Tree& expression);

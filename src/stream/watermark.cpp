@@ -21,7 +21,8 @@ void Watermark::advance(base::TimestampUs now_us) {
   Seen last;
   for (const auto& [source, seen] : seen_) {
     if (seen.at_us + kIdleAfterUs >= now_us) oldest = std::min(oldest, seen.newest_us);
-    if (seen.newest_us != kNone && (last.newest_us == kNone || seen.at_us > last.at_us)) last.at_us = seen.at_us;
+    if (seen.newest_us != kNone && (last.newest_us == kNone || seen.at_us > last.at_us))
+      last.at_us = seen.at_us;
     last.newest_us = std::max(last.newest_us, seen.newest_us);
   }
   if (oldest == kAllIdle && last.newest_us == kNone) return;

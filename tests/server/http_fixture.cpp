@@ -106,6 +106,14 @@ base::Result<nlohmann::json> TestPlatform::redrive(const DeadLetterFilter& filte
   return nlohmann::json{{"redriven", filter.ids.size()}};
 }
 
+base::Result<nlohmann::json> TestPlatform::explain_model(const std::string& name) {
+  return nlohmann::json{{"model", name}};
+}
+
+base::Result<nlohmann::json> TestPlatform::steer_model(const std::string& name, ModelCommand) {
+  return explain_model(name);
+}
+
 base::Result<nlohmann::json> TestPlatform::run_model(const std::string& name) {
   if (name == "throws") throw std::runtime_error("thrown");
   return nlohmann::json{{"model", name}};

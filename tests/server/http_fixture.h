@@ -100,6 +100,8 @@ class TestPlatform final : public Platform {
   base::Result<nlohmann::json> dead_letters(const DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> redrive(const DeadLetterFilter& filter) override;
   base::Result<nlohmann::json> run_model(const std::string& name) override;
+  base::Result<nlohmann::json> explain_model(const std::string& name) override;
+  base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) override;
   nlohmann::json alerts() override { return nlohmann::json::array(); }
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;

@@ -41,12 +41,12 @@ std::map<std::string, Relation> known_tables() {
   std::map<std::string, Relation> known;
   for (const char* table : {"bronze.scans", "silver.scans", "silver.orders"})
     known[table] = {.table = table, .schema = source_schema(), .topics = {"scans"}};
-  known["gold.hubs"] = {.table = "gold.hubs",
-                        .schema = {{{"hub_id", columns::Type::kString, true},
-                                    {"n", columns::Type::kInt64, true}}},
-                        .changes = true,
-                        .key = {"hub_id"},
-                        .topics = {"scans"}};
+  known["gold.hubs"] = {
+      .table = "gold.hubs",
+      .schema = {{{"hub_id", columns::Type::kString, true}, {"n", columns::Type::kInt64, true}}},
+      .changes = true,
+      .key = {"hub_id"},
+      .topics = {"scans"}};
   known["gold.lanes"] = {.table = "gold.lanes",
                          .schema = {{{"hub_id", columns::Type::kString, true},
                                      {"lane", columns::Type::kString, true}}},
@@ -107,8 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "FROM silver.scans GROUP BY w",
                  Shape::kComposed, "silver.scans"},
         Accepted{"keys_without_windows", "key: [hub_id]",
-                 "SELECT hub_id, count(*) AS n FROM silver.scans GROUP BY hub_id",
-                 Shape::kComposed, "silver.scans"},
+                 "SELECT hub_id, count(*) AS n FROM silver.scans GROUP BY hub_id", Shape::kComposed,
+                 "silver.scans"},
         Accepted{"first_rows", "key: [hub_id, r]",
                  "SELECT hub_id, event_id, row_number() OVER (PARTITION BY hub_id ORDER BY amount) "
                  "AS r\nFROM silver.scans QUALIFY r <= 3",
@@ -123,10 +123,11 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"changes_of_a_keyed_table", "key: [big]",
                  "SELECT n > 10 AS big, count(*) AS hubs FROM gold.hubs GROUP BY 1",
                  Shape::kComposed, "gold.hubs"},
-        Accepted{"join_for_a_time", "time: event_time\nwatermark: 1 minute\nttl: 1 hour",
-                 "SELECT a.event_id, b.amount FROM silver.scans a JOIN silver.orders b ON a.hub_id = "
-                 "b.hub_id",
-                 Shape::kComposed, "silver.orders"}),
+        Accepted{
+            "join_for_a_time", "time: event_time\nwatermark: 1 minute\nttl: 1 hour",
+            "SELECT a.event_id, b.amount FROM silver.scans a JOIN silver.orders b ON a.hub_id = "
+            "b.hub_id",
+            Shape::kComposed, "silver.orders"}),
     [](const auto& given) { return given.param.name; });
 
 TEST(Plan, ExplainsStagesAndWhatBoundsThem) {
@@ -179,18 +180,20 @@ TEST_P(RefusedModel, SaysWhereWhyAndWhatToWriteInstead) {
 INSTANTIATE_TEST_SUITE_P(
     Refusals, RefusedModel,
     testing::Values(
-        Refused{"join_for_ever", "time: event_time\nwatermark: 2 minutes",
-                "SELECT a.event_id\nFROM silver.scans a JOIN silver.orders b ON a.hub_id = b.hub_id",
-                7, "kept for ever", "BETWEEN"},
+        Refused{
+            "join_for_ever", "time: event_time\nwatermark: 2 minutes",
+            "SELECT a.event_id\nFROM silver.scans a JOIN silver.orders b ON a.hub_id = b.hub_id", 7,
+            "kept for ever", "BETWEEN"},
         Refused{"full_join", "version: 1",
-                "SELECT a.event_id\nFROM silver.scans a FULL JOIN silver.orders b USING (hub_id)", 7,
-                "JOIN cannot stream", "LEFT JOIN"},
+                "SELECT a.event_id\nFROM silver.scans a FULL JOIN silver.orders b USING (hub_id)",
+                7, "JOIN cannot stream", "LEFT JOIN"},
         Refused{"union_without_all", "version: 1",
                 "SELECT event_id FROM silver.scans\nUNION SELECT event_id FROM silver.orders", 6,
                 "UNION without ALL", "UNION ALL"},
-        Refused{"subquery_in_where", "version: 1",
-                "SELECT event_id\nFROM silver.scans\nWHERE hub_id IN (SELECT hub_id FROM gold.hubs)",
-                8, "a subquery outside FROM", "JOIN"},
+        Refused{
+            "subquery_in_where", "version: 1",
+            "SELECT event_id\nFROM silver.scans\nWHERE hub_id IN (SELECT hub_id FROM gold.hubs)", 8,
+            "a subquery outside FROM", "JOIN"},
         Refused{"now", "version: 1", "SELECT event_id,\nnow() AS t FROM silver.scans", 7,
                 "now gives another value", "_time"},
         Refused{"current_date", "version: 1",
@@ -230,7 +233,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"window_function", "version: 1",
                 "SELECT event_id,\nlag(amount) OVER (ORDER BY event_time) AS before\n"
                 "FROM silver.scans",
-                7, "a window function", "time_bucket"},
+                7, "a window function", "PARTITION BY"},
         Refused{"key_alone", "key: [hub_id]", "SELECT hub_id FROM silver.scans", 6,
                 "which row of a key is kept", "QUALIFY row_number()"},
         Refused{"latest_over_bronze", "key: [hub_id]",

@@ -126,8 +126,8 @@ class World {
         models_(std::move(models)),
         suites_(std::move(suites)) {
     for (const std::string& yaml : topic_yamls)
-      topics_.push_back(must(
-          schema::parse_topic_schema(must(base::Yaml::parse(yaml, "sources/test.yaml")))));
+      topics_.push_back(
+          must(schema::parse_topic_schema(must(base::Yaml::parse(yaml, "sources/test.yaml")))));
     base::FileSystem& disk = base::posix_file_system();
     std::filesystem::create_directories(folder_);
     log_ = must(eventlog::open_embedded_log(disk, clock_, {.directory = folder_ / "log"}));
@@ -176,8 +176,7 @@ class World {
     }
     for (int p = 0; p < partitions; ++p) {
       auto& builder = builders[static_cast<std::size_t>(p)];
-      if (builder.records() > 0)
-        must(log_->append_and_wait({config.name, p}, builder.finish()));
+      if (builder.records() > 0) must(log_->append_and_wait({config.name, p}, builder.finish()));
     }
   }
 

@@ -1,0 +1,338 @@
+// Models that do not run with every epoch: paused ones, those that run at times, and those that are
+// built anew. They are given from the lake's tables what they have not taken in.
+#include <algorithm>
+
+#include "base/logging.h"
+#include "lake/dml.h"
+#include "stream/pipeline.h"
+
+namespace stream {
+namespace {
+
+std::string end_of(std::string prefix) {
+  prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+}  // namespace
+
+base::Result<Operator*> Pipeline::find(const std::string& table) const {
+  for (const auto& op : operators_) {
+    if (op->model().table == table) return op.get();
+  }
+  return base::fail_with(base::Code::kNotFound, fmt::format("{} has no model {}", name_, table),
+                         fmt::format("its models are {}", fmt::join(status_.models, ", ")));
+}
+
+// Whether a table's rows can be given again by offsets.
+bool Pipeline::gives_places(const std::string& table) const {
+  if (table.starts_with("bronze.")) return true;
+  const auto op = find(table);
+  return op && (*op)->output().has_places();
+}
+
+std::vector<std::string> Pipeline::with_readers(const std::string& table) const {
+  std::vector<std::string> all{table};
+  for (const auto& op : operators_) {
+    const bool reads = std::ranges::any_of(op->plan().sources, [&](const std::string& source) {
+      return std::ranges::count(all, source) > 0;
+    });
+    if (reads && op->model().table != table) all.push_back(op->model().table);
+  }
+  return all;
+}
+
+// What a start finds: models whose state is another text's or that are new to a running pipeline
+// are built anew, models that run at times stand where they stood.
+base::Result<> Pipeline::restore_paces() {
+  paces_.clear();
+  std::vector<std::string> anew;
+  for (const auto& op : operators_) {
+    const std::string& table = op->model().table;
+    if (auto pace = TRY(read_pace(services_.store, table))) paces_[table] = *std::move(pace);
+    const bool is_new =
+        epoch_ > 0 && !TRY(services_.store.get("beginning/" + table)) && !paces_.contains(table);
+    if (is_new || !TRY(op->fits(services_.store))) {
+      for (const std::string& reader : with_readers(table)) {
+        if (std::ranges::count(anew, reader) == 0) anew.push_back(reader);
+      }
+    } else if (op->model().every_us > 0 && !paces_.contains(table)) {
+      paces_[table] = {.offsets = committed_};
+    }
+  }
+  if (anew.empty()) return {};
+  return build_anew(anew, "its text is new");
+}
+
+base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
+                                    const std::string& why) {
+  state::WriteSet changes;
+  for (const std::string& table : tables) {
+    spdlog::info("{}: {} is built anew from the lake: {}", name_, table, why);
+    const Operator* op = TRY(find(table));
+    changes.remove_range(op->state_prefix(), end_of(op->state_prefix()));
+    changes.remove_range("ledger/" + table + "/", end_of("ledger/" + table + "/"));
+    changes.put("beginning/" + table, "[]");
+    paces_[table] = {.paused = false, .anew = true, .ran_us = 0, .offsets = {}};
+    changes.put(pace_key(table), to_text(paces_[table]));
+  }
+  return services_.store.apply(changes);
+}
+
+base::Result<> Pipeline::pause(const std::string& table) {
+  const std::scoped_lock running(running_);
+  const Operator* op = TRY(find(table));
+  for (const std::string& source : op->plan().sources) {
+    if (statics_.contains(source) || gives_places(source)) continue;
+    return base::fail_with(
+        base::Code::kUnsupported,
+        fmt::format("{} cannot be paused: what {} gives meanwhile would be lost", table, source),
+        fmt::format("pause {}", source));
+  }
+  Pace pace = paces_.contains(table) ? paces_[table] : Pace{.offsets = committed_};
+  pace.paused = true;
+  state::WriteSet changes;
+  changes.put(pace_key(table), to_text(pace));
+  TRY(services_.store.apply(changes));
+  const std::scoped_lock lock(mutex_);
+  paces_[table] = pace;
+  return {};
+}
+
+base::Result<> Pipeline::resume(const std::string& table) {
+  const std::scoped_lock running(running_);
+  TRY(find(table));
+  const auto it = paces_.find(table);
+  if (it == paces_.end() || !it->second.paused) return {};
+  Pace pace = it->second;
+  pace.paused = false;
+  state::WriteSet changes;
+  changes.put(pace_key(table), to_text(pace));
+  TRY(services_.store.apply(changes));
+  const std::scoped_lock lock(mutex_);
+  it->second = pace;
+  return {};
+}
+
+base::Result<> Pipeline::rewind(const std::string& table) {
+  const std::scoped_lock running(running_);
+  TRY(find(table));
+  const std::vector<std::string> tables = with_readers(table);
+  TRY(build_anew(tables, "somebody asked for it"));
+  for (const std::string& one : tables) TRY(TRY(find(one))->restore(services_.store, *connection_));
+  return {};
+}
+
+bool Pipeline::is_behind(const std::string& table) const {
+  const std::scoped_lock lock(mutex_);
+  return paces_.contains(table);
+}
+
+bool Pipeline::is_due(const Operator& op, base::TimestampUs now_us) const {
+  const auto it = paces_.find(op.model().table);
+  if (it == paces_.end() || it->second.paused) return false;
+  const Pace& pace = it->second;
+  for (const std::string& source : op.plan().sources) {
+    const auto behind = paces_.find(source);
+    if (behind != paces_.end() && behind->second.anew) return false;
+  }
+  if (pace.anew || op.model().every_us == 0) return true;
+  return pace.offsets != committed_ && now_us - pace.ran_us >= op.model().every_us;
+}
+
+// The next piece of what a model has not taken in.
+EpochPlan Pipeline::plan_behind(const Operator& op, base::TimestampUs now_us) const {
+  EpochPlan plan{.number = epoch_ + 1, .now_us = now_us, .model = op.model().table};
+  const Pace& pace = paces_.at(op.model().table);
+  const bool whole = std::ranges::any_of(op.plan().sources, [&](const std::string& source) {
+    return !statics_.contains(source) && !gives_places(source);
+  });
+  const auto most =
+      static_cast<std::int64_t>(options_.rows_max / std::max<std::size_t>(1, committed_.size()));
+  for (const auto& [source, to] : committed_) {
+    const auto it = pace.offsets.find(source);
+    const eventlog::Offset from = it == pace.offsets.end() ? 0 : it->second;
+    if (to > from) plan.intervals.push_back({source, from, whole ? to : std::min(to, from + most)});
+  }
+  return plan;
+}
+
+base::Result<bool> Pipeline::run_behind(base::TimestampUs now_us) {
+  for (const auto& op : operators_) {
+    if (!is_due(*op, now_us)) continue;
+    EpochPlan plan = plan_behind(*op, now_us);
+    TRY(pin_statics(plan));
+    state::WriteSet changes;
+    changes.put(plan_key(name_), to_text(plan));
+    TRY(services_.store.apply(changes));
+    TRY(execute(std::move(plan), {}, name_));
+    return true;
+  }
+  return false;
+}
+
+// Puts what the plan names of the sources into the places where the model reads them.
+base::Result<> Pipeline::give_from_lake(const EpochPlan& plan, const Operator& op) {
+  for (const std::string& source : op.plan().sources) {
+    if (statics_.contains(source)) continue;
+    const std::string rows = sql::quote_name(rows_table(source));
+    if (!gives_places(source)) {
+      const Operator& keyed = *TRY(find(source));
+      const std::string now = keyed.served().empty()
+                                  ? keyed.current()
+                                  : "SELECT * FROM " + sql::quote_name(keyed.served());
+      const std::string all =
+          keyed.output().changes
+              ? fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})", kWeight, now)
+              : TRY(targets_.at(source).table->snapshot())->scan_sql();
+      TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows, all)));
+      continue;
+    }
+    const auto snapshot = TRY(targets_.at(source).table->snapshot());
+    std::vector<std::string> topics;
+    columns::Schema schema;
+    for (const schema::TopicSchema& topic : topics_) {
+      if (source == "bronze." + topic.topic.name) schema = schema::bronze_schema(topic);
+    }
+    if (const auto from = find(source)) {
+      schema = (*from)->schema();
+      topics = (*from)->output().topics;
+    } else {
+      topics = {source.substr(source.find('.') + 1)};
+    }
+    std::string where = "false";
+    for (const runs::Interval& i : plan.intervals) {
+      if (std::ranges::count(topics, i.source.topic) == 0) continue;
+      where += fmt::format(
+          " OR ({}_partition = {} AND _offset >= {} AND _offset < {})",
+          topics.size() > 1 ? fmt::format("_topic = {} AND ", sql::quote_text(i.source.topic)) : "",
+          i.source.partition, i.from, i.to);
+    }
+    std::vector<std::string> names;
+    for (const columns::Field& field : schema.fields) names.push_back(sql::quote_name(field.name));
+    const std::string select = fmt::format(
+        "SELECT {} FROM ({}) WHERE {} ORDER BY {}_partition, _offset", fmt::join(names, ", "),
+        snapshot->scan_sql(), where, topics.size() > 1 ? "_topic, " : "");
+    if (source.starts_with("bronze.")) {
+      const auto result = TRY(connection_->query(select));
+      TRY(connection_->share(rows_table(source),
+                             std::make_shared<const columns::Batch>(TRY(result->batch()))));
+    } else {
+      TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows, select)));
+    }
+  }
+  return {};
+}
+
+// So that models behind it do not take them for rows of this epoch.
+base::Result<> Pipeline::take_back_sources(const Operator& op) {
+  for (const std::string& source : op.plan().sources) {
+    if (statics_.contains(source)) continue;
+    if (const auto from = find(source)) {
+      TRY(connection_->execute(rows_table_sql((*from)->output())));
+      continue;
+    }
+    for (const schema::TopicSchema& topic : topics_) {
+      if (source == "bronze." + topic.topic.name)
+        TRY(connection_->share(
+            rows_table(source),
+            std::make_shared<const columns::Batch>(columns::Batch(schema::bronze_schema(topic)))));
+    }
+  }
+  return {};
+}
+
+// The operators of an epoch: all that keep pace, or one and those that read what it gives.
+base::Result<> Pipeline::find_active(const EpochPlan& plan) {
+  active_.clear();
+  std::vector<std::string> reached;
+  if (!plan.model.empty()) reached = with_readers(plan.model);
+  for (const auto& op : operators_) {
+    const bool runs = plan.model.empty() ? is_live(*op)
+                                         : op->model().table == plan.model ||
+                                               (is_live(*op) &&
+                                                std::ranges::count(reached, op->model().table) > 0);
+    if (runs) {
+      active_.push_back(op.get());
+    } else {
+      TRY(connection_->execute(rows_table_sql(op->output())));
+    }
+  }
+  return {};
+}
+
+bool Pipeline::is_active(const Operator& op) const { return std::ranges::count(active_, &op) > 0; }
+
+// The first rows of a model that is built anew take the place of its tables.
+base::Result<> Pipeline::replace_table(const EpochPlan& plan, std::vector<TableChange>& changes) {
+  const auto it = paces_.find(plan.model);
+  if (it == paces_.end() || !it->second.anew) return {};
+  const Operator& op = *TRY(find(plan.model));
+  std::vector<std::string> tables{plan.model};
+  for (const auto& [side, schema] : op.side_tables()) tables.push_back(side);
+  for (const std::string& table : tables) {
+    bool has = false;
+    for (TableChange& change : changes) {
+      if (change.table != table || change.writer != plan.model) continue;
+      has = true;
+      change.kind = TableChange::Kind::kReplace;
+      change.gone.clear();
+      change.rows = std::max<std::int64_t>(change.rows, 1);
+    }
+    if (!has)
+      changes.push_back(
+          {.kind = TableChange::Kind::kReplace,
+           .table = table,
+           .writer = plan.model,
+           .select = fmt::format("SELECT * FROM ({}) LIMIT 0",
+                                 TRY(targets_.at(table).table->snapshot())->scan_sql()),
+           .changed = {},
+           .gone = {},
+           .key = {},
+           .rows = 1});
+  }
+  auto forgotten = lake::delete_where(
+      *targets_.at(kDeadLetters).table, *connection_, "model = " + sql::quote_text(plan.model),
+      {.app_id = app_id(plan.model, "letters of before"), .app_version = plan.number});
+  if (!forgotten && forgotten.error().code != base::Code::kAlreadyExists)
+    return std::unexpected(std::move(forgotten).error());
+  return {};
+}
+
+void Pipeline::keep_pace(const EpochPlan& plan, state::WriteSet& changes) {
+  if (plan.model.empty()) return;
+  const Operator* op = *find(plan.model);
+  Pace pace = paces_.at(plan.model);
+  pace.anew = false;
+  pace.ran_us = plan.now_us;
+  if (pace.offsets.empty())
+    for (const auto& [source, to] : committed_) pace.offsets[source] = 0;
+  for (const runs::Interval& interval : plan.intervals) pace.offsets[interval.source] = interval.to;
+  const bool caught_up = pace.offsets == committed_;
+  const std::scoped_lock lock(mutex_);
+  if (caught_up && op->model().every_us == 0 && !pace.paused) {
+    paces_.erase(plan.model);
+    changes.remove(pace_key(plan.model));
+  } else {
+    paces_[plan.model] = pace;
+    changes.put(pace_key(plan.model), to_text(pace));
+  }
+}
+
+base::Result<nlohmann::json> Pipeline::explain(const std::string& table) {
+  const std::scoped_lock running(running_);
+  const Operator* op = TRY(find(table));
+  nlohmann::json plan = op->explain(*connection_);
+  plan["pipeline"] = name_;
+  plan["shape"] = std::string(shape_name(op->plan().shape));
+  plan["mode"] = op->model().every_us == 0 ? "streaming"
+                                           : "every " + base::format_duration(op->model().every_us);
+  const auto it = paces_.find(table);
+  plan["state_of_work"] = it == paces_.end()  ? "with every epoch"
+                          : it->second.paused ? "paused"
+                          : it->second.anew   ? "to be built anew from the lake"
+                                              : "behind, by the lake";
+  return plan;
+}
+
+}  // namespace stream
