@@ -61,7 +61,7 @@ base::Result<> Pipeline::restore_paces() {
     }
   }
   if (anew.empty()) return {};
-  return build_anew(anew, "its text is new");
+  return build_anew(anew, "it is new, or its text is");
 }
 
 base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
