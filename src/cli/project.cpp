@@ -84,12 +84,11 @@ base::Result<> add_patterns(const base::Path& folder, std::vector<runs::Model>& 
       return model.table == pattern.table;
     });
     if (other != models.end())
-      return std::unexpected(
-          base::Error{.code = base::Code::kInvalid,
-                      .message = fmt::format("{} is written by {} as well", pattern.table,
-                                             other->file),
-                      .mend = "rename the table of one of them"}
-              .at(pattern.file, 1));
+      return std::unexpected(base::Error{
+          .code = base::Code::kInvalid,
+          .message = fmt::format("{} is written by {} as well", pattern.table, other->file),
+          .mend = "rename the table of one of them"}
+                                 .at(pattern.file, 1));
     models.push_back(std::move(pattern));
   }
   return {};

@@ -122,6 +122,7 @@ base::Result<std::unique_ptr<Operator>> make_operator(sql::Connection& connectio
     TRY(connection.execute(rows_table_sql(it->second)));
   }
   const Relation& source = known.at(plan.source());
+  if (plan.shape == Shape::kPattern) return make_pattern_operator(connection, model, source);
   if (plan.shape != Shape::kComposed && !source.has_places()) plan.shape = Shape::kComposed;
   TRY(check_shape(model, plan, source, suite));
   std::unique_ptr<Operator> made;

@@ -86,7 +86,7 @@ class Splitter : private PatternTerms {
   base::Result<> check_binds(const json& tree) {
     json copy = tree;
     bool aggregates = false;
-    walk_tree(copy, [&](const json& at) {
+    walk(copy, [&](const json& at) {
       aggregates = aggregates || names_.is_aggregate(at);
       return true;
     });
@@ -159,7 +159,7 @@ class Splitter : private PatternTerms {
 
   base::Result<Expression> alone(const json& node) {
     bool columns = false;
-    walk_tree(node, [&](const json& at) {
+    walk(node, [&](const json& at) {
       columns = columns || text_of(at, "class") == "COLUMN_REF";
       return !columns;
     });

@@ -14,6 +14,7 @@
 
 #include "sql/database.h"
 #include "stream/pattern_expression.h"
+#include "stream/tree.h"
 
 namespace stream {
 
@@ -77,9 +78,5 @@ struct PatternConditions {
 base::Result<PatternConditions> take_apart(const PatternNames& names,
                                            const std::vector<std::optional<PatternSql>>& conditions,
                                            const std::string& input);
-
-// Calls `each` for every object of a tree, parents first; `each` returns false to not go deeper.
-void walk_tree(const nlohmann::json& node, const std::function<bool(const nlohmann::json&)>& each);
-std::string text_of(const nlohmann::json& node, const char* key);
 
 }  // namespace stream

@@ -40,18 +40,6 @@ base::Result<std::set<std::string>> function_names(sql::Connection& connection,
 
 }  // namespace
 
-std::string text_of(const json& node, const char* key) {
-  const auto it = node.find(key);
-  return it != node.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-void walk_tree(const json& node, const std::function<bool(const json&)>& each) {
-  if (node.is_object() && !each(node)) return;
-  if (node.is_object() || node.is_array()) {
-    for (const json& child : node) walk_tree(child, each);
-  }
-}
-
 std::unexpected<base::Error> PatternSql::fail(std::string message, std::string mend) const {
   return std::unexpected(base::Error{
       .code = base::Code::kInvalid, .message = std::move(message), .mend = std::move(mend)}
@@ -141,7 +129,7 @@ bool PatternNames::is_aggregate(const json& node) const {
 
 base::Result<> PatternNames::check_plain(const PatternSql& sql, const json& node) const {
   base::Result<> checked;
-  walk_tree(node, [&](const json& at) {
+  walk(node, [&](const json& at) {
     if (!checked) return false;
     const std::string kind = text_of(at, "class");
     const std::string name = lower(text_of(at, "function_name"));

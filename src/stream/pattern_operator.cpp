@@ -4,49 +4,49 @@
 #include "base/metrics.h"
 #include "quality/dead_letter.h"
 #include "stream/pattern_reader.h"
+#include "stream/watermark.h"
 
 namespace stream {
 namespace {
 
-constexpr std::int64_t kFutureAllowedUs = 3600 * base::kUsPerSecond;
-constexpr std::int64_t kIdleAfterUs = 30 * base::kUsPerSecond;
+constexpr std::int64_t kTimeStepUs = 10 * base::kUsPerSecond;  // how finely silence is told
 constexpr std::size_t kCompactFrom = 100'000;  // rows in memory before it is worth it
 constexpr std::size_t kChunkRows = 200'000;    // of one value in the state
-
-// What one source partition has shown of event time.
-struct Seen {
-  base::TimestampUs newest_us = kNoWatermarkUs;
-  base::TimestampUs at_us = 0;  // when it last brought rows
-};
 
 // State: the rows that came since the engine was last made small, in the order of epochs, behind
 // the rows that it held then; and the watermark. To restore is to give all of them in again,
 // without the matches that have been written.
 class PatternOperator final : public Operator {
  public:
-  PatternOperator(runs::Model model, Plan plan, columns::Schema input,
+  PatternOperator(runs::Model model, Plan plan, Relation input,
                   std::unique_ptr<PatternReader> reader)
-      : Operator(std::move(model), std::move(plan), std::move(input), reader->output().schema()),
+      : Operator(std::move(model), std::move(plan), {input},
+                 {.table = {}, .schema = reader->output().schema(), .topics = input.topics}),
         reader_(std::move(reader)),
-        from_bronze_(plan_.source.starts_with("bronze.")),
+        from_bronze_(plan_.source().starts_with("bronze.")),
         late_("late for " + model_.table),
-        dead_("dead rows of " + model_.table) {}
+        dead_("dead rows of " + model_.table),
+        watermark_(model_.watermark_us) {
+    output_.table = model_.table;
+  }
 
   std::map<std::string, columns::Schema> side_tables() const override {
-    return {{model_.late_table(), input_}};
+    return {{model_.late_table(), input().schema}};
+  }
+
+  bool row_for_row() const override { return false; }
+  bool waits_for_time(base::TimestampUs now_us) const override {
+    if (reader_->engine().rows_live() == 0) return false;
+    Watermark then = watermark_;
+    then.advance(now_us);
+    return then.us() >= watermark_.us() + kTimeStepUs;
   }
 
   base::Result<> restore(const state::Store& store, sql::Connection& connection) override {
-    TRY(check_kept(store, kept_text()));
     reader_->start_anew();
-    seen_.clear();
-    watermark_us_ = kNoWatermarkUs;
-    if (const auto meta = TRY(store.get(state_prefix() + "meta"))) {
-      const auto json = nlohmann::json::parse(*meta);
-      watermark_us_ = json.at("watermark_us");
-      for (const auto& p : json.at("partitions"))
-        seen_[p.at("partition")] = {p.at("newest_us"), p.at("at_us")};
-    }
+    watermark_ = Watermark(model_.watermark_us);
+    if (const auto meta = TRY(store.get(state_prefix() + "meta")))
+      watermark_.load(nlohmann::json::parse(*meta), input().topics.front());
     base::Result<> loaded;
     TRY(store.scan(state_prefix() + "r/", [&](std::string_view, std::string_view value) {
       auto rows = columns::decode(value);
@@ -55,29 +55,31 @@ class PatternOperator final : public Operator {
       return loaded.has_value();
     }));
     TRY(loaded);
-    reader_->engine().advance(watermark_us_);  // these matches are in the table
+    reader_->engine().advance(watermark_.us());  // these matches are in the table
     abandoned_ = reader_->engine().abandoned();
     return {};
   }
 
   base::Result<Outcome> process(Epoch& epoch) override {
     Outcome outcome;
-    std::map<eventlog::Partition, Seen> next = seen_;
+    Watermark next = watermark_;
     TRY(count_input(epoch, outcome, next));
     TRY(split_late(epoch, outcome));
     TRY(split_dead(epoch, outcome));
     arrived_ = TRY(reader_->take(epoch.connection, input_table_, in_time()));
-    seen_ = std::move(next);
-    watermark_us_ = next_watermark(epoch);
+    next.advance(epoch.now_us);
+    watermark_ = std::move(next);
     PatternEngine& engine = reader_->engine();
-    const std::vector<PatternMatch> matches = engine.advance(watermark_us_);
-    const std::int64_t rows =
-        TRY(reader_->output().write(epoch.connection, engine, matches, reader_->kept(), output_));
+    const std::vector<PatternMatch> matches = engine.advance(watermark_.us());
+    const std::int64_t rows = TRY(
+        reader_->output().write(epoch.connection, engine, matches, reader_->kept(), output_table_));
+    outcome.counts[{model_.table, 0}].made = rows;
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.table,
                                .writer = model_.table,
-                               .select = "SELECT * FROM " + sql::quote_name(output_),
+                               .select = "SELECT * FROM " + sql::quote_name(output_table_),
                                .changed = {},
+                               .gone = {},
                                .key = {},
                                .rows = rows});
     publish(matches);
@@ -85,7 +87,7 @@ class PatternOperator final : public Operator {
   }
 
   base::Result<> keep(Epoch& epoch, const state::Store&, state::WriteSet& changes) override {
-    note_kept(kept_text(), changes);
+    note_kept(changes);
     const std::string prefix = state_prefix() + "r/";
     const std::string now = state::key_number(static_cast<std::uint64_t>(epoch.number));
     PatternEngine& engine = reader_->engine();
@@ -97,12 +99,7 @@ class PatternOperator final : public Operator {
     } else if (arrived_.rows() > 0) {
       changes.put(prefix + now, columns::encode(arrived_));
     }
-    nlohmann::json meta{{"watermark_us", watermark_us_}, {"partitions", nlohmann::json::array()}};
-    for (const auto& [partition, seen] : seen_) {
-      meta["partitions"].push_back(
-          {{"partition", partition}, {"newest_us", seen.newest_us}, {"at_us", seen.at_us}});
-    }
-    changes.put(state_prefix() + "meta", meta.dump());
+    changes.put(state_prefix() + "meta", watermark_.to_json().dump());
     return {};
   }
 
@@ -111,8 +108,18 @@ class PatternOperator final : public Operator {
     return {};
   }
 
+  nlohmann::json explain(sql::Connection&) const override {
+    return {{"model", model_.table},
+            {"stages",
+             {{{"stage", "pattern"},
+               {"reads", plan_.source()},
+               {"state", fmt::format("{} rows held, {} of them needed",
+                                     reader_->engine().rows_held(), reader_->engine().rows_live())},
+               {"bounded_by", "the pattern's time limit and its rows_max"}}}}};
+  }
+
  private:
-  std::string kept_text() const {
+  std::string kept_as() const override {
     std::vector<std::string> names;
     for (const columns::Field& field : reader_->kept().fields)
       names.push_back(fmt::format("{} {}", field.name, columns::type_name(field.type)));
@@ -123,7 +130,7 @@ class PatternOperator final : public Operator {
     return reader_->where().empty() ? "true" : fmt::format("({}) IS TRUE", reader_->where());
   }
   std::string is_late() const {
-    return fmt::format("({0} IS NULL OR {0} <= {1})", reader_->time_us(), watermark_us_);
+    return fmt::format("({0} IS NULL OR {0} <= {1})", reader_->time_us(), watermark_.us());
   }
   std::string in_time() const {
     return fmt::format("{} AND {} AND NOT {}", fits(), wanted(), is_late());
@@ -147,41 +154,30 @@ class PatternOperator final : public Operator {
   }
 
   // Where each row goes, by partition, and what it shows of event time.
-  base::Result<> count_input(Epoch& epoch, Outcome& outcome,
-                             std::map<eventlog::Partition, Seen>& next) const {
-    for (eventlog::Partition p = 0; p < epoch.partitions; ++p)
-      next.try_emplace(p, Seen{kNoWatermarkUs, epoch.now_us});
-    const auto counted = TRY(epoch.connection.query(fmt::format(
-        "SELECT _partition, count(*), count(*) FILTER (NOT ({0})), "
-        "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
-        "max({3}) FROM {4} GROUP BY 1",
-        fits(), wanted(), is_late(), reader_->time_us(), sql::quote_name(input_table_))));
+  base::Result<> count_input(Epoch& epoch, Outcome& outcome, Watermark& next) const {
+    for (const std::string& topic : input().topics) {
+      for (eventlog::Partition p = 0; p < epoch.partitions.at(topic); ++p)
+        next.expect({topic, p}, epoch.now_us);
+    }
+    const auto counted = TRY(epoch.connection.query(
+        fmt::format("SELECT {5}, {6}, count(*), count(*) FILTER (NOT ({0})), "
+                    "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
+                    "max({3}) FROM {4} GROUP BY 1, 2",
+                    fits(), wanted(), is_late(), reader_->time_us(), sql::quote_name(input_table_),
+                    topic_sql(input()), partition_sql(input()))));
     for (std::size_t row = 0; row < counted->rows(); ++row) {
-      const auto partition = static_cast<eventlog::Partition>(counted->int_at(0, row));
-      runs::Counts& counts = outcome.counts[partition];
-      counts.in = counted->int_at(1, row);
-      counts.dead = counted->int_at(2, row);
-      if (counted->int_at(3, row) > 0) counts.filtered["where"] = counted->int_at(3, row);
-      counts.late = counted->int_at(4, row);
-      counts.out = counts.in - counts.dead - counts.late - counted->int_at(3, row);
-      Seen& seen = next[partition];
-      seen.at_us = epoch.now_us;
-      if (counted->is_null(5, row)) continue;
-      seen.newest_us = std::max(seen.newest_us,
-                                std::min(counted->int_at(5, row), epoch.now_us + kFutureAllowedUs));
+      const eventlog::TopicPartition source{
+          counted->text(0, row), static_cast<eventlog::Partition>(counted->int_at(1, row))};
+      runs::Counts& counts = outcome.counts[source];
+      counts.in = counted->int_at(2, row);
+      counts.dead = counted->int_at(3, row);
+      if (counted->int_at(4, row) > 0) counts.filtered["where"] = counted->int_at(4, row);
+      counts.late = counted->int_at(5, row);
+      counts.out = counts.in - counts.dead - counts.late - counted->int_at(4, row);
+      next.saw(source, counted->is_null(6, row) ? Watermark::kNone : counted->int_at(6, row),
+               epoch.now_us);
     }
     return {};
-  }
-
-  // The oldest of what the partitions have shown, idle ones left out, less the lateness that the
-  // pattern allows. It never goes back.
-  base::TimestampUs next_watermark(const Epoch& epoch) const {
-    base::TimestampUs oldest = INT64_MAX;
-    for (const auto& [partition, seen] : seen_) {
-      if (seen.at_us + kIdleAfterUs >= epoch.now_us) oldest = std::min(oldest, seen.newest_us);
-    }
-    return oldest == INT64_MAX ? watermark_us_
-                               : std::max(watermark_us_, oldest - model_.watermark_us);
   }
 
   base::Result<> split_late(Epoch& epoch, Outcome& outcome) const {
@@ -189,7 +185,8 @@ class PatternOperator final : public Operator {
     for (const auto& [partition, counts] : outcome.counts) late += counts.late;
     if (late == 0) return {};
     std::vector<std::string> names;
-    for (const columns::Field& field : input_.fields) names.push_back(sql::quote_name(field.name));
+    for (const columns::Field& field : input().schema.fields)
+      names.push_back(sql::quote_name(field.name));
     TRY(epoch.connection.execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE {} AND {} AND {}",
                     sql::quote_name(late_), fmt::join(names, ", "), sql::quote_name(input_table_),
@@ -199,6 +196,7 @@ class PatternOperator final : public Operator {
                                .writer = model_.table,
                                .select = "SELECT * FROM " + sql::quote_name(late_),
                                .changed = {},
+                               .gone = {},
                                .key = {},
                                .rows = late});
     return {};
@@ -244,8 +242,7 @@ class PatternOperator final : public Operator {
   std::string late_;
   std::string dead_;
   columns::Batch arrived_;  // kept columns of this epoch's rows
-  std::map<eventlog::Partition, Seen> seen_;
-  base::TimestampUs watermark_us_ = kNoWatermarkUs;
+  Watermark watermark_;
   std::int64_t abandoned_ = 0;
 };
 
@@ -255,16 +252,16 @@ base::Result<Plan> plan_pattern(const runs::Model& model) {
   const Pattern pattern = TRY(parse_pattern_file(model.pattern, model.file));
   Plan plan;
   plan.shape = Shape::kPattern;
-  plan.source = pattern.source;
+  plan.sources = {pattern.source};
   return plan;
 }
 
 base::Result<std::unique_ptr<Operator>> make_pattern_operator(sql::Connection& connection,
                                                               const runs::Model& model,
-                                                              const columns::Schema& source) {
+                                                              const Relation& source) {
   Plan plan = TRY(plan_pattern(model));
-  const std::string input = rows_table(plan.source);
-  auto reader = TRY(PatternReader::make(connection, model, source, input));
+  const std::string input = rows_table(plan.source());
+  auto reader = TRY(PatternReader::make(connection, model, source.schema, input));
   for (const std::string& column : model.partition) {
     if (reader->output().schema().find(column)) continue;
     return std::unexpected(

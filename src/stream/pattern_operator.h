@@ -10,6 +10,6 @@ base::Result<Plan> plan_pattern(const runs::Model& model);
 
 base::Result<std::unique_ptr<Operator>> make_pattern_operator(sql::Connection& connection,
                                                               const runs::Model& model,
-                                                              const columns::Schema& source);
+                                                              const Relation& source);
 
 }  // namespace stream

@@ -32,7 +32,7 @@ base::Result<bool> PatternTerms::looks_back(const json& node) const {
   base::Result<bool> found = false;
   base::Error error;
   bool failed = false;
-  walk_tree(node, [&](const json& at) {
+  walk(node, [&](const json& at) {
     if (failed || *found) return false;
     if (names_.is_aggregate(at)) found = true;
     if (text_of(at, "class") != "COLUMN_REF") return !*found;
@@ -200,7 +200,7 @@ base::Result<Expression> PatternTerms::remembered(const json& node) {
 base::Result<int> PatternTerms::one_step(const json& argument) {
   int step = -2;
   base::Result<> checked;
-  walk_tree(argument, [&](const json& at) {
+  walk(argument, [&](const json& at) {
     if (!checked || text_of(at, "class") != "COLUMN_REF") return checked.has_value();
     const auto reference = names_.resolve(sql_, at);
     if (!reference) {

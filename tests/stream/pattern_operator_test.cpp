@@ -172,10 +172,10 @@ runs::Audit audit_of(World& world) {
   runs::AuditInput input;
   input.ledger = must(runs::ledger(world.store()));
   input.consumed = must(world.pipeline().consumed());
-  input.models.push_back({.table = "bronze.scans", .source = "", .appends = true, .key = {}});
+  input.models.push_back({.table = "bronze.scans", .sources = {}, .appends = true, .key = {}});
   for (const auto& op : world.pipeline().operators())
     input.models.push_back({.table = op->model().table,
-                            .source = op->plan().source,
+                            .sources = op->plan().sources,
                             .appends = op->model().key.empty(),
                             .key = op->model().key});
   for (const std::string& name : must(world.catalog().names(true)))
