@@ -20,7 +20,7 @@ constexpr std::int64_t kLagMax = 1000;  // records; a live topic is never withou
 // Versions that can be read again where a table does not say (delta.logRetentionDuration): a commit
 // is a file, and streams commit every second.
 constexpr std::int64_t kLogKeepUs = 6 * 3600 * base::kUsPerSecond;
-constexpr std::int64_t kLogCleanUs = 600 * base::kUsPerSecond;  // how often
+constexpr std::int64_t kLogCleanUs = 600 * base::kUsPerSecond;   // how often
 constexpr std::int64_t kKeyedKeepUs = 600 * base::kUsPerSecond;  // time travel of rewritten tables
 
 // Units of work.
@@ -73,19 +73,23 @@ base::Result<> Platform::open_stores() {
     embedded_log_ = log.get();
     log_ = std::move(log);
   }
-  objects_ = TRY(storage::local_store(disk, TRY(make_folder(data / "lake"))));
+  objects_ = TRY(open_lake_place(project_.lake, data / "lake", own / "lake-cache"));
   const base::Path spill = TRY(make_folder(own / "spill"));
   engine_ = TRY(sql::Database::open({.memory_limit = project_.memory,
                                      .threads = 2,
                                      .temporary_directory = (spill / "engine").string()}));
-  serving_ = TRY(sql::Database::open(
-      {.memory_limit = project_.memory,
-       .threads = 2,
-       .temporary_directory = (spill / "serving").string(),
-       .locked = true,
-       .allowed_directory = std::filesystem::absolute(data / "lake").string()}));
+  serving_ = TRY(sql::Database::open({.memory_limit = project_.memory,
+                                      .threads = 2,
+                                      .temporary_directory = (spill / "serving").string(),
+                                      .locked = true,
+                                      .allowed_directory = lake_folder()}));
   catalog_ = lake::make_catalog(*objects_, *engine_);
   return {};
+}
+
+// Where DuckDB finds the lake's files.
+std::string Platform::lake_folder() const {
+  return base::Path(objects_->url("")).parent_path().string();
 }
 
 base::Result<> Platform::open_topics() {
@@ -162,7 +166,7 @@ base::Result<> Platform::open_serving() {
   sql_workers_ = std::make_unique<server::SqlWorkers>(
       *views_,
       server::SqlWorkersOptions{.program = "/proc/self/exe",
-                                .lake = data / "lake",
+                                .lake = lake_folder(),
                                 .spill = data / "spill" / "workers",
                                 .groups = {{"default", {.slots = 3}}, {"page", {.slots = 3}}}});
   lookup_connection_ = TRY(engine_->connect());

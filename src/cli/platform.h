@@ -73,6 +73,7 @@ class Platform final : public server::Platform {
  private:
   explicit Platform(Project project) : project_(std::move(project)) {}
   base::Result<> open_stores();
+  std::string lake_folder() const;
   base::Result<> open_topics();
   base::Result<> open_pipelines();
   base::Result<> open_serving();

@@ -40,10 +40,11 @@ base::Result<server::RedisPushOptions> read_serve(const base::Yaml& yaml) {
 }
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
-  TRY(yaml.only({"name", "log", "workers", "data", "http", "postgres", "kafka", "redis", "epoch",
-                 "memory", "fleet", "lookups", "serve", "simulate"}));
+  TRY(yaml.only({"name", "log", "workers", "data", "lake", "s3", "http", "postgres", "kafka",
+                 "redis", "epoch", "memory", "fleet", "lookups", "serve", "simulate"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
+  project.lake = TRY(read_lake_place(yaml));
   project.log = TRY(yaml.text_or("log", ""));
   if (!project.log.empty()) {
     if (auto url = eventlog::parse_kafka_url(project.log); !url)

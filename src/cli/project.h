@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/yaml.h"
+#include "cli/lake_place.h"
 #include "ops/fleet.h"
 #include "quality/suite.h"
 #include "runs/model.h"
@@ -26,7 +27,8 @@ struct Project {
   std::string log;           // kafka://…; empty: the embedded log in the data folder
   std::string worker = "1";  // of several on one Kafka: their names
   std::int64_t session_us = 10 * base::kUsPerSecond;  // until a silent worker's work moves on
-  base::Path data;  // log/, lake/, state/ and what sources remember
+  base::Path data;                              // log/, lake/, state/ and what sources remember
+  std::optional<storage::S3StoreOptions> lake;  // on S3; else in the data folder
   std::string http = "127.0.0.1:8080";
   std::string postgres = "127.0.0.1:5433";
   std::string redis;  // where look-ups are answered to Redis clients; empty: nowhere

@@ -1,5 +1,7 @@
 #include "cli/tables_commands.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <iostream>
 
@@ -24,7 +26,23 @@ struct Flags {
   bool as_json = false, dry_run = false, force = false;
 };
 
+// A folder that goes with the command.
+struct Scratch {
+  base::Path path;
+  Scratch() = default;
+  Scratch(Scratch&& other) noexcept : path(std::exchange(other.path, {})) {}
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(path, other.path);
+    return *this;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
+  }
+};
+
 struct Lake {
+  Scratch copies;  // of what lies on S3
   std::unique_ptr<storage::ObjectStore> store;
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<sql::Connection> connection;
@@ -34,17 +52,27 @@ struct Lake {
 Result<Lake> open_lake(const std::string& project, const Flags& flags) {
   base::Path folder = flags.lake;
   std::string memory = "2GB";
+  std::optional<storage::S3StoreOptions> place;
   if (flags.lake.empty()) {
     const Project loaded = TRY(load_project(project));
     folder = loaded.data / "lake";
     memory = loaded.memory;
+    place = loaded.lake;
+  } else if (flags.lake.starts_with("s3://")) {
+    place.emplace();
+    place->location = TRY(storage::parse_s3_url(flags.lake));
   }
-  if (!std::filesystem::exists(folder)) {
+  if (!place && !std::filesystem::exists(folder)) {
     return base::fail_with(Code::kNotFound, fmt::format("there is no lake at {}", folder.string()),
                            "start the platform once, or name a folder with --lake");
   }
   Lake lake;
-  lake.store = TRY(storage::local_store(base::posix_file_system(), folder));
+  if (place) {
+    place->checks = false;  // some only read
+    lake.copies.path =
+        std::filesystem::temp_directory_path() / fmt::format("waybill-lake-{}", ::getpid());
+  }
+  lake.store = TRY(open_lake_place(place, folder, lake.copies.path));
   lake.database = TRY(sql::Database::open(
       {.memory_limit = memory,
        .threads = 2,
@@ -266,7 +294,8 @@ void add_tables_commands(CLI::App& app, const std::string& project,
                               Result<> (*command)(Lake&, const Flags&)) {
     auto* sub = tables->add_subcommand(name, what);
     sub->add_flag("--json", flags->as_json, "for programs");
-    sub->add_option("--lake", flags->lake, "a lake's folder, instead of the project's");
+    sub->add_option("--lake", flags->lake,
+                    "a lake's folder or s3:// URL, instead of the project's");
     sub->callback([&project, &run, flags, command] {
       run = [&project, flags, command]() -> Result<> {
         Lake lake = TRY(open_lake(project, *flags));

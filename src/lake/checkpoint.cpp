@@ -49,6 +49,7 @@ std::string row_type(const Protocol& protocol) {
 
 Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& connection,
                               const std::string& key, Commit& into) {
+  const storage::Hold held = TRY(store.fetch({key}));
   const std::string file =
       "read_parquet(" + sql::quote_text(store.url(key)) + ", hive_partitioning = false)";
   const auto columns = TRY(connection.query("SELECT * FROM " + file + " LIMIT 0"))->columns();

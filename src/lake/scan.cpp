@@ -25,19 +25,24 @@ std::string empty_files_select(const State& state, bool without_partitions) {
   return "SELECT " + columns + " WHERE false";
 }
 
-std::string empty_select(const State& state) {
+std::string empty_select(const State& state, const std::string& condition) {
   std::string columns;
   for (const SparkField& field : *state.fields) {
     columns += fmt::format("{}CAST(NULL AS {}) AS {}", columns.empty() ? "" : ", ", field.sql_type,
                            sql::quote_name(field.name));
   }
   if (columns.empty()) columns = "CAST(NULL AS INTEGER) AS \"none\"";
-  return "SELECT " + columns + " WHERE false";
+  return "SELECT " + columns + " WHERE " + condition;
 }
 
 std::string tag(const AddFile& file, const char* name) {
   const auto it = file.tags.find(name);
   return it == file.tags.end() ? std::string() : it->second;
+}
+
+// Where it stands the SELECT fails with the error when it is run.
+std::string failing_condition(const base::Error& error) {
+  return fmt::format("CAST(error({}) AS BOOLEAN)", sql::quote_text(error.to_string()));
 }
 
 // Builds one SELECT over groups of files that are read the same way.
@@ -51,11 +56,14 @@ class Scan {
     for (const auto& file : files) {
       if (!is_own_file(source_.folder, file->path)) return refusal(file->path);
     }
+    if (const auto there = fetch_files(source_, files); !there) {
+      return without_files(failing_condition(there.error()));
+    }
     Groups groups = group(files);
     if (!groups.plain.empty()) add_plain(groups.plain);
     for (const auto& [schema, some] : groups.other_schemas) add_casting(some, nullptr, true);
     for (const auto& [values, some] : groups.foreign) add_casting(some, &values, false);
-    if (parts_.empty()) return empty();
+    if (parts_.empty()) return without_files("false");
     std::string sql = std::move(parts_.front());
     for (std::size_t i = 1; i < parts_.size(); ++i) sql += " UNION ALL " + parts_[i];
     return sql;
@@ -88,18 +96,14 @@ class Scan {
 
   // A SELECT that fails: no rows rather than those of a file that is not the table's.
   std::string refusal(const std::string& path) const {
-    const std::string message = fmt::format(
-        "the file \"{}\" lies outside the folder of its table, or is none, and is not read; copy "
-        "the rows into a table of their own",
-        path);
-    return fmt::format(
-        "SELECT * EXCLUDE (refused) FROM (SELECT nothing.*, error({}) IS NULL AS refused FROM "
-        "(VALUES (1)) AS one(row) LEFT JOIN ({}) AS nothing ON true) WHERE refused",
-        sql::quote_text(message), empty());
+    return without_files(failing_condition(
+        {.message = fmt::format("the file \"{}\" lies outside the folder of its table, or is none, "
+                                "and is not read; copy the rows into a table of their own",
+                                path)}));
   }
 
-  std::string empty() const {
-    const std::string sql = empty_select(state_);
+  std::string without_files(const std::string& condition) const {
+    const std::string sql = empty_select(state_, condition);
     if (!numbered_) return sql;
     return fmt::format("SELECT *, CAST(0 AS BIGINT) AS {}, CAST(0 AS BIGINT) AS {} FROM ({})",
                        kFileColumn, kRowColumn, sql);
@@ -205,6 +209,20 @@ class Scan {
 };
 
 }  // namespace
+
+base::Result<storage::Hold> fetch_files(const FileSource& source, const Files& files) {
+  if (!source.store.keeps_copies()) return storage::Hold();
+  std::vector<std::string> keys;
+  keys.reserve(files.size());
+  for (const auto& file : files) {
+    keys.push_back(source.path + "/" + file->path);
+  }
+  return source.store.fetch(keys);
+}
+
+std::string shape_sql(const State& state) {
+  return empty_select(state, failing_condition({.message = "the table's files are not there yet"}));
+}
 
 std::string partition_literal(const SparkField& field, const std::optional<std::string>& value) {
   if (!value || value->empty()) return fmt::format("CAST(NULL AS {})", field.sql_type);

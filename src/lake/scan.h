@@ -26,14 +26,24 @@ bool in_partitions(const State& state, const AddFile& file, const PartitionFilte
 
 // Where a table's files lie.
 struct FileSource {
+  storage::ObjectStore& store;
+  std::string path;    // the table's, in the store
   std::string folder;  // what DuckDB calls the table's folder, without a slash at the end
   std::shared_ptr<DeletionVectors> deletion_vectors;
 };
 
-// A deletion vector that cannot be read makes the SELECT fail with its error: it never gives rows
-// that are gone. So does a file outside of the table's folder.
+// Makes files readable where SELECTs look for them while the hold lives (object_store.h). On a
+// local disk there is nothing to do.
+base::Result<storage::Hold> fetch_files(const FileSource& source, const Files& files);
+
+// The files that a SELECT reads are fetched when it is made, and stay for storage::kFetchHoldUs;
+// who reads for longer holds them with fetch_files(). One that cannot be fetched, or a deletion
+// vector that cannot be read, makes the SELECT fail with its error: it never gives rows that are
+// gone, nor fewer. So does a file outside of the table's folder.
 std::string scan_sql(const State& state, const FileSource& source,
                      const PartitionFilter& only_partitions);
+// The columns of scan_sql() without its files: to be described, not run (it fails then).
+std::string shape_sql(const State& state);
 // The same for some files only.
 std::string scan_files_sql(const State& state, const FileSource& source, const Files& files);
 

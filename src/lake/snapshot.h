@@ -34,6 +34,14 @@ class StateSnapshot final : public Snapshot {
   std::string scan_sql(const PartitionFilter& only_partitions) const override {
     return lake::scan_sql(state_, source_, only_partitions);
   }
+  std::string shape_sql() const override { return lake::shape_sql(state_); }
+  base::Result<storage::Hold> fetch() const override {
+    if (!source_.store.keeps_copies()) return storage::Hold();
+    Files all;
+    all.reserve(state_.files.size());
+    state_.files.each([&](const auto& file) { all.push_back(file); });
+    return fetch_files(source_, all);
+  }
   std::int64_t rows() const override { return state_.files_without_rows > 0 ? -1 : state_.rows; }
   std::int64_t bytes() const override { return state_.bytes; }
 

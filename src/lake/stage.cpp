@@ -57,7 +57,7 @@ class Stager {
   Result<> prepare_constraints() {
     for (const auto& [name, expression] : constraints_of(state_)) {
       const auto understood = connection_.prepare(
-          fmt::format("SELECT ({}) IS TRUE FROM ({})", expression, scan_files_sql(state_, {}, {})));
+          fmt::format("SELECT ({}) IS TRUE FROM ({})", expression, shape_sql(state_)));
       if (!understood) {
         return base::fail_with(Code::kUnsupported,
                                fmt::format("cannot check the constraint {} ({}): {}", name,

@@ -30,7 +30,9 @@ StoreTable::StoreTable(storage::ObjectStore& store, sql::Database& database, std
     : store_(store),
       database_(database),
       path_(std::move(path)),
-      source_{.folder = store.url(path_),
+      source_{.store = store,
+              .path = path_,
+              .folder = store.url(path_),
               .deletion_vectors = std::make_shared<DeletionVectors>(store, path_)},
       newest_(std::make_shared<const StateSnapshot>(std::move(state), source_)),
       checkpoint_version_(std::max<Version>(newest_->state().checkpoint_version, 0)) {}

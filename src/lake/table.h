@@ -82,6 +82,11 @@ class Snapshot {
   virtual std::string scan_sql() const = 0;
   virtual std::string scan_sql(const std::map<std::string, std::vector<std::optional<std::string>>>&
                                    only_partitions) const = 0;
+  // The same columns without the files: to be described, not run (it fails then).
+  virtual std::string shape_sql() const = 0;
+  // Keeps the files that scan_sql() reads where they are. Making scan_sql() brings them on S3 and
+  // keeps them for storage::kFetchHoldUs: for whoever reads for longer than that.
+  virtual base::Result<storage::Hold> fetch() const = 0;
   virtual std::int64_t rows() const = 0;  // sum of numRecords; -1 when a file does not say
   virtual std::int64_t bytes() const = 0;
 };

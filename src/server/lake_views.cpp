@@ -9,13 +9,16 @@ class CatalogViews final : public LakeViews {
 
   base::Result<std::vector<std::string>> names() override { return catalog_.names(true); }
 
-  base::Result<std::optional<LakeView>> view(const std::string& name,
-                                             lake::Version known) override {
+  base::Result<LakeView> view(const std::string& name, lake::Version known, Need need) override {
     auto table = catalog_.table(name);
     if (!table) return std::unexpected(std::move(table).error().in("table " + name));
     const auto snapshot = TRY((*table)->snapshot());
-    if (snapshot->version() == known) return std::optional<LakeView>();
-    return LakeView{.version = snapshot->version(), .sql = snapshot->scan_sql()};
+    LakeView view{.version = snapshot->version()};
+    view.has_rows = need == Need::kRows || !catalog_.store().keeps_copies();
+    if (view.has_rows) view.files = TRY(snapshot->fetch());
+    if (view.version != known)
+      view.sql = view.has_rows ? snapshot->scan_sql() : snapshot->shape_sql();
+    return view;
   }
 
  private:

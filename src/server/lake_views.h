@@ -15,17 +15,22 @@ namespace server {
 
 struct LakeView {
   lake::Version version = -1;
-  std::string sql = {};
+  std::optional<std::string> sql = {};  // nullopt: as at the version that is known
+  bool has_rows = true;                 // or only the shape
+  storage::Hold files = {};             // keeps what the SELECT reads where it is
 };
 
 class LakeViews {
  public:
+  // What a view is for: to be described, which on S3 needs none of the table's files, or to be
+  // read.
+  enum class Need { kShape, kRows };
+
   virtual ~LakeViews() = default;
   // Looks anew which tables there are.
   virtual base::Result<std::vector<std::string>> names() = 0;
-  // The table at its newest version; nullopt when that is `known`.
-  virtual base::Result<std::optional<LakeView>> view(const std::string& table,
-                                                     lake::Version known) = 0;
+  // The table at its newest version; `known` is the version of the view that the asker has.
+  virtual base::Result<LakeView> view(const std::string& table, lake::Version known, Need need) = 0;
 };
 
 // The catalog outlives it.

@@ -38,7 +38,7 @@ enum class FrameKind : std::uint8_t {
   kFailure,  // PostgreSQL's error fields
   kRefusal,  // a base::Error
   kAskNames,
-  kAskView,  // table, known version
+  kAskView,  // table, known version, whether for its rows
   // To the worker, for what it asked.
   kNames = 96,
   kView,

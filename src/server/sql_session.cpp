@@ -227,7 +227,7 @@ base::Result<> LakeSql::refresh_all() {
   }
   // One broken table must not hide the others; whoever names it gets its error.
   for (const auto& table : tables_) {
-    const auto refreshed = refresh_one(table);
+    const auto refreshed = refresh_one(table, LakeViews::Need::kShape);
     const auto message = refreshed ? std::string() : refreshed.error().to_string();
     if (!refreshed && broken_[table] != message) spdlog::warn("sql: {}", message);
     broken_[table] = message;
@@ -237,18 +237,22 @@ base::Result<> LakeSql::refresh_all() {
 
 base::Result<> LakeSql::refresh(const std::set<std::string>& tables) {
   const std::lock_guard lock(mutex_);
-  for (const auto& table : tables) TRY(refresh_one(table));
+  for (const auto& table : tables) TRY(refresh_one(table, LakeViews::Need::kRows));
   return {};
 }
 
-base::Result<> LakeSql::refresh_one(const std::string& table) {
-  const auto known = views_.find(table);
-  auto view = lake_views_.view(table, known == views_.end() ? -1 : known->second);
+base::Result<> LakeSql::refresh_one(const std::string& table, LakeViews::Need need) {
+  const auto it = views_.find(table);
+  const View known = it == views_.end() ? View{} : it->second;
+  // A view with rows keeps them: another session may be about to read it.
+  if (known.has_rows) need = LakeViews::Need::kRows;
+  const bool fits = known.has_rows || need == LakeViews::Need::kShape;
+  auto view = lake_views_.view(table, fits ? known.version : -1, need);
   if (!view) {
     if (view.error().code == Code::kNotFound) views_.erase(table);
     return std::unexpected(std::move(view).error());
   }
-  if (!*view) return {};
+  if (!view->sql) return {};
   const auto name = view_name(table);
   if (schemas_.insert(name.schema).second) {
     TRY(connection_->execute(fmt::format("CREATE SCHEMA IF NOT EXISTS {}.{}", kLakeDatabase,
@@ -256,8 +260,8 @@ base::Result<> LakeSql::refresh_one(const std::string& table) {
   }
   TRY(connection_->execute(fmt::format("CREATE OR REPLACE VIEW {}.{}.{} AS {}", kLakeDatabase,
                                        sql::quote_name(name.schema), sql::quote_name(name.table),
-                                       (*view)->sql)));
-  views_[table] = (*view)->version;
+                                       *view->sql)));
+  views_[table] = {.version = view->version, .has_rows = view->has_rows};
   return {};
 }
 

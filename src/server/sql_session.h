@@ -38,14 +38,19 @@ class LakeSql {
   LakeSql(LakeViews& views, sql::Database& database, std::unique_ptr<sql::Connection> connection)
       : lake_views_(views), database_(database), connection_(std::move(connection)) {}
 
-  base::Result<> refresh_one(const std::string& table);
+  struct View {
+    lake::Version version = -1;
+    bool has_rows = false;
+  };
+
+  base::Result<> refresh_one(const std::string& table, LakeViews::Need need);
 
   LakeViews& lake_views_;
   sql::Database& database_;
   std::mutex mutex_;
   std::unique_ptr<sql::Connection> connection_;
   std::set<std::string> tables_;
-  std::map<std::string, lake::Version> views_;  // as they are in the database
+  std::map<std::string, View> views_;  // as they are in the database
   std::set<std::string> schemas_;
   std::map<std::string, std::string> broken_;  // table to the last warning about it
 };

@@ -39,14 +39,17 @@ class RemoteViews final : public LakeViews {
     return names;
   }
 
-  base::Result<std::optional<LakeView>> view(const std::string& table,
-                                             lake::Version known) override {
-    const std::string frame =
-        TRY(ask(FrameWriter(FrameKind::kAskView).text(table).i64(known).bytes()));
+  base::Result<LakeView> view(const std::string& table, lake::Version known, Need need) override {
+    const std::string frame = TRY(ask(FrameWriter(FrameKind::kAskView)
+                                          .text(table)
+                                          .i64(known)
+                                          .u8(need == Need::kRows ? 1 : 0)
+                                          .bytes()));
     FrameReader reader(frame);
     if (reader.kind() == FrameKind::kRefusal) return std::unexpected(reader.refusal());
-    if (reader.kind() == FrameKind::kSameView) return std::optional<LakeView>();
+    if (reader.kind() == FrameKind::kSameView) return LakeView{.version = known};
     LakeView view{.version = reader.i64()};
+    view.has_rows = reader.u8() != 0;
     view.sql = reader.text();
     return view;
   }

@@ -249,6 +249,7 @@ void SqlWorkers::end_worker(Worker& worker) {
 }
 
 void SqlWorkers::give_back(std::size_t place) {
+  decltype(Worker::files) files;  // let go of when nothing is locked
   {
     const std::scoped_lock lock(mutex_);
     Worker& worker = workers_[place];
@@ -257,13 +258,14 @@ void SqlWorkers::give_back(std::size_t place) {
       end_worker(worker);
     }
     worker.leased = false;
+    files.swap(worker.files);
     worker.used = Clock::now();
     worker.sql.clear();
   }
   given_back_.notify_all();
 }
 
-base::Result<std::string> SqlWorkers::answer_view(FrameReader& question) {
+base::Result<std::string> SqlWorkers::answer_view(std::size_t place, FrameReader& question) {
   if (question.kind() == FrameKind::kAskNames) {
     const auto names = views_.names();
     if (!names) return FrameWriter(FrameKind::kRefusal).refusal(names.error()).bytes();
@@ -274,11 +276,20 @@ base::Result<std::string> SqlWorkers::answer_view(FrameReader& question) {
   }
   const std::string table(question.text());
   const std::int64_t known = question.i64();
+  const auto need = question.u8() != 0 ? LakeViews::Need::kRows : LakeViews::Need::kShape;
   if (!question.ok()) return base::fail(base::Code::kCorrupt, "a SQL worker asked for no table");
-  const auto view = views_.view(table, known);
+  auto view = views_.view(table, known, need);
   if (!view) return FrameWriter(FrameKind::kRefusal).refusal(view.error()).bytes();
-  if (!*view) return FrameWriter(FrameKind::kSameView).bytes();
-  return FrameWriter(FrameKind::kView).i64((*view)->version).text((*view)->sql).bytes();
+  if (view->files) {
+    const std::scoped_lock lock(mutex_);
+    workers_[place].files[{table, view->version}] = std::move(view->files);
+  }
+  if (!view->sql) return FrameWriter(FrameKind::kSameView).bytes();
+  return FrameWriter(FrameKind::kView)
+      .i64(view->version)
+      .u8(view->has_rows ? 1 : 0)
+      .text(*view->sql)
+      .bytes();
 }
 
 base::Result<std::string> SqlWorkers::call(std::size_t place, std::string_view question) {
@@ -309,7 +320,7 @@ base::Result<std::string> SqlWorkers::converse(std::size_t place, int socket,
     if (!frame) return std::unexpected(ended(place, frame.error()));
     FrameReader reader(*frame);
     if (reader.kind() != FrameKind::kAskNames && reader.kind() != FrameKind::kAskView) return frame;
-    const auto view = answer_view(reader);
+    const auto view = answer_view(place, reader);
     if (!view) return std::unexpected(ended(place, view.error()));
     if (auto sent = send_frame(socket, *view); !sent)
       return std::unexpected(ended(place, sent.error()));

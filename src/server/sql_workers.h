@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file_system.h"
@@ -117,6 +118,8 @@ class SqlWorkers {
     Clock::time_point used = {};
     std::optional<Clock::time_point> interrupted;
     std::uint64_t resident_bytes = 0;
+    // Of the views that were given for the queries of this lease.
+    std::map<std::pair<std::string, lake::Version>, storage::Hold> files;
   };
   struct Waiting {
     std::string group;
@@ -138,7 +141,7 @@ class SqlWorkers {
   void give_back(std::size_t place);
   base::Result<std::string> call(std::size_t place, std::string_view question);
   base::Result<std::string> converse(std::size_t place, int socket, std::string_view question);
-  base::Result<std::string> answer_view(FrameReader& question);
+  base::Result<std::string> answer_view(std::size_t place, FrameReader& question);
   base::Error ended(std::size_t place, const base::Error& error);
   void kill_worker(Worker& worker, std::string why);
   void watch(const std::stop_token& stop);

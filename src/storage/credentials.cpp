@@ -62,6 +62,16 @@ CredentialWorld real_world(HttpClient& http, const base::Clock& clock) {
           }};
 }
 
+CredentialWorld with_profile(CredentialWorld world, const std::string& profile) {
+  world.variable = [variable = std::move(world.variable), profile](const std::string& name) {
+    const bool hidden = name == "AWS_ACCESS_KEY_ID" || name == "AWS_SECRET_ACCESS_KEY" ||
+                        name == "AWS_SESSION_TOKEN" || name == "AWS_WEB_IDENTITY_TOKEN_FILE";
+    if (hidden) return std::optional<std::string>();
+    return name == "AWS_PROFILE" ? std::optional(profile) : variable(name);
+  };
+  return world;
+}
+
 std::map<std::string, std::string> ini_section(std::string_view text, std::string_view section) {
   std::map<std::string, std::string> values;
   bool inside = false;

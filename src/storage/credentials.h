@@ -24,6 +24,9 @@ struct CredentialWorld {
   std::function<std::optional<std::string>(const std::string&)> variable;  // of the environment
 };
 CredentialWorld real_world(HttpClient& http, const base::Clock& clock);
+// The same, where a profile of AWS's files was asked for by name: the environment's keys and roles
+// do not count.
+CredentialWorld with_profile(CredentialWorld world, const std::string& profile);
 
 // One section of an AWS ini file ("default", or "profile x" in config) as name -> value.
 std::map<std::string, std::string> ini_section(std::string_view text, std::string_view section);

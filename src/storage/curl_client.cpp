@@ -84,6 +84,20 @@ int on_seek(void* of, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+std::string mend_of(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "look at the host's name; a server without a name for each bucket needs path style";
+    case CURLE_COULDNT_CONNECT:
+      return "look whether the server is up and listens on that port";
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+      return "look whether the server speaks https there and this machine trusts its certificate";
+    default:
+      return "look whether the address is right and the server is up";
+  }
+}
+
 class CurlClient final : public HttpClient {
  public:
   CurlClient() {
@@ -110,7 +124,7 @@ class CurlClient final : public HttpClient {
       return base::fail_with(
           base::Code::kUnavailable,
           fmt::format("no answer from {}: {}", request.url, curl_easy_strerror(code)),
-          "look whether the address is right and the server is up");
+          mend_of(code));
     }
     transfer.answer.status = static_cast<int>(status);
     return std::move(transfer.answer);

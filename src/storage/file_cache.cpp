@@ -21,13 +21,13 @@ std::string line_of(const std::string& key, std::uint64_t bytes) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<FileCache>> FileCache::open(base::FileSystem& disk,
+base::Result<std::shared_ptr<FileCache>> FileCache::open(base::FileSystem& disk,
                                                          const base::Clock& clock,
                                                          base::Path folder, std::uint64_t bytes_max,
-                                                         std::int64_t hold_us) {
+                                                         std::int64_t grace_us) {
   TRY(disk.create_directories(folder / "files"));
-  std::unique_ptr<FileCache> cache(
-      new FileCache(disk, clock, std::move(folder), bytes_max, hold_us));
+  std::shared_ptr<FileCache> cache(
+      new FileCache(disk, clock, std::move(folder), bytes_max, grace_us));
   TRY(cache->load());
   return cache;
 }
@@ -87,6 +87,26 @@ bool FileCache::use(const std::string& key) {
   return true;
 }
 
+Hold FileCache::hold(std::vector<std::string> keys) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const std::string& key : keys) ++holds_[key];
+  }
+  auto held = std::make_shared<const std::vector<std::string>>(std::move(keys));
+  return {held.get(), [cache = shared_from_this(), held](const void*) { cache->release(*held); }};
+}
+
+void FileCache::release(const std::vector<std::string>& keys) {
+  const std::scoped_lock lock(mutex_);
+  for (const std::string& key : keys) {
+    const auto it = holds_.find(key);
+    if (--it->second > 0) continue;
+    holds_.erase(it);
+    if (doomed_.erase(key) > 0) static_cast<void>(disk_.remove(path(key)));
+  }
+  make_room();
+}
+
 base::Result<> FileCache::keep(const std::string& key) {
   std::uint64_t bytes = 0;
   {
@@ -95,6 +115,7 @@ base::Result<> FileCache::keep(const std::string& key) {
     TRY(file->sync());
   }
   const std::scoped_lock lock(mutex_);
+  doomed_.erase(key);
   Copy& copy = copies_[key];
   bytes_ += bytes - copy.bytes;
   copy = {.bytes = bytes, .used_us = clock_.now_us()};
@@ -114,7 +135,11 @@ void FileCache::drop(const std::string& key) {
     bytes_ -= it->second.bytes;
     copies_.erase(it);
   }
-  static_cast<void>(disk_.remove(path(key)));
+  if (holds_.contains(key)) {
+    doomed_.insert(key);
+  } else {
+    static_cast<void>(disk_.remove(path(key)));
+  }
 }
 
 std::uint64_t FileCache::bytes() const {
@@ -125,11 +150,14 @@ std::uint64_t FileCache::bytes() const {
 void FileCache::make_room() {
   if (bytes_ <= bytes_max_) return;
   std::vector<std::pair<base::TimestampUs, std::string>> oldest;
-  for (const auto& [key, copy] : copies_) oldest.emplace_back(copy.used_us, key);
+  const base::TimestampUs grace = clock_.now_us() - grace_us_;
+  for (const auto& [key, copy] : copies_) {
+    if (copy.used_us <= grace && !holds_.contains(key)) oldest.emplace_back(copy.used_us, key);
+  }
   std::ranges::sort(oldest);
-  const base::TimestampUs held = clock_.now_us() - hold_us_;
+  const std::uint64_t wanted = bytes_max_ - bytes_max_ / 10;  // so that not every copy looks anew
   for (const auto& [used_us, key] : oldest) {
-    if (bytes_ <= bytes_max_ || used_us > held) break;
+    if (bytes_ <= wanted) break;
     const auto removed = disk_.remove(path(key));
     if (!removed && removed.error().code != base::Code::kNotFound) {
       spdlog::warn("cache: cannot remove {}: {}", key, removed.error().to_string());

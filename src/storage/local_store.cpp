@@ -114,7 +114,8 @@ class LocalStore final : public ObjectStore {
   }
 
   std::string url(const std::string& key) const override { return (root_ / key).string(); }
-  Result<> fetch(const std::vector<std::string>& /*keys*/) override { return {}; }
+  bool keeps_copies() const override { return false; }
+  Result<Hold> fetch(const std::vector<std::string>& /*keys*/) override { return Hold(); }
 
   // The folder is made durable by sync(), once for all files in it.
   Result<> prepare(const std::string& key) override {

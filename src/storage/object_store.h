@@ -14,7 +14,10 @@
 
 namespace storage {
 
-inline constexpr std::int64_t kFetchHoldUs = 15 * 60 * base::kUsPerSecond;
+inline constexpr std::int64_t kFetchHoldUs = 5 * 60 * base::kUsPerSecond;
+
+// Keeps files that were fetched where they are for as long as it, or a copy of it, lives.
+using Hold = std::shared_ptr<const void>;
 
 struct ObjectInfo {
   std::string key;
@@ -41,9 +44,12 @@ class ObjectStore {
   // What DuckDB reads and writes for this key: a path of the disk. Reading needs fetch() first,
   // writing prepare().
   virtual std::string url(const std::string& key) const = 0;
-  // Makes url(key) readable for the next kFetchHoldUs at least: on S3 what is missing in the local
-  // cache is downloaded; nothing to do on a local disk. For objects that never change.
-  virtual base::Result<> fetch(const std::vector<std::string>& keys) = 0;
+  // Whether url(key) is a copy that fetch() must bring: false on a local disk.
+  virtual bool keeps_copies() const = 0;
+  // Makes url(key) readable for as long as the hold lives, and kFetchHoldUs longer: on S3 what is
+  // missing in the local cache is downloaded, some side by side; nothing to do on a local disk. For
+  // objects that never change. kNotFound.
+  virtual base::Result<Hold> fetch(const std::vector<std::string>& keys) = 0;
   // Makes url(key) writable for DuckDB: creates its folder. get(key) and remove(key) see what was
   // written there; others see it after sync().
   virtual base::Result<> prepare(const std::string& key) = 0;

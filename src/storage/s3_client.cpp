@@ -10,17 +10,13 @@
 
 #include "base/logging.h"
 #include "base/uuid.h"
+#include "storage/s3_errors.h"
 #include "storage/s3_xml.h"
 
 namespace storage {
 namespace {
 
 constexpr std::size_t kObjectBytesMax = 1UL << 30;  // of what is read into memory
-
-bool passing(int status) {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
-         status == 504;
-}
 
 // Seconds of a Retry-After header as microseconds; 0 when there is none.
 std::int64_t retry_after_us(const HttpAnswer& answer) {
@@ -92,38 +88,12 @@ HttpRequest S3Client::signed_request(const Call& call, const Credentials& creden
 }
 
 base::Error S3Client::error_of(const Call& call, const HttpAnswer& answer) const {
-  const S3Error said = parse_s3_error(answer.body);
-  const std::string what =
-      fmt::format("{} of s3://{}/{} was answered {} {}: {}", call.method, location_.bucket,
-                  call.key, answer.status, said.code, said.message);
-  const auto region = answer.headers.find("x-amz-bucket-region");
-  if (region != answer.headers.end() && region->second != region_) {
-    return {.code = base::Code::kInvalid,
-            .message = what,
-            .mend = fmt::format("the bucket is in region {}: say region={} in the lake's URL",
-                                region->second, region->second)};
-  }
-  switch (answer.status) {
-    case 404:
-      return {.code = base::Code::kNotFound,
-              .message =
-                  said.code == "NoSuchBucket"
-                      ? fmt::format("there is no bucket {}", location_.bucket)
-                      : fmt::format("there is no object s3://{}/{}", location_.bucket, call.key)};
-    case 401:
-    case 403:
-      return {.code = base::Code::kInvalid,
-              .message = what,
-              .mend = "look at the keys, the rights on the bucket and the clock of this machine"};
-    case 412:
-      return {.code = base::Code::kAlreadyExists,
-              .message = fmt::format("the object s3://{}/{} exists", location_.bucket, call.key)};
-    case 501:
-      return {.code = base::Code::kUnsupported, .message = what};
-    default:
-      return {.code = passing(answer.status) ? base::Code::kUnavailable : base::Code::kInvalid,
-              .message = what};
-  }
+  return to_error({.method = call.method,
+                   .bucket = location_.bucket,
+                   .key = call.key,
+                   .region = region_,
+                   .now_us = world_.clock.now_us()},
+                  answer);
 }
 
 base::Result<HttpAnswer> S3Client::try_once(const Call& call, const Credentials& credentials) {
@@ -143,8 +113,9 @@ base::Result<S3Client::Outcome> S3Client::perform(const Call& call) {
     if (answer && answer->status / 100 == 2) return Outcome{std::move(*answer), ambiguous};
     const std::string code = answer ? parse_s3_error(answer->body).code : "";
     const bool expired = code == "ExpiredToken" || code == "InvalidToken";
-    const bool again = !answer || passing(answer->status) || code == "ConditionalRequestConflict" ||
-                       code == "OperationAborted" || (expired && !renewed);
+    const bool again = !answer || is_passing(answer->status) ||
+                       code == "ConditionalRequestConflict" || code == "OperationAborted" ||
+                       (expired && !renewed);
     if (!answer || answer->status / 100 == 5) ambiguous = true;
     if (expired) {
       credentials_.expire();

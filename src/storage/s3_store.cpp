@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -14,18 +15,18 @@
 namespace storage {
 namespace {
 
+constexpr std::int64_t kCheckDeadlineUs = 10 * base::kUsPerSecond;
+
 class S3Store final : public ObjectStore {
  public:
   S3Store(base::FileSystem& disk, std::unique_ptr<HttpClient> own_http, HttpClient& http,
           CredentialWorld world, RetryWorld retry, const S3StoreOptions& options,
-          std::unique_ptr<FileCache> cache)
+          std::shared_ptr<FileCache> cache)
       : disk_(disk),
         own_http_(std::move(own_http)),
         credentials_(std::move(world)),
         client_(http, credentials_, std::move(retry), options.location, options.client),
         cache_(std::move(cache)) {}
-
-  S3Client& client() { return client_; }
 
   base::Result<std::string> get(const std::string& key) override {
     TRY(check_key(key));
@@ -68,13 +69,17 @@ class S3Store final : public ObjectStore {
 
   std::string url(const std::string& key) const override { return cache_->path(key).string(); }
 
-  base::Result<> fetch(const std::vector<std::string>& keys) override {
+  bool keeps_copies() const override { return true; }
+
+  base::Result<Hold> fetch(const std::vector<std::string>& keys) override {
+    Hold hold = cache_->hold(keys);
     std::vector<std::string> missing;
     for (const std::string& key : keys) {
       TRY(check_key(key));
       if (!staged(key) && !cache_->use(key)) missing.push_back(key);
     }
-    return for_each(missing, [this](const std::string& key) { return download(key); });
+    TRY(for_each(missing, [this](const std::string& key) { return download_once(key); }));
+    return hold;
   }
 
   base::Result<> prepare(const std::string& key) override {
@@ -104,6 +109,23 @@ class S3Store final : public ObjectStore {
   bool unstage(const std::string& key) {
     const std::scoped_lock lock(mutex_);
     return staged_.erase(key) > 0;
+  }
+
+  // Several that want the same object wait for the first one's download.
+  base::Result<> download_once(const std::string& key) {
+    {
+      std::unique_lock lock(mutex_);
+      downloaded_.wait(lock, [&] { return !downloading_.contains(key); });
+      if (cache_->use(key)) return {};
+      downloading_.insert(key);
+    }
+    auto done = download(key);
+    {
+      const std::scoped_lock lock(mutex_);
+      downloading_.erase(key);
+    }
+    downloaded_.notify_all();
+    return done;
   }
 
   // Beside its place first, so that a reader never meets half a file.
@@ -151,8 +173,10 @@ class S3Store final : public ObjectStore {
   const std::unique_ptr<HttpClient> own_http_;
   CredentialChain credentials_;
   S3Client client_;
-  const std::unique_ptr<FileCache> cache_;
+  const std::shared_ptr<FileCache> cache_;
   std::mutex mutex_;
+  std::condition_variable downloaded_;
+  std::set<std::string> downloading_;
   std::set<std::string> staged_;  // prepared and not yet uploaded
 };
 
@@ -176,10 +200,18 @@ base::Result<std::unique_ptr<ObjectStore>> s3_store(base::FileSystem& disk,
       TRY(FileCache::open(disk, clock, options.cache, options.cache_bytes_max, kFetchHoldUs));
   auto http = curl_client();
   HttpClient& client = *http;
-  auto store = std::make_unique<S3Store>(disk, std::move(http), client, real_world(client, clock),
-                                         real_retry_world(clock), options, std::move(cache));
-  TRY(store->client().check_conditional_writes());
-  return store;
+  CredentialWorld world = real_world(client, clock);
+  if (!options.profile.empty()) world = with_profile(std::move(world), options.profile);
+  if (options.checks) {
+    // Somebody waits for the answer: it is not tried for as long as a write is.
+    S3Options hasty = options.client;
+    hasty.deadline_us = std::min(hasty.deadline_us, kCheckDeadlineUs);
+    CredentialChain chain(world);
+    S3Client checker(client, chain, real_retry_world(clock), options.location, hasty);
+    TRY(checker.check_conditional_writes());
+  }
+  return std::make_unique<S3Store>(disk, std::move(http), client, std::move(world),
+                                   real_retry_world(clock), options, std::move(cache));
 }
 
 }  // namespace storage

@@ -10,14 +10,16 @@
 namespace storage {
 
 struct S3StoreOptions {
-  S3Location location;
-  base::Path cache;                             // a folder of this process's own
+  S3Location location = {};
+  base::Path cache = {};                        // a folder of this process's own
   std::uint64_t cache_bytes_max = 10ULL << 30;  // of copies; what is in use comes on top
   S3Options client = {};
+  std::string profile = {};  // of AWS's files, instead of what the environment says
+  bool checks = true;  // at the opening, that the bucket can be written to in the way of commits
 };
 
-// Looks for credentials, checks that the bucket can be reached and that its server honours
-// conditional writes.
+// Looks for credentials and checks that the bucket can be written to and that its server honours
+// conditional writes: what is wrong with the place is told at once, with its mend.
 base::Result<std::unique_ptr<ObjectStore>> s3_store(base::FileSystem& disk,
                                                     const base::Clock& clock,
                                                     const S3StoreOptions& options);

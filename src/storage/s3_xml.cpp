@@ -1,8 +1,8 @@
 #include "storage/s3_xml.h"
 
 #include <fmt/format.h>
-#include <ctime>
 
+#include <ctime>
 #include <pugixml.hpp>
 
 #include "base/clock.h"
@@ -44,7 +44,9 @@ S3Error parse_s3_error(std::string_view body) {
   pugi::xml_document document;
   if (!load(document, body)) return {};
   const auto error = document.child("Error");
-  return {.code = error.child_value("Code"), .message = error.child_value("Message")};
+  return {.code = error.child_value("Code"),
+          .message = error.child_value("Message"),
+          .region = error.child_value("Region")};
 }
 
 base::Result<ListPage> parse_list_page(std::string_view body) {

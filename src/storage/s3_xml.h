@@ -13,6 +13,7 @@ namespace storage {
 struct S3Error {
   std::string code;  // "NoSuchKey"; empty when the body is no S3 error
   std::string message;
+  std::string region = {};  // that the bucket is in, where another one was asked
 };
 S3Error parse_s3_error(std::string_view body);
 

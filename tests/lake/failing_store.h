@@ -45,7 +45,10 @@ class FailingStore final : public storage::ObjectStore {
     return real_.folders(prefix);
   }
   std::string url(const std::string& key) const override { return real_.url(key); }
-  base::Result<> fetch(const std::vector<std::string>& keys) override { return real_.fetch(keys); }
+  bool keeps_copies() const override { return real_.keeps_copies(); }
+  base::Result<storage::Hold> fetch(const std::vector<std::string>& keys) override {
+    return real_.fetch(keys);
+  }
   base::Result<> prepare(const std::string& key) override {
     return write([&] { return real_.prepare(key); });
   }

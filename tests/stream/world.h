@@ -97,7 +97,8 @@ class FaultyObjects final : public storage::ObjectStore {
     return store_->folders(prefix);
   }
   std::string url(const std::string& key) const override { return store_->url(key); }
-  base::Result<> fetch(const std::vector<std::string>& keys) override {
+  bool keeps_copies() const override { return store_->keeps_copies(); }
+  base::Result<storage::Hold> fetch(const std::vector<std::string>& keys) override {
     return store_->fetch(keys);
   }
   base::Result<> prepare(const std::string& key) override { return store_->prepare(key); }
