@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -81,10 +81,21 @@ $(LAKE_PEERS)/venv/STAMP: tests/interop/lake_requirements.txt
 $(LAKE_PEERS)/spark-jars/STAMP: tests/interop/lake_pom.xml
 	@mkdir -p $(@D) && mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(@D) && touch $@
 
-accept-lake: setup $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table
+# S3 servers: one that keeps objects as files, one that keeps them in memory.
+S3_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/s3
+$(S3_PEERS)/STAMP: tests/interop/s3_requirements.txt
+	@mkdir -p $(S3_PEERS)/bin && GOBIN=$(abspath $(S3_PEERS))/bin GOTOOLCHAIN=auto go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	@python3 -m venv $(S3_PEERS)/venv && $(S3_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
+
+accept-lake: setup $(LAKE_PEERS)/venv/STAMP $(LAKE_PEERS)/spark-jars/STAMP ## every kind of table with delta-rs, DuckDB's delta extension and Spark, both ways, and all on one table; then accept-s3
 	@test -f $(BUILD)/build.ninja || cmake --preset $(notdir $(BUILD)) >/dev/null
 	@ninja -C $(BUILD) --quiet lake_tool test_lake
 	@SPARK_JARS=$(LAKE_PEERS)/spark-jars $(LAKE_PEERS)/venv/bin/python tests/interop/lake_interop.py $(BUILD)/tests/lake_tool --golden $(BUILD)/tests/test_lake --spark
+	@$(MAKE) --no-print-directory accept-s3
+
+accept-s3: binary $(S3_PEERS)/STAMP $(VENV)/STAMP ## the platform with its lake on real S3 servers, killed and started again, beside delta-rs in one bucket
+	@ninja -C $(BUILD) --quiet lake_tool
+	@S3_PEERS=$(S3_PEERS) WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/lake_s3.py $(BUILD)/tests/lake_tool
 
 accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of their Grafana twins through psql, rules through promtool
 	@command -v promtool >/dev/null || apt-get install -y -qq --no-install-recommends prometheus >/dev/null

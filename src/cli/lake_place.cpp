@@ -7,7 +7,7 @@
 namespace cli {
 namespace {
 
-constexpr std::uint64_t kCacheBytesMin = 64ULL << 20;
+constexpr std::uint64_t kCacheBytesMin = 64'000'000;
 constexpr std::uint64_t kCacheBytesMax = 1ULL << 50;
 
 // "10 GB", "512MB", "1.5 TB": as disks are sold, in powers of 1000.

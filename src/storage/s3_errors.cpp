@@ -76,6 +76,8 @@ Error to_error(const S3Question& question, const HttpAnswer& answer) {
             .mend = fmt::format("the bucket is in region {}: write 'region: {}' below 's3:'",
                                 wanted, wanted)};
   }
+  if (said.code == "NoSuchUpload" || said.code == "InvalidPart" || said.code == "InvalidPartOrder")
+    return {.code = Code::kConflict, .message = what};
   if (answer.status == 404) return not_found(question, said);
   if (answer.status == 412) {
     return {.code = Code::kAlreadyExists,

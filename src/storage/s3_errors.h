@@ -21,6 +21,7 @@ struct S3Question {
 // Whether a status may pass when the request is sent again.
 bool is_passing(int status);
 
+// kConflict: a multipart upload is not what the caller thinks, and must be made anew.
 base::Error to_error(const S3Question& question, const HttpAnswer& answer);
 
 }  // namespace storage

@@ -200,8 +200,9 @@ base::Result<std::unique_ptr<ObjectStore>> s3_store(base::FileSystem& disk,
       TRY(FileCache::open(disk, clock, options.cache, options.cache_bytes_max, kFetchHoldUs));
   auto http = curl_client();
   HttpClient& client = *http;
-  CredentialWorld world = real_world(client, clock);
-  if (!options.profile.empty()) world = with_profile(std::move(world), options.profile);
+  CredentialWorld world = options.profile.empty()
+                              ? real_world(client, clock)
+                              : with_profile(real_world(client, clock), options.profile);
   if (options.checks) {
     // Somebody waits for the answer: it is not tried for as long as a write is.
     S3Options hasty = options.client;

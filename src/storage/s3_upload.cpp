@@ -12,6 +12,7 @@ namespace storage {
 namespace {
 
 constexpr std::uint64_t kPartsMax = 10'000;
+constexpr int kUploadsMax = 3;  // of one file
 
 base::Result<std::string> read_piece(const base::File& file, std::uint64_t from,
                                      std::uint64_t bytes) {
@@ -73,7 +74,12 @@ base::Result<S3Location> parse_s3_url(std::string_view url) {
 
 base::Result<> S3Client::upload(const std::string& key, const base::File& file) {
   const std::uint64_t size = TRY(file.size());
-  if (size > options_.multipart_from_bytes) return upload_parts(key, file, size);
+  for (int again = kUploadsMax; size > options_.multipart_from_bytes;) {
+    auto done = upload_parts(key, file, size);
+    // The server forgot the upload, or has parts otherwise than they were sent.
+    const bool anew = !done && done.error().code == base::Code::kConflict && --again > 0;
+    if (!anew) return done;
+  }
   const std::string data = TRY(read_piece(file, 0, size));
   return put(key, data);
 }
@@ -134,7 +140,7 @@ base::Result<> S3Client::upload_parts(const std::string& key, const base::File& 
     if (!done) {
       // An answer that was lost: the upload is over and the object is there.
       const auto there = head(key);
-      if (there && there->size == size && done.error().code == base::Code::kNotFound) return {};
+      if (there && there->size == size && done.error().code == base::Code::kConflict) return {};
       result = std::unexpected(std::move(done).error());
     } else if (const S3Error said = parse_s3_error(done->answer.body); !said.code.empty()) {
       // S3 answers 200 before it knows, and may tell of a failure in the body.

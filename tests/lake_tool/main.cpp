@@ -1,12 +1,15 @@
 // Writes and reads tables from the command line, so that other engines can be tried on them, and
-// measures the lake. Usage: lake_tool ROOT COMMAND TABLE ARGUMENT…
+// measures the lake. ROOT is a folder or an s3:// URL. Usage: lake_tool ROOT COMMAND TABLE ARGUMENT…
 //   create TABLE "id bigint not null, day date" [day,…]
 //   append TABLE SELECT | overwrite TABLE SELECT | replace TABLE COLUMN VALUE SELECT
 //   upsert TABLE key,… SELECT | compact TABLE | vacuum TABLE KEEP_SECONDS
 //   add-column TABLE NAME TYPE | drop-not-null TABLE COLUMN | set TABLE NAME=VALUE…
 //   clean-log TABLE KEEP_SECONDS | read TABLE FILE.parquet [VERSION] | measure TABLE
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -15,6 +18,7 @@
 #include "lake/dml.h"
 #include "lake/upsert.h"
 #include "measure.h"
+#include "storage/s3_store.h"
 
 namespace {
 
@@ -23,10 +27,23 @@ using base::Result;
 using Arguments = std::vector<std::string>;
 
 struct Lake {
+  base::Path copies;  // of what lies on S3; goes at the end
   std::unique_ptr<storage::ObjectStore> store;
+  ~Lake() {
+    if (!copies.empty()) std::filesystem::remove_all(copies);
+  }
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<sql::Connection> connection;
 };
+
+Result<std::unique_ptr<storage::ObjectStore>> open_store(const std::string& root, Lake& lake) {
+  base::FileSystem& disk = base::posix_file_system();
+  if (!root.starts_with("s3://")) return storage::local_store(disk, root);
+  static const base::SystemClock clock;
+  lake.copies = std::filesystem::temp_directory_path() / fmt::format("lake-tool-{}", ::getpid());
+  return storage::s3_store(
+      disk, clock, {.location = TRY(storage::parse_s3_url(root)), .cache = lake.copies});
+}
 
 std::vector<std::string> split(const std::string& text, const std::string& separator) {
   std::vector<std::string> parts;
@@ -268,7 +285,7 @@ Result<> run(const Arguments& arguments) {
     return base::fail(Code::kInvalid, "no such command, or too few arguments: {}", arguments[1]);
   }
   Lake lake;
-  lake.store = TRY(storage::local_store(base::posix_file_system(), arguments[0]));
+  lake.store = TRY(open_store(arguments[0], lake));
   lake.database = TRY(sql::Database::open({}));
   lake.connection = TRY(lake.database->connect());
   return command->second.run(lake, rest);

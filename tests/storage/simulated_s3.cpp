@@ -21,6 +21,10 @@ std::string decode(std::string_view text) {
   return out;
 }
 
+std::string etag_of(std::string_view data) {
+  return fmt::format("\"{:x}\"", std::hash<std::string_view>{}(data));
+}
+
 HttpAnswer error(int status, const std::string& code) {
   return {.status = status, .body = fmt::format("<Error><Code>{}</Code></Error>", code)};
 }
@@ -31,6 +35,10 @@ base::Result<HttpAnswer> SimulatedS3::send(const HttpRequest& request) {
   const std::scoped_lock lock(mutex_);
   ++requests;
   const auto no_answer = base::fail(base::Code::kUnavailable, "no answer");
+  for (Late& late : late_) {
+    if (--late.requests_left == 0) land(late);
+  }
+  std::erase_if(late_, [](const Late& late) { return late.requests_left <= 0; });
   switch (fault(request)) {
     case Fault::kNone:
       break;
@@ -39,6 +47,20 @@ base::Result<HttpAnswer> SimulatedS3::send(const HttpRequest& request) {
     case Fault::kNoAnswerAfter:
       serve(request);
       return no_answer;
+    case Fault::kNoAnswerLate:
+      late_.push_back({request, std::string(request.body), 1 + requests % 4});
+      return no_answer;
+    case Fault::kCut: {
+      HttpAnswer answer = serve(request);
+      const auto half = std::as_bytes(std::span(answer.body.data(), answer.body.size() / 2));
+      if (request.into != nullptr) static_cast<void>(request.into->write_at(0, half));
+      return no_answer;
+    }
+    case Fault::kWrongEtag: {
+      HttpAnswer answer = serve(request);
+      if (answer.headers.contains("etag")) answer.headers["etag"] = "\"another\"";
+      return answer;
+    }
     case Fault::kSlowDown: {
       HttpAnswer answer = error(503, "SlowDown");
       answer.headers["retry-after"] = "1";
@@ -61,6 +83,16 @@ base::Result<HttpAnswer> SimulatedS3::send(const HttpRequest& request) {
     answer.body.clear();
   }
   return answer;
+}
+
+void SimulatedS3::land(Late& late) {
+  late.request.body = late.body;
+  serve(late.request);
+}
+
+void SimulatedS3::land_late_requests() {
+  const std::scoped_lock lock(mutex_);
+  for (Late& late : std::exchange(late_, {})) land(late);
 }
 
 HttpAnswer SimulatedS3::serve(const HttpRequest& request) {
@@ -99,13 +131,13 @@ HttpAnswer SimulatedS3::put(const HttpRequest& request, const std::string& path,
   if (const auto id = query.find("uploadId"); id != query.end()) {
     if (!uploads_.contains(id->second)) return error(404, "NoSuchUpload");
     uploads_[id->second][std::stoi(query.at("partNumber"))] = request.body;
-    return {.status = 200, .headers = {{"etag", "\"part\""}}};
+    return {.status = 200, .headers = {{"etag", etag_of(request.body)}}};
   }
   const bool conditional = request.headers.contains("if-none-match");
   if (conditional && honours_conditions && objects.contains(path))
     return error(412, "PreconditionFailed");
   objects[path] = request.body;
-  return {.status = 200, .headers = {{"etag", "\"whole\""}}};
+  return {.status = 200, .headers = {{"etag", etag_of(request.body)}}};
 }
 
 HttpAnswer SimulatedS3::post(const HttpRequest& request, const std::string& path,
@@ -123,8 +155,12 @@ HttpAnswer SimulatedS3::post(const HttpRequest& request, const std::string& path
   pugi::xml_document document;
   document.load_buffer(request.body.data(), request.body.size());
   std::string whole;
-  for (const auto part : document.child("CompleteMultipartUpload").children("Part"))
-    whole += upload->second.at(part.child("PartNumber").text().as_int());
+  for (const auto part : document.child("CompleteMultipartUpload").children("Part")) {
+    const auto data = upload->second.find(part.child("PartNumber").text().as_int());
+    if (data == upload->second.end() || part.child_value("ETag") != etag_of(data->second))
+      return error(400, "InvalidPart");
+    whole += data->second;
+  }
   objects[path] = whole;
   uploads_.erase(upload);
   return {.status = 200, .body = "<CompleteMultipartUploadResult/>"};

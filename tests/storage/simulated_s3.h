@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "storage/http_client.h"
 
@@ -16,10 +17,13 @@ class SimulatedS3 final : public HttpClient {
     kNone,
     kNoAnswerBefore,  // the request never arrived
     kNoAnswerAfter,   // it took effect, its answer was lost
+    kNoAnswerLate,    // it takes effect when the caller has given it up, a few requests later
+    kCut,             // the connection ended in the middle of the answer's body
     kSlowDown,        // 503 without effect
     kSlowDownAfter,   // 500 although it took effect
     kConflict,        // 409 ConditionalRequestConflict without effect
     kExpiredToken,
+    kWrongEtag,  // it took effect, but the answer names another ETag
   };
   // What happens to the next request; asked once for each.
   std::function<Fault(const HttpRequest&)> fault = [](const HttpRequest&) { return Fault::kNone; };
@@ -27,6 +31,8 @@ class SimulatedS3 final : public HttpClient {
   std::size_t page_keys = 1000;  // of one listing
 
   base::Result<HttpAnswer> send(const HttpRequest& request) override;
+  // What is still under way takes effect now.
+  void land_late_requests();
 
   std::map<std::string, std::string> objects;  // "bucket/key" -> data
   int requests = 0;
@@ -39,7 +45,15 @@ class SimulatedS3 final : public HttpClient {
                   const std::map<std::string, std::string>& query);
   HttpAnswer list(const std::string& bucket, const std::map<std::string, std::string>& query) const;
 
+  struct Late {
+    HttpRequest request;
+    std::string body;
+    int requests_left = 0;
+  };
+  void land(Late& late);
+
   std::mutex mutex_;
+  std::vector<Late> late_;
   std::map<std::string, std::map<int, std::string>> uploads_;
 };
 
