@@ -77,21 +77,23 @@ base::Result<> DailyModels::restore() {
   return {};
 }
 
-base::Result<> DailyModels::bind_tables(sql::Connection& connection, const runs::Model& model,
-                                        std::vector<runs::Interval>& inputs) {
+base::Result<std::vector<storage::Hold>> DailyModels::bind_tables(
+    sql::Connection& connection, const runs::Model& model, std::vector<runs::Interval>& inputs) {
+  std::vector<storage::Hold> held;
   auto tree = connection.parse(model.sql);
   if (!tree) return at_model(model, std::move(tree).error());
   for (const std::string& name : stream::tables_of(*tree)) {
     auto table = services_.catalog.table(name);
     if (!table) return at_model(model, std::move(table).error());
     const auto snapshot = TRY((*table)->snapshot());
+    held.push_back(TRY(snapshot->fetch()));
     TRY(connection.execute(
         fmt::format("CREATE SCHEMA IF NOT EXISTS {}; CREATE OR REPLACE VIEW {} AS {}",
                     sql::quote_name(name.substr(0, name.find('.'))), sql::quote_table(name),
                     snapshot->scan_sql())));
     inputs.push_back({{name, 0}, 0, snapshot->version()});
   }
-  return {};
+  return held;
 }
 
 base::Result<std::shared_ptr<lake::Table>> DailyModels::target(const runs::Model& model,
@@ -132,7 +134,7 @@ base::Result<runs::Run> DailyModels::run(const std::string& table_name) {
                 .table_version = -1,
                 .started_us = services_.clock.now_us()};
   const auto connection = TRY(services_.database.connect());
-  TRY(bind_tables(*connection, model, run.inputs));
+  const auto held = TRY(bind_tables(*connection, model, run.inputs));
   const columns::Schema schema = TRY(stream::describe(*connection, model, model.sql));
   const auto table = TRY(target(model, schema));
 

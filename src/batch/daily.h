@@ -34,8 +34,10 @@ class DailyModels {
   const std::vector<runs::Model>& models() const { return models_; }
 
  private:
-  base::Result<> bind_tables(sql::Connection& connection, const runs::Model& model,
-                             std::vector<runs::Interval>& inputs);
+  // What keeps the tables' files where they are while the run reads them.
+  base::Result<std::vector<storage::Hold>> bind_tables(sql::Connection& connection,
+                                                       const runs::Model& model,
+                                                       std::vector<runs::Interval>& inputs);
   base::Result<std::shared_ptr<lake::Table>> target(const runs::Model& model,
                                                     const columns::Schema& schema);
   base::Result<> record(const runs::Run& run, const runs::Counts& counts);

@@ -74,6 +74,7 @@ Result<std::vector<AddFile>> StoreTable::rewrite_bin(sql::Connection& connection
                                                      const OptimizeOptions& options,
                                                      const PartitionValues& values,
                                                      const Files& files, std::int64_t bytes) {
+  const storage::Hold held = TRY(fetch_files(source_, files));
   const std::string rows = scan_files_sql(state, source_, files);
   if (options.zorder.empty()) {
     return stage_partition(store_, connection, path_, state, rows, values);

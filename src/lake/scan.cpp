@@ -274,7 +274,9 @@ std::string scan_files_sql(const State& state, const FileSource& source, const F
 NumberedScan scan_numbered_sql(const State& state, const FileSource& source, const Files& files) {
   Scan scan(state, source, true);
   std::string sql = scan.build(files);
-  return {.sql = std::move(sql), .files = scan.take_order()};
+  // What cannot be fetched, the SELECT says.
+  auto held = fetch_files(source, files).value_or(storage::Hold());
+  return {.sql = std::move(sql), .files = scan.take_order(), .held = std::move(held)};
 }
 
 std::string scan_sql(const State& state, const FileSource& source,

@@ -53,6 +53,7 @@ inline constexpr const char* kRowColumn = "__waybill_row";    // from 0, within 
 struct NumberedScan {
   std::string sql;  // the table's columns, then the two
   Files files;      // in the order that kFileColumn counts
+  storage::Hold held = {};  // keeps them where they are
 };
 NumberedScan scan_numbered_sql(const State& state, const FileSource& source, const Files& files);
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/logging.h"
+#include "base/metrics.h"
 #include "base/uuid.h"
 #include "storage/s3_errors.h"
 #include "storage/s3_xml.h"
@@ -97,7 +98,13 @@ base::Error S3Client::error_of(const Call& call, const HttpAnswer& answer) const
 }
 
 base::Result<HttpAnswer> S3Client::try_once(const Call& call, const Credentials& credentials) {
-  return http_.send(signed_request(call, credentials));
+  static constexpr const char* kSeconds = "waybill_s3_request_seconds";
+  static constexpr const char* kHelp = "From a request to S3 to the last byte of its answer";
+  const auto began = std::chrono::steady_clock::now();
+  auto answer = http_.send(signed_request(call, credentials));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  base::histogram(kSeconds, kHelp, {{"method", call.method}}).Observe(took.count());
+  return answer;
 }
 
 // A 2xx answer, or what the last try came to.
@@ -135,6 +142,8 @@ base::Result<S3Client::Outcome> S3Client::perform(const Call& call) {
       error.message += fmt::format(" (tried {} times)", tries + 1);
       return std::unexpected(std::move(error));
     }
+    static auto& retries = base::counter("waybill_s3_retries_total", "Requests to S3 sent again");
+    retries.Increment();
     world_.sleep_us(pause);
   }
 }

@@ -38,10 +38,11 @@ std::string mend_of_refusal(const S3Question& question, const HttpAnswer& answer
     return mend_of_clock(question, answer);
   if (code == "ExpiredToken" || code == "InvalidToken")
     return "the temporary keys are over: fetch new ones";
-  if (answer.status != 401 && answer.status != 403) return "";
+  if (answer.status != 401 && answer.status != 403 && answer.status != 404) return "";
   return fmt::format(
       "give these keys s3:ListBucket on the bucket {0}, and s3:GetObject, s3:PutObject, "
-      "s3:DeleteObject and s3:AbortMultipartUpload below it; or look at keys and clock",
+      "s3:DeleteObject and s3:AbortMultipartUpload below it; or look at the keys "
+      "(AWS_ACCESS_KEY_ID, or the profile) and the clock",
       question.bucket);
 }
 
@@ -78,7 +79,10 @@ Error to_error(const S3Question& question, const HttpAnswer& answer) {
   }
   if (said.code == "NoSuchUpload" || said.code == "InvalidPart" || said.code == "InvalidPartOrder")
     return {.code = Code::kConflict, .message = what};
-  if (answer.status == 404) return not_found(question, said);
+  // Some servers answer so to what else they do not know, such as who asks.
+  const bool object = said.code.empty() || said.code == "NoSuchKey" || said.code == "NotFound" ||
+                      said.code == "NoSuchBucket" || said.code == "NoSuchVersion";
+  if (answer.status == 404 && object) return not_found(question, said);
   if (answer.status == 412) {
     return {.code = Code::kAlreadyExists,
             .message = fmt::format("the object s3://{}/{} exists", question.bucket, question.key)};

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "base/metrics.h"
 #include "base/uuid.h"
 #include "storage/file_cache.h"
 #include "storage/key.h"
@@ -15,6 +16,8 @@
 namespace storage {
 namespace {
 
+constexpr const char* kCacheHelp =
+    "Files of a lake on S3 that were asked for, by whether a copy was there";
 constexpr std::int64_t kCheckDeadlineUs = 10 * base::kUsPerSecond;
 
 class S3Store final : public ObjectStore {
@@ -78,6 +81,12 @@ class S3Store final : public ObjectStore {
       TRY(check_key(key));
       if (!staged(key) && !cache_->use(key)) missing.push_back(key);
     }
+    static auto& used =
+        base::counter("waybill_lake_cache_files_total", kCacheHelp, {{"found", "yes"}});
+    static auto& brought =
+        base::counter("waybill_lake_cache_files_total", kCacheHelp, {{"found", "no"}});
+    used.Increment(static_cast<double>(keys.size() - missing.size()));
+    brought.Increment(static_cast<double>(missing.size()));
     TRY(for_each(missing, [this](const std::string& key) { return download_once(key); }));
     return hold;
   }

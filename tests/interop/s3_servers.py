@@ -133,7 +133,7 @@ def versitygw():
     folder = tempfile.mkdtemp(prefix="s3-versitygw-")
     os.makedirs(os.path.join(folder, "data"))
     command = [os.path.join(PEERS, "bin/versitygw"), "--access", KEY, "--secret", SECRET, "--region", REGION,
-               "--port", "127.0.0.1:{port}", "--quiet", "posix", "--sidecar", "{folder}/meta", "{folder}/data"]
+               "--port", "127.0.0.1:{port}", "--virtual-domain", "localhost:{port}", "--quiet", "posix", "--sidecar", "{folder}/meta", "{folder}/data"]
     os.makedirs(os.path.join(folder, "meta"))
     return Server("versitygw", command, folder)
 

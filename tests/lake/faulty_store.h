@@ -70,7 +70,8 @@ class FaultyStore final : public storage::ObjectStore {
     return real_.folders(prefix);
   }
   std::string url(const std::string& key) const override { return real_.url(key); }
-  base::Result<> fetch(const std::vector<std::string>& keys) override {
+  bool keeps_copies() const override { return real_.keeps_copies(); }
+  base::Result<storage::Hold> fetch(const std::vector<std::string>& keys) override {
     if (dead_) return died();
     return real_.fetch(keys);
   }

@@ -7,6 +7,7 @@
 
 #include "lake/dml.h"
 #include "lake/fixture.h"
+#include "lake/random_history.h"
 #include "storage/s3_store.h"
 #include "storage/simulated_s3.h"
 
@@ -40,8 +41,9 @@ class S3Model : public lake_test::LakeTest {
     options.location.path_style = true;
     options.cache = folder_ / fmt::format("cache-{}", number);
     options.cache_bytes_max = 20'000;  // a few files: they come and go
-    options.client = {.deadline_us = 400'000, .first_pause_us = 50'000, .pause_max_us = 100'000};
-    options.client.threads = 1;      // the same seed, the same history
+    options.client = {
+        .deadline_us = deadline_us_, .first_pause_us = 50'000, .pause_max_us = 100'000};
+    options.client.threads = 1;       // the same seed, the same history
     options.client.part_bytes = 300;  // files have a kilobyte or so
     options.client.multipart_from_bytes = 900;
     storage::CredentialWorld world{
@@ -203,6 +205,7 @@ class S3Model : public lake_test::LakeTest {
   std::mt19937 chance_;
   ManualClock clock_;
   SimulatedS3 s3_;
+  std::int64_t deadline_us_ = 400'000;
   std::uint32_t trouble_ = 0;  // one request in so many fails; 0: none
   int outage_ = 0;             // requests until it is over
   std::vector<Writer> writers_;
@@ -218,6 +221,28 @@ TEST_F(S3Model, IsWhatWasAcknowledgedWhateverHappensToRequests) {
   EXPECT_GT(took_effect_, 0) << "no change took effect without its writer's knowing";
   fmt::print("{} changes acknowledged, {} failed, {} of these took effect\n", acknowledged_,
              failed_, took_effect_);
+}
+
+// Whoever writes sees none of these troubles, only those that the history itself makes.
+TEST_F(S3Model, LivesTheHistoriesOfADiskOverANetworkThatLosesRequests) {
+  deadline_us_ = 3600 * base::kUsPerSecond;
+  s3_.fault = [this](const storage::HttpRequest& request) { return fault(request); };
+  trouble_ = 25;
+  const auto store = open_store(0);
+  const auto small = sql::Database::open({.threads = 1}).value();
+  const auto [first, count] = lake_test::history_seeds(24);
+  lake_test::HistoryStats stats;
+  for (unsigned seed = first; seed < first + count; ++seed) {
+    chance_.seed(seed);
+    const std::string wrong =
+        lake_test::live_history(*store, *small, fmt::format("t{}", seed), seed, stats);
+    ASSERT_EQ(wrong, "") << "WAYBILL_LAKE_SEED=" << seed << " WAYBILL_LAKE_HISTORIES=1";
+    s3_.land_late_requests();
+    s3_.objects.clear();
+  }
+  EXPECT_GT(stats.faults, 0);
+  fmt::print("{} histories: {} changes, {} faults ({} crashes), {} took effect unheard\n", count,
+             stats.changes, stats.faults, stats.crashes, stats.unknown);
 }
 
 }  // namespace
