@@ -68,7 +68,13 @@ class S3Model : public lake_test::LakeTest {
     using Fault = SimulatedS3::Fault;
     if (trouble_ == 0) return Fault::kNone;
     if (outage_ > 0) --outage_;
-    if (outage_ == 0 && chance_() % (trouble_ * 12) == 0)
+    // The worst moment: a commit arrives, now or late, and then the network is gone for long.
+    if (outage_ == 0 && outages_ && request.headers.contains("if-none-match") &&
+        chance_() % 6 == 0) {
+      outage_ = 60;
+      return chance_() % 2 == 0 ? Fault::kNoAnswerAfter : Fault::kNoAnswerLate;
+    }
+    if (outage_ == 0 && outages_ && chance_() % (trouble_ * 12) == 0)
       outage_ = 3 + static_cast<int>(chance_() % 12);
     if (outage_ == 0 && chance_() % trouble_ != 0) return Fault::kNone;
     static constexpr Fault kAny[] = {Fault::kNoAnswerBefore, Fault::kNoAnswerAfter,
@@ -207,6 +213,7 @@ class S3Model : public lake_test::LakeTest {
   SimulatedS3 s3_;
   std::int64_t deadline_us_ = 400'000;
   std::uint32_t trouble_ = 0;  // one request in so many fails; 0: none
+  bool outages_ = true;        // or single failures alone
   int outage_ = 0;             // requests until it is over
   std::vector<Writer> writers_;
   std::unique_ptr<storage::ObjectStore> reader_;
@@ -228,6 +235,7 @@ TEST_F(S3Model, LivesTheHistoriesOfADiskOverANetworkThatLosesRequests) {
   deadline_us_ = 3600 * base::kUsPerSecond;
   s3_.fault = [this](const storage::HttpRequest& request) { return fault(request); };
   trouble_ = 25;
+  outages_ = false;
   const auto store = open_store(0);
   const auto small = sql::Database::open({.threads = 1}).value();
   const auto [first, count] = lake_test::history_seeds(24);
