@@ -15,6 +15,8 @@ namespace {
 
 constexpr long kConnectTimeoutMs = 5'000;
 constexpr std::size_t kIdleHandlesMax = 16;
+constexpr std::int64_t kStallFromMs = 15'000;
+constexpr long kStallBytesPerSecond = 1'000;
 
 struct Transfer {
   const HttpRequest& request;
@@ -139,7 +141,13 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+    if (request.timeout_ms < kStallFromMs) {
+      curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+    } else {
+      // A large file may take its time as long as it moves.
+      curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
+      curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.timeout_ms / 1000));
+    }
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);

@@ -19,7 +19,7 @@ struct HttpRequest {
   std::string url;                                  // percent-encoded, sent as it stands
   std::map<std::string, std::string> headers = {};  // names in lower case
   std::string_view body = {};
-  std::int64_t timeout_ms = 30'000;  // of the whole request
+  std::int64_t timeout_ms = 30'000;  // without progress; below 15 s: of the whole request
   std::size_t answer_bytes_max = 256UL << 20;
   base::File* into = nullptr;  // where a 2xx answer's body goes, from byte 0; else into `body`
 };

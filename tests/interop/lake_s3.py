@@ -88,23 +88,24 @@ def rows_are_there(w, server, name, counts, ids):
         ours = psql(w, f"SELECT count(*) FROM gold.{table}")
         checks.equal(f"{name}: gold.{table} has the same number of rows for psql and delta-rs", ours,
                      str(by_delta_rs(server, "wh", f"gold.{table}").num_rows))
+    checks.check(f"{name}: many records were acknowledged", len(ids["positions"]) > 1000, len(ids["positions"]))
     audit = w.run("audit", check=False)
     checks.check(f"{name}: waybill audit balances", audit.returncode == 0, audit.stdout.strip().splitlines()[-1])
 
 
 def upkeep(w, server, name):
     """The tables' commands beside the running platform, and on the bucket alone."""
-    before = psql(w, "SELECT count(*), sum(hash(event_id) % 1000) FROM silver.scans")
+    before = psql(w, "SELECT count(*), sum(hash(truck_id, event_time) % 1000) FROM silver.positions")
     listed = json.loads(w.run("tables", "list", "--json").stdout)
-    checks.check(f"{name}: waybill tables list", any(row["table"] == "silver.scans" for row in listed), len(listed))
-    w.run("tables", "optimize", "silver.scans")
-    dry = w.run("tables", "vacuum", "silver.scans", "--keep", "0s", "--force", "--dry-run").stdout
+    checks.check(f"{name}: waybill tables list", any(row["table"] == "silver.positions" for row in listed), len(listed))
+    w.run("tables", "optimize", "silver.positions")
+    dry = w.run("tables", "vacuum", "silver.positions", "--keep", "0s", "--force", "--dry-run").stdout
     checks.check(f"{name}: vacuum's dry run names the joined files", "would be deleted" in dry, dry.strip().splitlines()[-1])
-    gone = w.run("tables", "vacuum", "silver.scans", "--keep", "0s", "--force").stdout
+    gone = w.run("tables", "vacuum", "silver.positions", "--keep", "0s", "--force").stdout
     checks.check(f"{name}: vacuum deletes them", "deleted" in gone and not gone.startswith("0 files"), gone.strip())
-    w.run("tables", "fsck", "silver.scans")
+    w.run("tables", "fsck", "silver.positions")
     checks.equal(f"{name}: the rows are the same after optimize and vacuum",
-                 psql(w, "SELECT count(*), sum(hash(event_id) % 1000) FROM silver.scans"), before)
+                 psql(w, "SELECT count(*), sum(hash(truck_id, event_time) % 1000) FROM silver.positions"), before)
     url = server.url("wh")
     described = w.run("tables", "describe", "silver.scans", "--lake", url, "--json", project=False).stdout
     checks.check(f"{name}: waybill tables describe by URL", "event_id" in described)

@@ -66,7 +66,7 @@ class LocalHttp {
     for (;;) {
       const std::size_t head = request.find("\r\n\r\n");
       if (head != std::string::npos) {
-        const std::size_t at = request.find("ontent-length: ");
+        const std::size_t at = request.find("ontent-Length: ");
         const std::size_t body =
             at < head ? static_cast<std::size_t>(std::atoll(request.c_str() + at + 15)) : 0;
         if (request.size() >= head + 4 + body) return request;
