@@ -126,8 +126,7 @@ struct Bench {
     stream::Epoch epoch{.connection = *connection,
                         .number = number,
                         .now_us = kStartUs + number * 20 * base::kUsPerSecond,
-                        .topic = "positions",
-                        .partitions = 4};
+                        .partitions = {{"positions", 4}}};
     state::WriteSet changes;
     for (const auto& op : operators) {
       for (const stream::TableChange& change : must(op->process(epoch)).changes)
@@ -144,9 +143,12 @@ void run(int epochs) {
       std::filesystem::temp_directory_path() / ("bench-pattern-" + base::new_uuid());
   Bench bench;
   bench.store = must(state::Store::open(folder));
+  const std::map<std::string, stream::Relation> known{
+      {"silver.positions",
+       {.table = "silver.positions", .schema = positions(), .topics = {"positions"}}}};
   for (const std::string& text : patterns())
     bench.operators.push_back(must(stream::make_operator(
-        *bench.connection, must(stream::pattern_model(text, "bench.yaml")), positions(), nullptr)));
+        *bench.connection, must(stream::pattern_model(text, "bench.yaml")), known, nullptr)));
   Fleet fleet;
   std::vector<std::shared_ptr<const columns::Batch>> batches;
   std::size_t events = 0;

@@ -119,6 +119,7 @@ base::Result<StagePlanner::Planned> StagePlanner::add(std::unique_ptr<Stage> sta
 base::Result<> StagePlanner::settle(Planned& planned) {
   if (!planned.pending) return {};
   Pending pending = *std::exchange(planned.pending, std::nullopt);
+  bound_by_gap(pending);
   TRY(refuse_unbounded(pending.node, pending.parts));
   Tree node = pending.node;
   for (std::size_t i = 0; i < pending.keys.size(); ++i) {

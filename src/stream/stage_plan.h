@@ -86,6 +86,7 @@ class StagePlanner {
   base::Result<std::optional<Planned>> extend(const Tree& node, Input& input,
                                               const std::vector<Tree>* groups);
   base::Result<> settle(Planned& planned);  // makes the stage of what is pending
+  void bound_by_gap(Pending& pending);
   base::Result<> refuse_unbounded(const Tree& node, const RecomputeParts& parts) const;
   base::Result<> note_where(const Tree& node, Input& input, const std::string& where);
 

@@ -83,6 +83,20 @@ std::vector<Tree> common_partitions(const std::vector<Tree>& windows) {
   return common;
 }
 
+// The gap of sessions: what a difference to the row before, by lag(), is compared with.
+std::int64_t session_gap_us(sql::Connection& connection, const Tree& node) {
+  bool lags = false;
+  std::int64_t gap = 0;
+  walk(node, [&](const Tree& at) {
+    lags = lags || text_of(at, "type") == "WINDOW_LAG";
+    const std::string type = text_of(at, "type");
+    if (type == "COMPARE_GREATERTHAN" || type == "COMPARE_GREATERTHANOREQUALTO")
+      gap = std::max(gap, interval_us(connection, at["right"]).value_or(0));
+    return true;
+  });
+  return lags ? gap : 0;
+}
+
 // `row_number() OVER (…)` of a QUALIFY row_number() <= n, also by the name of a column; null: it is
 // another condition.
 const Tree* numbered(const Tree& node) {
@@ -102,6 +116,16 @@ const Tree* numbered(const Tree& node) {
 }
 
 }  // namespace
+
+// A session that nothing can join any more need not be kept.
+void StagePlanner::bound_by_gap(Pending& pending) {
+  RecomputeParts& parts = pending.parts;
+  if (parts.ttl_us > 0 || parts.time.empty() || !parts.key_lags.empty() || !parts.best.empty())
+    return;
+  if (std::ranges::count(parts.needed, parts.time, &StageColumn::name) == 0) return;
+  parts.ttl_us = session_gap_us(connection_, pending.node);
+  made_.bounded_by_time = made_.bounded_by_time || parts.ttl_us > 0;
+}
 
 base::Result<> StagePlanner::refuse_unbounded(const Tree& node, const RecomputeParts& parts) const {
   if (!parts.key_lags.empty() || !parts.best.empty() || parts.input.changes) return {};
@@ -226,7 +250,9 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_window(const Tree& node, 
     if (!needed_columns(node, one).fields.empty()) parts.needed.push_back(column);
   }
   const Tree* number = numbered(node);
-  if (number != nullptr && windows.size() == 1 && !input.planned.rows.changes) {
+  const bool one = std::ranges::all_of(
+      windows, [&](const Tree& window) { return same_expression(window, windows.front()); });
+  if (number != nullptr && one && !input.planned.rows.changes) {
     const bool equal = text_of(node["qualify"], "type") == "COMPARE_EQUAL";
     parts.best = fmt::format("QUALIFY {} {} {}", TRY(expression_sql(connection_, *number)),
                              equal                                                    ? "<="

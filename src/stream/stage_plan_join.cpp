@@ -299,9 +299,12 @@ base::Result<> StagePlanner::bound_side(const Tree& node, const std::vector<Tree
   made_.bounded_by_time = made_.bounded_by_time || !side.drop_us.empty();
   const bool as_of = parts.kind == JoinParts::Kind::kAsOf;
   if (side.drop_us.empty() && !rows.standing && !rows.changes && !as_of) {
-    return refuse(model_, node,
-                  fmt::format("the rows of {} would be kept for ever in this join", side.alias),
-                  fmt::format("bound it by time: … BETWEEN {}.{} - INTERVAL '1 hour' AND …, or add "
+    const bool no_time = model_.ttl_us > 0 && !rows.lags.contains(model_.time);
+    return refuse(
+        model_, node, fmt::format("the rows of {} would be kept for ever in this join", side.alias),
+        no_time ? "'ttl' counts from the event time: add 'time' and 'watermark' to the "
+                  "header, and pass the time on to this SELECT"
+                : fmt::format("bound it by time: … BETWEEN {}.{} - INTERVAL '1 hour' AND …, or add "
                               "'ttl: 1 day' to the header",
                               side.alias, model_.time.empty() ? "event_time" : model_.time));
   }

@@ -2,6 +2,8 @@
 table: gold.q20
 version: 1
 mode: streaming
+time: dateTime
+watermark: 4 seconds
 ttl: 30 days
 description: Bids with their auction, of one category.
 ---

@@ -2,6 +2,8 @@
 table: gold.q3
 version: 1
 mode: streaming
+time: dateTime
+watermark: 4 seconds
 ttl: 30 days
 description: Who sells in some states and one category.
 ---
