@@ -6,8 +6,8 @@
 
 What is measured is events by second of processor time (user and system, all threads): what one core does, whatever
 else the machine is busy with. Waybill takes JSON from its log and commits bronze and the question's table to the lake;
-Flink and Spark read the same JSON from files and throw the answer away. Flink and Spark are warm (the first question is
-asked twice) and have one task slot or core; both keep state in RocksDB.
+Flink and Spark read the same JSON from files and throw the answer away. Flink and Spark are warm, have one task slot or core, and keep state in
+RocksDB; what a question costs before its first event is known from asking it of few events, and taken off.
 
 Prints `figure nexmark_q0 <events/s per core> events/s peer flink <events/s per core> ratio <ours/theirs>`. The peers
 are kept under ~/.cache/waybill-peers/stream.
@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "tests/nexmark"), str(ROOT / "tests/e2e"), str(ROOT /
 PEERS = pathlib.Path(os.environ.get("WAYBILL_PEERS", pathlib.Path.home() / ".cache/waybill-peers")) / "stream"
 REQUIREMENTS = ["apache-flink-libraries==2.3.0", "pyspark==4.2.0", "py4j==0.10.9.9"]
 TICK = os.sysconf("SC_CLK_TCK")
+FEW = 2000  # events that only show what a question costs by itself
 FILES = 20  # that the events of one topic are cut into, for micro-batches
 PATIENCE_S = 600
 
@@ -87,43 +88,42 @@ def flink_home() -> pathlib.Path:
     return next((PEERS / "venv/lib").glob("python3*/site-packages/pyflink"))
 
 
-def parse(output: str, events: int) -> dict[str, float | str]:
-    """Events by second of processor time, by question; of one that was asked twice the second answer counts."""
+def ask(command: list, rows: int, scratch: pathlib.Path) -> dict[str, float | str]:
+    """Events by second of processor time, by question, as the peer's program tells them line by line."""
+    with (scratch / "errors").open("w+") as errors:
+        done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True, timeout=PATIENCE_S * 6)
+        if not done.stdout:
+            errors.seek(0)
+            raise RuntimeError(errors.read()[-2000:])
     found = {}
-    for line in output.splitlines():
+    for line in done.stdout.splitlines():
         words = line.split(" ", 2)
         if len(words) == 3 and words[1] == "failed":
             found[words[0]] = words[2]
         elif len(words) == 3 and words[0].startswith("q"):
-            found[words[0]] = events / float(words[2])
+            found[words[0]] = (rows - FEW) / max(0.01, float(words[2]) - float(words[1]))
+        print(f"# {line}", flush=True)
     return found
 
 
 def flink(folder: pathlib.Path, queries: list[str], events: int) -> dict[str, float | str]:
     from peer_queries import FLINK, FLINK_TABLES
-    tables = folder / "tables.sql"
-    tables.write_text(FLINK_TABLES.replace("{folder}", (folder / "events").as_uri()))
+    for name in ("few", "events"):
+        (folder / f"{name}.sql").write_text(FLINK_TABLES.replace("{folder}", (folder / name).as_uri()))
     opened = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "util", "nio", "net", "time", "util.concurrent")]
     logging = folder / "log4j2.properties"
     logging.write_text("rootLogger.level = OFF\n")
-    done = subprocess.run(
-        ["java", "-Xmx3g", *opened, f"-Dlog4j.configurationFile={logging}", "-cp", f"{flink_home()}/lib/*",
-         str(ROOT / "bench/nexmark/FlinkRun.java"), str(tables), (folder / "checkpoints").as_uri(),
-         *(f"{query}={' '.join(FLINK[query].split())}" for query in queries if query in FLINK)],
-        capture_output=True, text=True, timeout=PATIENCE_S * 3)
-    if not done.stdout:
-        raise RuntimeError(done.stderr[-2000:])
-    return parse(done.stdout, events)
+    return ask(["java", "-Xmx3g", *opened, f"-Dlog4j.configurationFile={logging}", "-cp", f"{flink_home()}/lib/*",
+                ROOT / "bench/nexmark/FlinkRun.java", folder / "few.sql", folder / "events.sql", (folder / "checkpoints").as_uri(),
+                *(f"{query}={' '.join(FLINK[query].split())}" for query in queries if query in FLINK)], events, folder)
 
 
 def spark(folder: pathlib.Path, queries: list[str], events: int) -> dict[str, float | str]:
     from peer_queries import SPARK
+    cut(folder / "few", folder / "cut-few")
     cut(folder / "events", folder / "cut")
-    done = subprocess.run([PEERS / "venv/bin/python", ROOT / "bench/nexmark/spark_run.py", folder / "cut", *(q for q in queries if q in SPARK)],
-                          capture_output=True, text=True, timeout=PATIENCE_S * 3)
-    if not done.stdout:
-        raise RuntimeError(done.stderr[-2000:])
-    return parse(done.stdout, events)
+    return ask([PEERS / "venv/bin/python", ROOT / "bench/nexmark/spark_run.py", folder / "cut-few", folder / "cut",
+                *(query for query in queries if query in SPARK)], events, folder)
 
 
 def main():
@@ -141,11 +141,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
         folder = pathlib.Path(scratch)
         subprocess.run([tool, "files", folder / "events", str(chosen.events)], check=True)
+        subprocess.run([tool, "files", folder / "few", str(FEW)], check=True)
         for name, run in (("flink", flink), ("spark", spark)):
             if name in chosen.peers.split(","):
                 peers[name] = run(folder, queries, chosen.events)
                 shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-                shutil.rmtree(folder / "cut", ignore_errors=True)
     for query in queries:
         ours = waybill_run(query, chosen.waybill.resolve(), tool, chosen.events)
         for name, found in peers.items():

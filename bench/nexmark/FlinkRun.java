@@ -1,14 +1,14 @@
 // Runs Nexmark's questions on Apache Flink, one after the other in one process with one task slot:
 //
-//   FlinkRun TABLES.sql CHECKPOINTS QUERY=SELECT…
+//   FlinkRun FEW.sql ALL.sql CHECKPOINTS QUERY=SELECT…
 //
-// TABLES.sql: statements that make the tables, each ended by a semicolon at the end of a line.
-// Prints `QUERY WALL_SECONDS CPU_SECONDS` for each, or `QUERY failed REASON`. The first is asked twice, to warm up.
+// FEW.sql, ALL.sql: statements that make the tables, each ended by a semicolon at the end of a line.
+// Each question is asked of the few events and then of all. Prints `QUERY CPU_SECONDS_FEW CPU_SECONDS_ALL`, or
+// `QUERY failed REASON`.
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.EnvironmentSettings;
@@ -39,30 +39,32 @@ public class FlinkRun {
         EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(settings).build());
   }
 
-  static void ask(String tables, String checkpoints, String name, String select) {
-    double wall = System.nanoTime() / 1e9;
-    double cpu = cpuSeconds();
-    try {
-      TableEnvironment environment = environment(checkpoints);
-      for (String statement : tables.split(";\\s*\n"))
-        if (!statement.isBlank()) environment.executeSql(statement);
-      environment.executeSql("CREATE TABLE answer WITH ('connector' = 'blackhole') AS " + select).await();
-      System.out.printf("%s %.3f %.3f%n", name, System.nanoTime() / 1e9 - wall, cpuSeconds() - cpu);
-    } catch (Throwable error) {
-      Throwable cause = error;
-      while (cause.getCause() != null) cause = cause.getCause();
-      System.out.println(name + " failed " + String.valueOf(cause.getMessage()).split("\n")[0]);
-    }
-    System.out.flush();
+  static double ask(String tables, String checkpoints, String select) throws Exception {
+    double before = cpuSeconds();
+    TableEnvironment environment = environment(checkpoints);
+    for (String statement : tables.split(";\\s*\n"))
+      if (!statement.isBlank()) environment.executeSql(statement);
+    environment.executeSql("CREATE TABLE answer WITH ('connector' = 'blackhole') AS " + select).await();
+    return cpuSeconds() - before;
   }
 
   public static void main(String[] arguments) throws Exception {
-    String tables = Files.readString(Path.of(arguments[0]));
-    List<String> questions = new ArrayList<>(List.of(arguments).subList(2, arguments.length));
-    questions.add(0, questions.get(0));
-    for (String question : questions) {
+    String few = Files.readString(Path.of(arguments[0]));
+    String all = Files.readString(Path.of(arguments[1]));
+    for (String question : List.of(arguments).subList(3, arguments.length)) {
       int equals = question.indexOf('=');
-      ask(tables, arguments[1], question.substring(0, equals), question.substring(equals + 1));
+      String name = question.substring(0, equals);
+      String select = question.substring(equals + 1);
+      try {
+        ask(few, arguments[2], select);
+        double first = ask(few, arguments[2], select);
+        System.out.printf("%s %.3f %.3f%n", name, first, ask(all, arguments[2], select));
+      } catch (Throwable error) {
+        Throwable cause = error;
+        while (cause.getCause() != null) cause = cause.getCause();
+        System.out.println(name + " failed " + String.valueOf(cause.getMessage()).split("\n")[0]);
+      }
+      System.out.flush();
     }
     System.exit(0);
   }

@@ -18,6 +18,8 @@ const kFlags = [
   '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
 ];
 const kPatienceMs = 60_000;
+// Tall enough for a whole dashboard.
+const kWhole = { width: 1440, height: 1800 };
 const kThemes = ['dark', 'light'];
 const kBoards = await (await fetch(`${kPlaces.full}/v1/dashboards`)).json();
 
@@ -119,7 +121,7 @@ for (const place of ['full', 'empty']) {
   for (const theme of kThemes) {
     for (const { name } of kBoards) {
       const spec = await specOf(place, name);
-      const page = await open(place, boardPath(name, name === 'hubs' ? '&range=24h' : ''), { theme });
+      const page = await open(place, boardPath(name, name === 'hubs' ? '&range=24h' : ''), { theme, viewport: kWhole });
       const where = `${name}, ${place}, ${theme}`;
       await test(`${where}: every panel draws`, async () => {
         await settled(page);
