@@ -90,19 +90,19 @@ def flink_home() -> pathlib.Path:
 
 def ask(command: list, rows: int, scratch: pathlib.Path) -> dict[str, float | str]:
     """Events by second of processor time, by question, as the peer's program tells them line by line."""
+    found = {}
     with (scratch / "errors").open("w+") as errors:
-        done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True, timeout=PATIENCE_S * 6)
-        if not done.stdout:
+        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=errors, text=True)
+        for line in process.stdout:
+            print(f"# {line}", end="", flush=True)
+            words = line.rstrip().split(" ", 2)
+            if len(words) == 3 and words[1] == "failed":
+                found[words[0]] = words[2]
+            elif len(words) == 3 and words[0].startswith("q"):
+                found[words[0]] = (rows - FEW) / max(0.01, float(words[2]) - float(words[1]))
+        if process.wait() != 0 or not found:
             errors.seek(0)
             raise RuntimeError(errors.read()[-2000:])
-    found = {}
-    for line in done.stdout.splitlines():
-        words = line.split(" ", 2)
-        if len(words) == 3 and words[1] == "failed":
-            found[words[0]] = words[2]
-        elif len(words) == 3 and words[0].startswith("q"):
-            found[words[0]] = (rows - FEW) / max(0.01, float(words[2]) - float(words[1]))
-        print(f"# {line}", flush=True)
     return found
 
 
