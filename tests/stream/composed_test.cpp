@@ -275,6 +275,110 @@ std::vector<Seeded> seeds() {
   return all;
 }
 
+std::string row(const std::string& id, const std::string& k, int second, int v) {
+  return fmt::format(R"({{"id":"{}","k":"{}","event_time":"{}","v":{},"w":{}}})", id, k,
+                     base::format_rfc3339(kStartUs + second * base::kUsPerSecond), v, v);
+}
+
+World two_topics(const std::vector<std::string>& texts) {
+  std::vector<runs::Model> models;
+  for (const std::string& text : texts)
+    models.push_back(must(runs::parse_model(text, "models/test.sql")));
+  return World({topic_yaml("a", 1, "  v: bigint\n"),
+                topic_yaml("b", 1, "  w: bigint\n  until: timestamp\n")},
+               models, {});
+}
+
+TEST(LookUp, GivesWhatTheKeyedTableHoldsInThatEpoch) {
+  World world = two_topics(
+      {model("gold.totals", "key: [k]\n", "SELECT k, sum(w) AS total FROM bronze.b GROUP BY k"),
+       model("silver.with_totals", "",
+             "SELECT a.id, t.total FROM bronze.a a LEFT JOIN gold.totals t ON a.k = t.k")});
+  must(world.start());
+  world.append({{"x", row("1", "x", 0, 1)}}, 0);
+  must(world.drain());
+  world.append({{"x", row("2", "x", 0, 5)}}, 1);
+  must(world.drain());
+  world.append({{"x", row("3", "x", 0, 1)}}, 0);
+  must(world.drain());
+  must(world.start());
+  world.append({{"x", row("4", "x", 0, 6)}}, 1);
+  must(world.drain());
+  world.append({{"x", row("5", "x", 0, 1)}}, 0);
+  must(world.drain());
+  Judge judge;
+  EXPECT_EQ(judge.difference(fmt::format("SELECT id, total FROM ({})",
+                                         world.snapshot("silver.with_totals")->scan_sql()),
+                             "VALUES ('1', NULL), ('3', 5), ('5', 11)"),
+            "");
+}
+
+TEST(Topics, ThatAModelJoinsKeepTheirPlaces) {
+  const std::string left = model("silver.left", "", "SELECT id, v FROM bronze.a");
+  const std::string right = model("silver.right", "", "SELECT id, w FROM bronze.b");
+  World world = two_topics({left});
+  must(world.start());
+  world.append({{"x", row("1", "x", 0, 1)}}, 0);
+  must(world.drain());
+  const auto parsed = [](const std::string& text) {
+    return must(runs::parse_model(text, "models/test.sql"));
+  };
+  const std::string both =
+      model("silver.both", "", "SELECT id FROM silver.left UNION ALL SELECT id FROM bronze.b");
+  world.change_models({parsed(left), parsed(both)});
+  must(world.start());
+  world.append({{"x", row("2", "x", 0, 1)}}, 0);
+  world.append({{"x", row("3", "x", 0, 1)}}, 1);
+  must(world.drain());
+  for (int i = 0; i < 4; ++i) must(world.epoch());
+  Judge judge;
+  EXPECT_EQ(judge.difference(
+                fmt::format("SELECT id FROM ({})", world.snapshot("silver.both")->scan_sql()),
+                "VALUES ('1'), ('2'), ('3')"),
+            "");
+  EXPECT_EQ(judge.number(
+                fmt::format("SELECT count(*) FROM ({})", world.snapshot("bronze.a")->scan_sql())),
+            2);
+  EXPECT_TRUE(audit_of(world).balanced()) << failed_checks(audit_of(world));
+}
+
+TEST(Silence, ClosesWhatWaitsForTheWatermark) {
+  World world = two_topics({model("silver.left_pairs", "",
+                                  "SELECT a.id, b.id AS b_id FROM bronze.a a LEFT JOIN bronze.b b\n"
+                                  "ON a.k = b.k AND b.event_time BETWEEN a.event_time AND\n"
+                                  "a.event_time + INTERVAL '1 minute'")});
+  must(world.start());
+  world.append({{"x", row("1", "x", 0, 1)}}, 0);
+  must(world.drain());
+  must(world.epoch());
+  EXPECT_EQ(world.snapshot("silver.left_pairs")->rows(), 0);
+  world.clock().advance_us(600 * base::kUsPerSecond);
+  EXPECT_TRUE(must(world.epoch()));
+  EXPECT_EQ(world.snapshot("silver.left_pairs")->rows(), 1);
+  EXPECT_FALSE(must(world.epoch()));  // nothing waits any more
+}
+
+TEST(LateRows, StillCountAsLongAsTheHeaderSays) {
+  for (const auto& [late, counted] :
+       {std::pair{"", 1}, std::pair{"late: buffer 1 hour\n", 2}, std::pair{"late: upsert\n", 2}}) {
+    SCOPED_TRACE(late);
+    World world = two_topics(
+        {model("gold.sums", std::string("key: [start]\n") + late,
+               "SELECT time_bucket(INTERVAL '1 minute', event_time) AS start, count(*) AS n\n"
+               "FROM bronze.a GROUP BY 1")});
+    must(world.start());
+    world.append({{"x", row("1", "x", 0, 1)}, {"x", row("2", "x", 1200, 1)}}, 0);
+    must(world.drain());
+    world.append({{"x", row("3", "x", 1, 1)}}, 0);
+    must(world.drain());
+    Judge judge;
+    EXPECT_EQ(judge.number(fmt::format("SELECT n FROM ({}) ORDER BY start LIMIT 1",
+                                       world.snapshot("gold.sums")->scan_sql())),
+              counted);
+    EXPECT_EQ(world.snapshot("gold.sums_late")->rows(), 2 - counted);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Composed, testing::ValuesIn(seeds()), [](const auto& info) {
   return fmt::format("{}_{}", kCases[info.param.model].name, info.param.seed);
 });
