@@ -164,11 +164,11 @@ base::Result<> Platform::open_serving() {
   lake_sql_ = TRY(server::LakeSql::open(*views_, *serving_));
   const base::Path data = std::filesystem::absolute(project_.data);
   sql_workers_ = std::make_unique<server::SqlWorkers>(
-      *views_,
-      server::SqlWorkersOptions{.program = "/proc/self/exe",
-                                .lake = lake_folder(),
-                                .spill = data / "spill" / "workers",
-                                .groups = {{"default", {.slots = 3}}, {"page", {.slots = 3}}}});
+      *views_, server::SqlWorkersOptions{.program = "/proc/self/exe",
+                                         .lake = lake_folder(),
+                                         .spill = data / "spill" / "workers",
+                                         .workloads = project_.workloads,
+                                         .users = project_.workload_of});
   lookup_connection_ = TRY(engine_->connect());
   if (project_.fleet) fleet_ = std::make_unique<ops::Fleet>(*project_.fleet);
   for (const auto& [name, lookup] : project_.lookups) TRY(check_lookup(name, lookup));

@@ -24,6 +24,9 @@ class SqlSession {
  public:
   virtual ~SqlSession() = default;
   virtual base::Result<std::unique_ptr<sql::Result>> query(const std::string& sql) = 0;
+  // One statement, whose rows come while they are taken. Any number may be open at a time; they end
+  // before the session.
+  virtual base::Result<std::unique_ptr<sql::RowStream>> stream(const std::string& sql) = 0;
   virtual base::Result<std::unique_ptr<sql::Statement>> prepare(const std::string& sql) = 0;
   virtual base::Result<std::vector<sql::Connection::Part>> split(const std::string& sql) = 0;
   virtual void interrupt() = 0;  // from another thread

@@ -32,7 +32,7 @@ class LakePrepared final : public pg::Prepared {
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
 
   pg::Answer<std::unique_ptr<pg::Rows>> run(
-      const std::vector<std::optional<std::string>>& values) override {
+      const std::vector<std::optional<std::string>>& values, const pg::FirstFetch&) override {
     std::vector<std::optional<std::string>> texts;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!values[i]) {
@@ -43,7 +43,7 @@ class LakePrepared final : public pg::Prepared {
       if (!text) return std::unexpected(postgres_error(text.error(), sql_));
       texts.push_back(std::move(*text));
     }
-    auto result = engine_.run(sql_, [&] { return statement_->run(texts); });
+    auto result = engine_.run(sql_, [&] { return statement_->stream(texts); });
     if (!result) return std::unexpected(std::move(result).error());
     // The client reads the rows by what it was told of them.
     if ((*result)->columns().size() != columns_.size()) {
@@ -53,7 +53,7 @@ class LakePrepared final : public pg::Prepared {
       changed.hint = "prepare the statement again";
       return std::unexpected(std::move(changed));
     }
-    return make_rows(std::move(*result), columns_);
+    return engine_.rows_of(std::move(*result), columns_, sql_);
   }
 
  private:
@@ -134,15 +134,26 @@ pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::
   return fields;
 }
 
-pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& sql) {
+pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& sql,
+                                                                   const pg::FirstFetch&) {
   const auto rewritten = rewrite_for_duckdb(sql);
-  auto result = run(rewritten, [&] { return session_->query(rewritten); });
+  auto result = run(rewritten, [&] { return session_->stream(rewritten); });
   if (!result) {
     if (rewritten != sql) result.error().position = 0;
     return std::unexpected(std::move(result).error());
   }
   auto columns = describe_columns((*result)->columns());
-  return make_rows(std::move(*result), std::move(columns));
+  return rows_of(std::move(*result), std::move(columns), rewritten);
+}
+
+// Rows are computed while they are fetched: that is stopped as the query itself is.
+std::unique_ptr<pg::Rows> PostgresEngine::rows_of(std::unique_ptr<sql::RowStream> rows,
+                                                  std::vector<pg::ColumnDescription> columns,
+                                                  std::string sql) {
+  return make_rows(std::move(rows), std::move(columns),
+                   [this, sql = std::move(sql)](const std::function<base::Result<bool>()>& fetch) {
+                     return run(sql, fetch);
+                   });
 }
 
 pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(

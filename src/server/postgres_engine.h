@@ -59,10 +59,11 @@ class PostgresEngine final : public protocol::postgres::Engine, public Interrupt
         process_id_(process_id) {}
 
   protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Rows>> query(
-      const std::string& sql) override;
+      const std::string& sql, const protocol::postgres::FirstFetch& first) override;
   protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare(
       const std::string& sql, const std::vector<protocol::postgres::Oid>& types) override;
   protocol::postgres::Answer<> apply(const protocol::postgres::Settings& settings) override;
+  bool cancel(std::int32_t) override { return false; }
   void interrupt() override { session_->interrupt(); }
 
   // Runs `call` as the query that can be interrupted; its error as PostgreSQL's.
@@ -75,6 +76,9 @@ class PostgresEngine final : public protocol::postgres::Engine, public Interrupt
     if (!result) return std::unexpected(wire_error(result.error(), sql, reason));
     return std::move(*result);
   }
+  std::unique_ptr<protocol::postgres::Rows> rows_of(
+      std::unique_ptr<sql::RowStream> rows,
+      std::vector<protocol::postgres::ColumnDescription> columns, std::string sql);
 
  private:
   protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare_unbound(

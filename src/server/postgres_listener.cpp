@@ -12,6 +12,7 @@
 #include "protocol/postgres/session.h"
 #include "server/postgres_engine.h"
 #include "server/postgres_error.h"
+#include "server/postgres_stream.h"
 #include "server/tcp_listen.h"
 
 namespace server {
@@ -29,25 +30,30 @@ constexpr std::size_t kSocketsBeyondMax = 50;          // to be told 53300, or t
 constexpr auto kTick = std::chrono::milliseconds(20);  // timeouts and repeated interrupts
 constexpr auto kStartupTime = std::chrono::seconds(10);
 constexpr auto kStopTime = std::chrono::seconds(5);
+// Requests before the start-up message: a length and a code.
+constexpr std::size_t kRequestBytes = 8;
+constexpr std::string_view kSslRequest("\0\0\0\x08\x04\xd2\x16\x2f", kRequestBytes);
+constexpr std::string_view kGssRequest("\0\0\0\x08\x04\xd2\x16\x30", kRequestBytes);
+constexpr auto kRefusalTime = std::chrono::milliseconds(300);
 
 struct Connection {
-  Connection(tcp::socket s, pg::OpenEngine open_engine, pg::Session::Key k)
-      : socket(std::move(s)),
-        session(std::move(open_engine), k),
-        key(k),
-        changed(socket.get_executor()) {
+  Connection(tcp::socket s, pg::OpenEngine open_engine, pg::Session::Key k, pg::Access access)
+      : changed(s.get_executor()),
+        stream(std::move(s)),
+        session(std::move(open_engine), k, std::move(access)),
+        key(k) {
     changed.expires_at(asio::steady_timer::time_point::max());
   }
 
-  tcp::socket socket;
+  asio::steady_timer changed;  // wakes serve() and read(); never expires
+  PostgresStream stream;
   Running running;  // before the session: its engine refers to it
   pg::Session session;
   pg::Session::Key key;
   std::string inbox;
   std::string out;
-  asio::steady_timer changed;  // wakes serve() and read(); never expires
-  bool ended = false;          // the client sends no more
-  bool started = false;        // the start-up is over
+  bool ended = false;    // the client sends no more
+  bool started = false;  // the start-up is over
   steady_clock::time_point opened = steady_clock::now();
 };
 using ConnectionPtr = std::shared_ptr<Connection>;
@@ -71,7 +77,14 @@ class Listener final : public PostgresListener {
   ~Listener() override { stop(); }
 
   base::Result<> listen() {
-    TRY(listen_on(acceptor_, TRY(loopback_endpoint(options_.address, "postgres")), "postgres"));
+    if (!options_.certificate.empty())
+      encryption_ = TRY(encryption_of(options_.certificate, options_.key));
+    // Strangers come in with a password only, and nobody else reads it or the rows.
+    const bool closed = options_.users && encryption_;
+    const auto endpoint = closed ? TRY(any_endpoint(options_.address, "postgres"))
+                                 : TRY(loopback_endpoint(options_.address, "postgres"));
+    remote_ = !endpoint.address().is_loopback();
+    TRY(listen_on(acceptor_, endpoint, "postgres"));
     port_ = acceptor_.local_endpoint().port();
     asio::co_spawn(network_, accept(), asio::detached);
     asio::co_spawn(network_, tick(), asio::detached);
@@ -96,6 +109,7 @@ class Listener final : public PostgresListener {
     for (const auto& [id, connection] : connections_) {
       connection->running.interrupt(Running::Reason::kStopping);
       connection->changed.cancel();
+      if (!connection->started) connection->stream.close();
     }
   }
 
@@ -128,12 +142,13 @@ class Listener final : public PostgresListener {
                         running](const pg::Startup&) -> pg::Answer<std::unique_ptr<pg::Engine>> {
       return open_engine_for(key, **running);
     };
-    auto connection = std::make_shared<Connection>(std::move(socket), std::move(open_engine), key);
+    auto connection = std::make_shared<Connection>(
+        std::move(socket), std::move(open_engine), key,
+        pg::Access{options_.users, options_.encryption_required || remote_});
     *running = &connection->running;
     connections_.emplace(key.process_id, connection);
     connected_.Set(static_cast<double>(connections_.size()));
     asio::co_spawn(network_, serve(connection), asio::detached);
-    asio::co_spawn(network_, read(connection), asio::detached);
   }
 
   pg::Answer<std::unique_ptr<pg::Engine>> open_engine_for(pg::Session::Key key, Running& running) {
@@ -159,8 +174,7 @@ class Listener final : public PostgresListener {
         co_await connection->changed.async_wait(asio::redirect_error(asio::use_awaitable, error));
         continue;
       }
-      const auto size = co_await connection->socket.async_read_some(
-          asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+      const auto size = co_await connection->stream.read_some(buffer.data(), buffer.size(), error);
       if (error) break;
       connection->inbox.append(buffer, 0, size);
       connection->changed.cancel();
@@ -172,19 +186,43 @@ class Listener final : public PostgresListener {
 
   asio::awaitable<void> serve(ConnectionPtr connection) {
     try {
-      co_await serve_until_end(connection);
+      const bool begun = co_await begin(connection);
+      if (begun) {
+        asio::co_spawn(network_, read(connection), asio::detached);
+        co_await serve_until_end(connection);
+      }
     } catch (const std::exception& failure) {
       spdlog::error("postgres: a session ended by {}", failure.what());
     }
-    boost::system::error_code error;
     connection->ended = true;
-    connection->socket.shutdown(tcp::socket::shutdown_both, error);
-    connection->socket.close(error);
+    connection->stream.close();
     connection->changed.cancel();
     connections_.erase(connection->key.process_id);
     connected_.Set(static_cast<double>(connections_.size()));
     // Closing the engine's database connection may take a moment.
     asio::post(queries_, [connection = std::move(connection)]() mutable { connection.reset(); });
+  }
+
+  // Until the client has chosen between encryption and none. What it sends first is left in the
+  // inbox; false when it has gone.
+  asio::awaitable<bool> begin(ConnectionPtr connection) {
+    boost::system::error_code error;
+    std::string first(kRequestBytes, '\0');
+    while (!stopping_) {
+      co_await connection->stream.read_exactly(first, error);
+      if (error) co_return false;
+      const bool ssl = first == kSslRequest && encryption_;
+      if (!ssl && first != kSslRequest && first != kGssRequest) break;
+      co_await connection->stream.write(ssl ? "S" : "N", error);
+      if (error) co_return false;
+      if (!ssl) continue;
+      co_await connection->stream.encrypt(*encryption_, error);
+      if (error) co_return false;
+      connection->session.set_encrypted();
+      co_return true;
+    }
+    connection->inbox = std::move(first);
+    co_return true;
   }
 
   asio::awaitable<void> serve_until_end(ConnectionPtr connection) {
@@ -207,8 +245,11 @@ class Listener final : public PostgresListener {
         connection->started = connection->session.started();
       }
       if (!connection->out.empty()) {
-        co_await asio::async_write(connection->socket, asio::buffer(connection->out),
-                                   asio::redirect_error(asio::use_awaitable, error));
+        if (connection->session.refused()) {  // guessing takes its time
+          asio::steady_timer pause(network_, kRefusalTime);
+          co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        }
+        co_await connection->stream.write(connection->out, error);
         connection->out.clear();
         if (error) co_return;
       }
@@ -235,13 +276,15 @@ class Listener final : public PostgresListener {
         connection->running.tick(now);
         const bool late = !connection->started && now - connection->opened > kStartupTime;
         const bool overdue = stopping_ && now > stop_deadline_;
-        if (late || overdue) connection->socket.close(error);
+        if (late || overdue) connection->stream.close();
       }
     }
   }
 
   const Options options_;
   const OpenEngine open_engine_;
+  std::optional<asio::ssl::context> encryption_;
+  bool remote_ = false;  // not on loopback
   asio::io_context network_;
   asio::thread_pool queries_;
   tcp::acceptor acceptor_;

@@ -1,6 +1,7 @@
 // The PostgreSQL listener: sessions of the wire protocol over SqlSessions.
 //
-// Clients are trusted, so it listens on loopback addresses only.
+// Without users every client is trusted, so it listens on loopback addresses only. With users and a
+// certificate it may listen on any.
 //
 // Threads: one of its own for the network, a few for queries; stop() from any thread.
 #pragma once
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "protocol/postgres/scram.h"
 #include "server/platform.h"
 #include "server/postgres_engine.h"
 
@@ -22,6 +24,10 @@ class PostgresListener {
     std::string address = "127.0.0.1:5433";  // port 0: any that is free
     std::size_t connections_max = 100;
     int query_threads = 8;
+    protocol::postgres::FindUser users = {};  // none: everybody, by any name
+    std::string certificate = {};             // PEM file with the chain; none: no encryption
+    std::string key = {};                     // PEM file
+    bool encryption_required = false;
   };
   // Makes the engine of one connection, on a query thread. `running` outlives the engine; `slot` is
   // to be let go of when the engine ends.
@@ -32,8 +38,8 @@ class PostgresListener {
   static OpenEngine engine_of(OpenSql open_sql);
 
   virtual ~PostgresListener() = default;
-  // Listens when it returns. kInvalid for an address that is not loopback, kUnavailable when the
-  // port is taken.
+  // Listens when it returns. kInvalid for an address that clients may not be trusted on or a
+  // certificate that cannot be used, kUnavailable when the port is taken.
   static base::Result<std::unique_ptr<PostgresListener>> start(const Options& options,
                                                                OpenEngine open_engine);
 

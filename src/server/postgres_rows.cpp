@@ -20,96 +20,6 @@ using sql::Kind;
 namespace pg = protocol::postgres;
 namespace oid = protocol::postgres::oid;
 
-bool is_int(Kind kind) {
-  return kind == Kind::kTinyInt || kind == Kind::kSmallInt || kind == Kind::kInteger ||
-         kind == Kind::kBigInt || kind == Kind::kUTinyInt || kind == Kind::kUSmallInt ||
-         kind == Kind::kUInteger;
-}
-
-class ResultRows final : public pg::Rows {
- public:
-  ResultRows(std::unique_ptr<sql::Result> result, std::vector<ColumnDescription> columns)
-      : result_(std::move(result)), columns_(std::move(columns)) {}
-
-  const std::vector<ColumnDescription>& columns() const override { return columns_; }
-  bool done() const override { return next_ == result_->rows(); }
-
-  Answer<std::size_t> fetch(std::size_t rows_max, std::size_t bytes_max,
-                            const std::vector<Format>& formats, std::string& out) override {
-    const auto first = next_;
-    const auto last = next_ + std::min(rows_max, result_->rows() - next_);
-    for (; next_ < last && out.size() < bytes_max; ++next_) {
-      const auto start = out.size();
-      base::Result<> written;
-      {
-        const pg::MessageScope message(out, 'D');
-        pg::append_u16(out, static_cast<std::uint16_t>(columns_.size()));
-        for (std::size_t column = 0; column < columns_.size() && written; ++column) {
-          written = append(column, pg::format_at(formats, column), out);
-        }
-      }
-      if (!written) {
-        out.resize(start);
-        return std::unexpected(postgres_error(written.error(), ""));
-      }
-    }
-    return next_ - first;
-  }
-
- private:
-  base::Result<> append(std::size_t column, Format format, std::string& out) const {
-    if (result_->is_null(column, next_)) {
-      pg::append_null(out);
-      return {};
-    }
-    if (format == Format::kText) {
-      pg::append_value(out, result_->text(column, next_));
-      return {};
-    }
-    const auto kind = result_->columns()[column].kind;
-    const auto type = columns_[column].type;
-    if (type != oid_of(kind)) return pg::append_binary(out, type, result_->text(column, next_));
-    if (is_int(kind)) {
-      const auto value = result_->int_at(column, next_);
-      if (type == oid::kInt2) {
-        pg::append_binary_int2(out, static_cast<std::int16_t>(value));
-      } else if (type == oid::kInt4) {
-        pg::append_binary_int4(out, static_cast<std::int32_t>(value));
-      } else {
-        pg::append_binary_int8(out, value);
-      }
-      return {};
-    }
-    switch (kind) {
-      case Kind::kBoolean:
-        pg::append_binary_bool(out, result_->int_at(column, next_) != 0);
-        return {};
-      case Kind::kFloat:
-        pg::append_binary_float4(out, static_cast<float>(result_->double_at(column, next_)));
-        return {};
-      case Kind::kDouble:
-        pg::append_binary_float8(out, result_->double_at(column, next_));
-        return {};
-      case Kind::kDate: {
-        const auto days = static_cast<std::int32_t>(result_->int_at(column, next_));
-        pg::append_binary_date(out, days);
-        return {};
-      }
-      case Kind::kTimestamp:
-      case Kind::kTimestampTz:
-        pg::append_binary_timestamp(out, result_->int_at(column, next_));
-        return {};
-      default:
-        break;
-    }
-    return pg::append_binary(out, type, result_->text(column, next_));
-  }
-
-  std::unique_ptr<sql::Result> result_;
-  std::vector<ColumnDescription> columns_;
-  std::size_t next_ = 0;
-};
-
 constexpr Oid kTextArray = 1009;
 
 // 0 when the token is no parameter, or beyond what one statement can have.
@@ -329,17 +239,15 @@ std::vector<ColumnDescription> describe_columns(const std::vector<sql::ColumnInf
   for (const auto& column : columns) {
     ColumnDescription description{.name = column.name, .type = oid_of(column.kind)};
     if (column.type == "JSON") description.type = oid::kJson;
+    // Lists of plain values are arrays; deeper ones JSON.
+    if (column.element != Kind::kNull && oid_of(column.element) != oid::kJson)
+      description.type = pg::array_of(oid_of(column.element));
     description.type_size = pg::type_size(description.type);
     if (column.kind == Kind::kDecimal)
       description.type_modifier = (column.width << 16 | column.scale) + 4;
     described.push_back(std::move(description));
   }
   return described;
-}
-
-std::unique_ptr<pg::Rows> make_rows(std::unique_ptr<sql::Result> result,
-                                    std::vector<ColumnDescription> columns) {
-  return std::make_unique<ResultRows>(std::move(result), std::move(columns));
 }
 
 std::vector<Oid> parameter_types(const std::string& sql, const std::vector<Oid>& named) {

@@ -3,6 +3,7 @@
 // Threads: values; a Rows by one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,9 +16,12 @@ namespace server {
 std::vector<protocol::postgres::ColumnDescription> describe_columns(
     const std::vector<sql::ColumnInfo>& columns);
 // The rows with their columns as they were described, one description per column of the result.
+// `run` is what a call into the stream goes through: it stops the call, and names why.
+using RunFetch = std::function<protocol::postgres::Answer<bool>(
+    const std::function<base::Result<bool>()>& fetch)>;
 std::unique_ptr<protocol::postgres::Rows> make_rows(
-    std::unique_ptr<sql::Result> result,
-    std::vector<protocol::postgres::ColumnDescription> columns);
+    std::unique_ptr<sql::RowStream> result,
+    std::vector<protocol::postgres::ColumnDescription> columns, RunFetch run);
 
 protocol::postgres::Oid oid_of(sql::Kind kind);
 

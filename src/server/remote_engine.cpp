@@ -1,7 +1,10 @@
 #include "server/remote_engine.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
+#include "base/check.h"
 #include "server/postgres_error.h"
 
 namespace server {
@@ -17,19 +20,47 @@ pg::ErrorFields no_answer() {
 
 class RemoteEngine;
 
+// What a call to a worker said of rows.
+struct Fetched {
+  std::size_t rows = 0;
+  bool done = false;
+  std::string bytes;
+};
+
+Fetched read_fetched(FrameReader& reader) {
+  Fetched fetched;
+  fetched.rows = static_cast<std::size_t>(reader.i64());
+  fetched.done = reader.u8() != 0;
+  fetched.bytes = reader.text();
+  return fetched;
+}
+
+void append_fetch(const pg::FirstFetch& fetch, FrameWriter& frame) {
+  frame.i64(static_cast<std::int64_t>(std::min<std::size_t>(fetch.rows_max, INT64_MAX)))
+      .i64(static_cast<std::int64_t>(fetch.bytes_max))
+      .u32(static_cast<std::uint32_t>(fetch.formats.size()));
+  for (const pg::Format format : fetch.formats) frame.u8(static_cast<std::uint8_t>(format));
+}
+
 class RemoteRows final : public pg::Rows {
  public:
-  RemoteRows(std::shared_ptr<SqlLease> lease, std::uint32_t id,
-             std::vector<pg::ColumnDescription> columns, bool done)
-      : lease_(std::move(lease)), id_(id), columns_(std::move(columns)), done_(done) {
-    if (done_) drop();
+  // `first` came with the query's answer, as `wanted` had asked.
+  RemoteRows(RemoteEngine& engine, std::shared_ptr<SqlLease> lease, std::uint32_t id,
+             std::vector<pg::ColumnDescription> columns, Fetched first)
+      : engine_(engine),
+        lease_(std::move(lease)),
+        id_(id),
+        columns_(std::move(columns)),
+        first_(std::move(first)),
+        last_(first_.done) {
+    if (last_) lease_.reset();  // the worker has dropped them
   }
   ~RemoteRows() override { drop(); }
   RemoteRows(const RemoteRows&) = delete;
   RemoteRows& operator=(const RemoteRows&) = delete;
 
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
-  bool done() const override { return done_; }
+  bool done() const override { return last_ && first_.rows == 0; }
   pg::Answer<std::size_t> fetch(std::size_t rows_max, std::size_t bytes_max,
                                 const std::vector<pg::Format>& formats, std::string& out) override;
 
@@ -39,10 +70,13 @@ class RemoteRows final : public pg::Rows {
     lease_.reset();
   }
 
+  RemoteEngine& engine_;
   std::shared_ptr<SqlLease> lease_;  // until the last row was fetched
   const std::uint32_t id_;
   const std::vector<pg::ColumnDescription> columns_;
-  bool done_;
+  Fetched first_;
+  bool last_;  // the worker has no more of them
+  std::chrono::milliseconds worked_{0};
 };
 
 class RemotePrepared final : public pg::Prepared {
@@ -52,8 +86,8 @@ class RemotePrepared final : public pg::Prepared {
 
   const std::vector<pg::Oid>& parameter_types() const override { return types_; }
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
-  pg::Answer<std::unique_ptr<pg::Rows>> run(
-      const std::vector<std::optional<std::string>>& values) override;
+  pg::Answer<std::unique_ptr<pg::Rows>> run(const std::vector<std::optional<std::string>>& values,
+                                            const pg::FirstFetch& first) override;
   // In the worker that the session has now.
   pg::Answer<> prepare(SqlLease& lease);
 
@@ -71,20 +105,23 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
  public:
   RemoteEngine(SqlWorkers& workers, Running& running, std::int32_t process_id,
                std::shared_ptr<void> slot)
-      : slot_(std::move(slot)),
-        workers_(workers),
-        running_(running),
-        process_id_(process_id),
-        session_(workers.new_session()) {}
-  ~RemoteEngine() override { workers_.forget(session_); }
+      : slot_(std::move(slot)), workers_(workers), running_(running), process_id_(process_id) {
+    origin_.session = workers.new_session();
+    origin_.process_id = process_id;
+  }
+  ~RemoteEngine() override { workers_.forget(origin_.session); }
   RemoteEngine(const RemoteEngine&) = delete;
   RemoteEngine& operator=(const RemoteEngine&) = delete;
 
-  pg::Answer<std::unique_ptr<pg::Rows>> query(const std::string& sql) override {
+  pg::Answer<std::unique_ptr<pg::Rows>> query(const std::string& sql,
+                                              const pg::FirstFetch& first) override {
     return guarded<std::unique_ptr<pg::Rows>>([&]() -> pg::Answer<std::unique_ptr<pg::Rows>> {
       auto lease = open(sql);
       if (!lease) return std::unexpected(std::move(lease).error());
-      auto frame = ask(**lease, FrameWriter(FrameKind::kQuery).text(sql));
+      FrameWriter question(FrameKind::kQuery);
+      question.text(sql);
+      append_fetch(first, question);
+      auto frame = ask(**lease, question);
       if (!frame) return std::unexpected(std::move(frame).error());
       return rows_of(*frame, *std::move(lease));
     });
@@ -105,33 +142,67 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
 
   // Kept here; the worker hears of it with the next question.
   pg::Answer<> apply(const pg::Settings& settings) override {
+    origin_.user = settings.get("session_authorization").value_or("");
+    const auto of_user = workers_.options().users.find(origin_.user);
+    const std::string usual =
+        of_user == workers_.options().users.end() ? "default" : of_user->second;
+    const std::string workload = settings.get("waybill.workload").value_or(usual);
+    const auto& workloads = workers_.options().workloads;
+    const auto found = workloads.find(workload);
+    if (found == workloads.end()) return std::unexpected(no_workload(workload));
     settings_ = settings.all();
     changed_ = true;
     timeout_ = std::chrono::milliseconds(
         pg::parse_timeout_ms(settings.get("statement_timeout").value_or("0")).value_or(0));
-    workload_ = settings.get("waybill.workload").value_or("default");
-    client_ = settings.get("application_name").value_or("");
+    limit_ = found->second.timeout;
+    origin_.workload = workload;
+    origin_.client = settings.get("application_name").value_or("");
     return {};
   }
 
-  void interrupt() override { workers_.interrupt(session_); }
+  bool cancel(std::int32_t process_id) override {
+    for (const RunningQuery& query : workers_.running()) {
+      const auto& origin = query.origin;
+      if (process_id == 0 || origin.process_id != process_id || origin.user != origin_.user)
+        continue;
+      return workers_.kill(origin.session).has_value();
+    }
+    return false;
+  }
 
-  // `call` as the query that can be interrupted.
+  void interrupt() override { workers_.interrupt(origin_.session); }
+
+  // `call` as the query that can be interrupted, of which `worked` is over.
   template <class T, class Call>
-  pg::Answer<T> guarded(Call call) {
-    running_.begin(*this, timeout_);
+  pg::Answer<T> guarded(Call call, std::chrono::milliseconds worked = {}) {
+    using std::chrono::milliseconds;
+    const bool limited = limit_.count() > 0 && (timeout_.count() == 0 || limit_ < timeout_);
+    const milliseconds most = limited ? limit_ : timeout_;
+    running_.begin(*this, most.count() == 0 ? most : std::max(most - worked, milliseconds(1)));
     pg::Answer<T> answer = call();
     const auto reason = running_.end();
-    if (!answer) name_reason(answer.error(), reason);
+    if (answer) return answer;
+    name_reason(answer.error(), reason);
+    if (limited && reason == Running::Reason::kTimeout) {
+      answer.error().message += fmt::format(" of workload '{}'", origin_.workload);
+      answer.error().hint = "ask for less, or raise 'timeout' of the workload in waybill.yaml";
+    }
     return answer;
   }
 
   // The session's worker, set up for it.
   pg::Answer<std::shared_ptr<SqlLease>> open(const std::string& sql) {
-    auto lease = workers_.lease(session_, workload_, client_, sql);
-    if (!lease) return std::unexpected(postgres_error(lease.error(), sql));
-    const bool fresh = (*lease)->fresh();
-    if (!fresh && !changed_) return *std::move(lease);
+    // Rows that are being taken hold one: it serves the next statement as well.
+    auto lease = lease_.lock();
+    if (!lease || !lease->renew(sql)) {
+      lease.reset();
+      auto other = workers_.lease(origin_, sql);
+      if (!other) return std::unexpected(postgres_error(other.error(), sql));
+      lease = *std::move(other);
+      lease_ = lease;
+    }
+    const bool fresh = lease->fresh();
+    if (!fresh && !changed_) return lease;
     FrameWriter frame(fresh ? FrameKind::kOpen : FrameKind::kApply);
     if (fresh) {
       ++generation_;
@@ -139,15 +210,17 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     }
     frame.u32(static_cast<std::uint32_t>(settings_.size()));
     for (const auto& [name, value] : settings_) frame.text(name).text(value);
-    auto opened = ask(**lease, frame);
+    auto opened = ask(*lease, frame);
     if (!opened) {
       // Nobody knows how far it came: the next question opens it again.
-      workers_.forget(session_);
+      lease_.reset();
+      lease.reset();
+      workers_.forget(origin_.session);
       changed_ = true;
       return std::unexpected(std::move(opened).error());
     }
     changed_ = false;
-    return *std::move(lease);
+    return lease;
   }
 
   static pg::Answer<std::string> ask(SqlLease& lease, FrameWriter& question) {
@@ -160,52 +233,70 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     return *std::move(frame);
   }
 
-  static pg::Answer<std::unique_ptr<pg::Rows>> rows_of(std::string_view frame,
-                                                       std::shared_ptr<SqlLease> lease) {
+  pg::Answer<std::unique_ptr<pg::Rows>> rows_of(std::string_view frame,
+                                                std::shared_ptr<SqlLease> lease) {
     FrameReader reader(frame);
     const std::uint32_t id = reader.u32();
     auto columns = reader.columns();
-    const bool done = reader.u8() != 0;
+    auto first = read_fetched(reader);
     if (!reader.ok()) return std::unexpected(no_answer());
-    return std::make_unique<RemoteRows>(std::move(lease), id, std::move(columns), done);
+    return std::make_unique<RemoteRows>(*this, std::move(lease), id, std::move(columns),
+                                        std::move(first));
   }
 
   std::uint64_t generation() const { return generation_; }
 
  private:
+  pg::ErrorFields no_workload(const std::string& name) const {
+    std::string names;
+    for (const auto& [known, workload] : workers_.options().workloads)
+      names += (names.empty() ? "" : ", ") + known;
+    pg::ErrorFields fields;
+    fields.sqlstate = "22023";
+    fields.message = fmt::format("there is no workload \"{}\"", name);
+    fields.hint = "waybill.yaml has them under 'workloads': " + names;
+    return fields;
+  }
+
   std::shared_ptr<void> slot_;
   SqlWorkers& workers_;
   Running& running_;
   const std::int32_t process_id_;
-  const std::int64_t session_;
+  QueryOrigin origin_;
+  std::weak_ptr<SqlLease> lease_;
   std::map<std::string, std::string> settings_;
   bool changed_ = true;
   std::uint64_t generation_ = 0;  // counts the workers that this session has had
   std::chrono::milliseconds timeout_{0};
-  std::string workload_ = "default";
-  std::string client_;
+  std::chrono::milliseconds limit_{0};  // the workload's
 };
 
 pg::Answer<std::size_t> RemoteRows::fetch(std::size_t rows_max, std::size_t bytes_max,
                                           const std::vector<pg::Format>& formats,
                                           std::string& out) {
-  if (done_) return 0;
+  if (first_.rows > 0) {  // asked for with the same formats, and for no more rows
+    CHECK(first_.rows <= rows_max);
+    out += first_.bytes;
+    first_.bytes = {};
+    return std::exchange(first_.rows, 0);
+  }
+  if (last_) return 0;
   FrameWriter question(FrameKind::kFetch);
-  question.u32(id_)
-      .i64(static_cast<std::int64_t>(std::min<std::size_t>(rows_max, INT64_MAX)))
-      .i64(static_cast<std::int64_t>(bytes_max > out.size() ? bytes_max - out.size() : 1))
-      .u32(static_cast<std::uint32_t>(formats.size()));
-  for (const pg::Format format : formats) question.u8(static_cast<std::uint8_t>(format));
-  auto frame = RemoteEngine::ask(*lease_, question);
+  question.u32(id_);
+  append_fetch({rows_max, bytes_max > out.size() ? bytes_max - out.size() : 1, formats}, question);
+  const auto began = std::chrono::steady_clock::now();
+  auto frame =
+      engine_.guarded<std::string>([&] { return RemoteEngine::ask(*lease_, question); }, worked_);
+  worked_ += std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - began);
   if (!frame) return std::unexpected(std::move(frame).error());
   FrameReader reader(*frame);
-  const auto rows = static_cast<std::size_t>(reader.i64());
-  done_ = reader.u8() != 0;
-  const std::string_view bytes = reader.text();
+  const auto fetched = read_fetched(reader);
   if (!reader.ok()) return std::unexpected(no_answer());
-  out += bytes;
-  if (done_) drop();
-  return rows;
+  last_ = fetched.done;
+  out += fetched.bytes;
+  if (last_) lease_.reset();  // the worker has dropped them
+  return fetched.rows;
 }
 
 pg::Answer<> RemotePrepared::prepare(SqlLease& lease) {
@@ -236,7 +327,7 @@ pg::Answer<> RemotePrepared::prepare(SqlLease& lease) {
 }
 
 pg::Answer<std::unique_ptr<pg::Rows>> RemotePrepared::run(
-    const std::vector<std::optional<std::string>>& values) {
+    const std::vector<std::optional<std::string>>& values, const pg::FirstFetch& first) {
   return engine_.guarded<std::unique_ptr<pg::Rows>>([&]() -> pg::Answer<std::unique_ptr<pg::Rows>> {
     auto lease = engine_.open(sql_);
     if (!lease) return std::unexpected(std::move(lease).error());
@@ -246,22 +337,25 @@ pg::Answer<std::unique_ptr<pg::Rows>> RemotePrepared::run(
     FrameWriter question(FrameKind::kRun);
     question.u32(id_).u32(static_cast<std::uint32_t>(values.size()));
     for (const auto& value : values) question.optional_text(value);
+    append_fetch(first, question);
     auto frame = RemoteEngine::ask(**lease, question);
     if (!frame) return std::unexpected(std::move(frame).error());
-    return RemoteEngine::rows_of(*frame, *std::move(lease));
+    return engine_.rows_of(*frame, *std::move(lease));
   });
 }
 
 class RemoteJsonQuery final : public JsonQuery {
  public:
   RemoteJsonQuery(SqlWorkers& workers, SqlRequest request)
-      : workers_(workers), request_(std::move(request)), session_(workers.new_session()) {}
-  ~RemoteJsonQuery() override { workers_.forget(session_); }
+      : workers_(workers), request_(std::move(request)) {
+    origin_ = {.session = workers.new_session(), .workload = "page", .client = "http"};
+  }
+  ~RemoteJsonQuery() override { workers_.forget(origin_.session); }
   RemoteJsonQuery(const RemoteJsonQuery&) = delete;
   RemoteJsonQuery& operator=(const RemoteJsonQuery&) = delete;
 
   base::Result<std::string> run() override {
-    const auto lease = TRY(workers_.lease(session_, "page", "http", request_.sql));
+    const auto lease = TRY(workers_.lease(origin_, request_.sql));
     const std::string frame = TRY(lease->call(FrameWriter(FrameKind::kJson)
                                                   .text(request_.sql)
                                                   .i64(static_cast<std::int64_t>(request_.limit))
@@ -272,12 +366,12 @@ class RemoteJsonQuery final : public JsonQuery {
     if (reader.ok()) return text;
     return base::fail(base::Code::kCorrupt, "a SQL worker gave an answer that cannot be read");
   }
-  void interrupt() override { workers_.interrupt(session_); }
+  void interrupt() override { workers_.interrupt(origin_.session); }
 
  private:
   SqlWorkers& workers_;
   const SqlRequest request_;
-  const std::int64_t session_;
+  QueryOrigin origin_;
 };
 
 }  // namespace

@@ -23,13 +23,14 @@ inline constexpr std::uint32_t kFrameItemsMax = 100'000;  // of one list in a fr
 
 enum class FrameKind : std::uint8_t {
   // To the worker.
-  kSetUp = 1,     // lake folder, memory limit, threads, folder to spill into
-  kOpen,          // a new session; process id, settings
-  kApply,         // settings
-  kQuery,         // sql -> columns
+  kSetUp = 1,  // lake folder, memory limit, threads, folder to spill into
+  kOpen,       // a new session; process id, settings
+  kApply,      // settings
+  // A wanted fetch is rows, bytes, formats; what was fetched is rows, done, bytes.
+  kQuery,         // sql, wanted fetch -> rows id, columns, fetched
   kPrepare,       // sql, types -> parameter types, columns; as prepared id
-  kRun,           // prepared id, values -> columns
-  kFetch,         // rows id, rows, bytes, formats -> rows, done, bytes
+  kRun,           // prepared id, values, wanted fetch -> rows id, columns, fetched
+  kFetch,         // rows id, wanted fetch -> fetched
   kDropRows,      // id
   kDropPrepared,  // id
   kJson,          // sql, limit -> text

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "protocol/postgres/lexer.h"
 #include "server/postgres_catalog.h"
+#include "server/sql_streams.h"
 
 namespace server {
 
@@ -48,6 +49,12 @@ class FreshStatement final : public sql::Statement {
     TRY(lake_.refresh(reads_.tables));
     return statement_->run(values);
   }
+  base::Result<std::unique_ptr<sql::RowStream>> stream(
+      const std::vector<std::optional<std::string>>& values) override {
+    if (reads_.catalogs) TRY(lake_.refresh_all());
+    TRY(lake_.refresh(reads_.tables));
+    return statement_->stream(values);
+  }
 
  private:
   LakeSql& lake_;
@@ -70,6 +77,16 @@ class LakeSession final : public SqlSession {
     if (statements.empty()) return base::fail_with(Code::kInvalid, "no statement", "send a SELECT");
     for (std::size_t i = 0; i + 1 < statements.size(); ++i) TRY(query_one(statements[i].sql));
     return query_one(statements.back().sql);
+  }
+
+  base::Result<std::unique_ptr<sql::RowStream>> stream(const std::string& sql) override {
+    if (read_search_path(sql) || is_variable(sql)) {
+      TRY(query_one(sql));
+      return connection_->stream("SELECT true AS success LIMIT 0");
+    }
+    const auto reads = TRY(check(sql));
+    TRY(refresh(reads));
+    return connection_->stream(sql);
   }
 
   base::Result<std::unique_ptr<sql::Statement>> prepare(const std::string& sql) override {
@@ -199,7 +216,7 @@ base::Result<std::unique_ptr<LakeSql>> LakeSql::open(LakeViews& views, sql::Data
 }
 
 base::Result<std::unique_ptr<SqlSession>> LakeSql::open_session() {
-  auto connection = TRY(database_.connect());
+  auto connection = streaming_connection(database_, TRY(database_.connect()));
   auto session = std::make_unique<LakeSession>(*this, std::move(connection));
   TRY(session->start());
   return session;

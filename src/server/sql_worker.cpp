@@ -166,23 +166,44 @@ class Worker {
     return applied ? done() : failure(applied.error());
   }
 
-  std::string give_rows(pg::Answer<std::unique_ptr<pg::Rows>> rows) {
+  // The rows' id and columns, and the first of them when they are wanted: rows, done, bytes.
+  std::string give_rows(pg::Answer<std::unique_ptr<pg::Rows>> rows, const pg::FirstFetch& first) {
     if (!rows) return failure(rows.error());
     if (rows_.size() >= kHandlesMax) {
       return refusal({.code = base::Code::kLimit,
                       .message = fmt::format("a session has {} open results", rows_.size()),
                       .mend = "close cursors that are not needed"});
     }
+    out_.clear();
+    std::size_t fetched = 0;
+    if (first.rows_max > 0) {
+      const auto count = (*rows)->fetch(first.rows_max, first.bytes_max, first.formats, out_);
+      if (!count) return failure(count.error());
+      fetched = *count;
+    }
+    const bool is_done = (*rows)->done();
     const std::uint32_t id = ++last_id_;
     FrameWriter frame(FrameKind::kAnswer);
-    frame.u32(id).columns((*rows)->columns()).u8((*rows)->done() ? 1 : 0);
-    rows_[id] = *std::move(rows);
+    frame.u32(id).columns((*rows)->columns());
+    frame.i64(static_cast<std::int64_t>(fetched)).u8(is_done ? 1 : 0).text(out_);
+    if (!is_done) rows_[id] = *std::move(rows);
     return frame.bytes();
+  }
+
+  static pg::FirstFetch read_first(FrameReader& reader) {
+    pg::FirstFetch first;
+    first.rows_max = static_cast<std::size_t>(reader.i64());
+    first.bytes_max = static_cast<std::size_t>(reader.i64());
+    first.formats.resize(reader.count());
+    for (pg::Format& format : first.formats) format = static_cast<pg::Format>(reader.u8());
+    return first;
   }
 
   std::string query(FrameReader& reader) {
     if (!engine_) return refusal({.message = "a SQL worker has no session"});
-    return give_rows(engine_->query(std::string(reader.text())));
+    const std::string sql(reader.text());
+    const auto first = read_first(reader);
+    return give_rows(engine_->query(sql, first), first);
   }
 
   std::string prepare(FrameReader& reader) {
@@ -212,22 +233,22 @@ class Worker {
     if (found == prepared_.end()) return refusal({.message = "no such prepared statement"});
     std::vector<std::optional<std::string>> values(reader.count());
     for (auto& value : values) value = reader.optional_text();
-    return give_rows(found->second->run(values));
+    const auto first = read_first(reader);
+    return give_rows(found->second->run(values, first), first);
   }
 
   std::string fetch(FrameReader& reader) {
     const auto found = rows_.find(reader.u32());
     if (found == rows_.end()) return refusal({.message = "no such result"});
-    const auto rows_max = static_cast<std::size_t>(reader.i64());
-    const auto bytes_max = static_cast<std::size_t>(reader.i64());
-    std::vector<pg::Format> formats(reader.count());
-    for (pg::Format& format : formats) format = static_cast<pg::Format>(reader.u8());
+    const auto first = read_first(reader);
     out_.clear();
-    const auto fetched = found->second->fetch(rows_max, bytes_max, formats, out_);
+    const auto fetched = found->second->fetch(first.rows_max, first.bytes_max, first.formats, out_);
     if (!fetched) return failure(fetched.error());
+    const bool is_done = found->second->done();
+    if (is_done) rows_.erase(found);
     return FrameWriter(FrameKind::kAnswer)
         .i64(static_cast<std::int64_t>(*fetched))
-        .u8(found->second->done() ? 1 : 0)
+        .u8(is_done ? 1 : 0)
         .text(out_)
         .bytes();
   }

@@ -1,72 +1,54 @@
 #include "server/sql_workers.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <system_error>
 #include <thread>
 
 #include "base/logging.h"
 #include "base/metrics.h"
-#include "server/sql_worker.h"
 
 namespace server {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(50);
-constexpr int kYieldNice = 10;
-const WorkloadGroup kDefault{};
+constexpr int kYieldNice = 19;
+constexpr std::size_t kShownBytes = 1000;  // of a query's text in lists
+// Rows that nobody takes are given up even when nobody waits, after so many times `idle`.
+constexpr int kIdleTimesMax = 10;
+const Workload kUnknown{};
 
-std::uint64_t resident_bytes(int process) {
-  std::ifstream file(fmt::format("/proc/{}/statm", process));
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  file >> size >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-// The process with its end of the socket as descriptor 3, no other one, in a group of its own.
-base::Result<pid_t> spawn(std::string program, int socket) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, socket, kSqlWorkerSocket);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kSqlWorkerSocket + 1);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  std::string argument = "sql-worker";
-  std::string zone = "TZ=UTC";
-  char* const arguments[] = {program.data(), argument.data(), nullptr};
-  char* const environment[] = {zone.data(), nullptr};
-  pid_t process = -1;
-  const int failed =
-      ::posix_spawn(&process, program.c_str(), &actions, &attributes, arguments, environment);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (failed == 0) return process;
-  return base::fail(base::Code::kUnavailable, "cannot start a SQL worker from {}: {}", program,
-                    std::generic_category().message(failed));
+// The beginning of a query's text, as good UTF-8.
+std::string shown(const std::string& sql) {
+  std::size_t end = std::min(sql.size(), kShownBytes);
+  while (end > 0 && end < sql.size() && (static_cast<unsigned char>(sql[end]) & 0xC0) == 0x80)
+    --end;
+  const auto quoted = nlohmann::json(sql.substr(0, end))
+                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  auto text = nlohmann::json::parse(quoted).get<std::string>();
+  std::ranges::replace(text, '\0', ' ');
+  return text;
 }
 
 }  // namespace
 
-SqlLease::~SqlLease() { workers_.give_back(place_); }
+SqlLease::~SqlLease() { workers_.give_back(place_, number_); }
+
+bool SqlLease::renew(const std::string& sql) {
+  fresh_ = false;
+  return workers_.renew(place_, number_, sql);
+}
 
 base::Result<std::string> SqlLease::call(std::string_view question) {
-  return workers_.call(place_, question);
+  return workers_.call(place_, number_, question);
 }
 
 SqlWorkers::SqlWorkers(LakeViews& views, SqlWorkersOptions options)
-    : views_(views), options_(std::move(options)), workers_(options_.workers_max) {
+    : options_(std::move(options)), views_(views, [this] { return running(); }) {
+  std::size_t places = 0;
+  for (const auto& [name, group] : options_.workloads) places += group.slots;
+  workers_.resize(places);
   tasks_.run("sql-workers", [this](const std::stop_token& stop) {
     start_first();
     watch(stop);
@@ -75,52 +57,51 @@ SqlWorkers::SqlWorkers(LakeViews& views, SqlWorkersOptions options)
 
 // So that the first query need not wait for it.
 void SqlWorkers::start_first() {
+  std::uint64_t lease = 0;
+  const Workload& group = workload("default");
   {
     const std::scoped_lock lock(mutex_);
     if (workers_.front().leased) return;
     workers_.front().leased = true;
+    lease = ++workers_.front().lease;
   }
-  Worker started;
-  if (auto begun = start_worker(started, 0); !begun)
-    spdlog::error("sql: {}", begun.error().to_string());
+  auto started = start(0, group);
+  if (!started) spdlog::error("sql: {}", started.error().to_string());
   {
     const std::scoped_lock lock(mutex_);
-    workers_.front().process = started.process;
-    workers_.front().socket = started.socket;
+    if (started) workers_.front().process = *started;
+    workers_.front().profile = group.profile();
   }
-  give_back(0);
+  give_back(0, lease);
 }
 
 SqlWorkers::~SqlWorkers() {
   tasks_.stop();
-  for (Worker& worker : workers_) {
-    if (worker.process >= 0) ::kill(worker.process, SIGKILL);
-    end_worker(worker);
-  }
+  for (Worker& worker : workers_) worker.process.end();
 }
 
-const WorkloadGroup& SqlWorkers::group_of(const std::string& name) const {
-  if (const auto found = options_.groups.find(name); found != options_.groups.end())
-    return found->second;
-  const auto found = options_.groups.find("default");
-  return found == options_.groups.end() ? kDefault : found->second;
+const Workload& SqlWorkers::workload(const std::string& name) const {
+  const auto found = options_.workloads.find(name);
+  return found == options_.workloads.end() ? kUnknown : found->second;
 }
 
-bool SqlWorkers::has_slot(const std::string& group) const {
-  const auto used = std::ranges::count_if(
-      workers_, [&](const Worker& worker) { return worker.leased && worker.group == group; });
-  return static_cast<std::size_t>(used) < group_of(group).slots;
+bool SqlWorkers::has_slot(const std::string& name) const {
+  const auto used = std::ranges::count_if(workers_, [&](const Worker& worker) {
+    return worker.leased && worker.origin.workload == name;
+  });
+  return static_cast<std::size_t>(used) < workload(name).slots;
 }
 
 // The session's own worker, one that nobody has state in, a new one, or the one that was idle for
-// the longest time.
-std::optional<std::size_t> SqlWorkers::free_place(std::int64_t session) {
-  std::optional<std::size_t> best;
+// the longest time; last those that must be started anew for another workload.
+std::optional<std::size_t> SqlWorkers::free_place(std::int64_t session,
+                                                  const std::string& profile) {
   const auto rank = [&](const Worker& worker) {
-    if (worker.process >= 0 && worker.session == session) return 0;
-    if (worker.process >= 0 && worker.session == 0) return 1;
-    return worker.process < 0 ? 2 : 3;
+    if (!worker.process.alive()) return 2;
+    if (worker.profile != profile) return 4;
+    return worker.session == session ? 0 : worker.session == 0 ? 1 : 3;
   };
+  std::optional<std::size_t> best;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i].leased) continue;
     const bool better =
@@ -131,22 +112,25 @@ std::optional<std::size_t> SqlWorkers::free_place(std::int64_t session) {
   return best;
 }
 
-base::Result<> SqlWorkers::wait_for_slot(std::unique_lock<std::mutex>& lock, std::int64_t session,
+base::Result<> SqlWorkers::wait_for_slot(std::unique_lock<std::mutex>& lock,
                                          const Waiting& request) {
-  const std::string& group = request.group;
-  const WorkloadGroup& limits = group_of(group);
-  const auto free = [&] { return has_slot(group) && free_place(session).has_value(); };
+  const std::string& name = request.origin.workload;
+  const Workload& group = workload(name);
+  const auto free = [&] {
+    return has_slot(name) && free_place(request.origin.session, group.profile()).has_value();
+  };
   if (free()) return {};
   const auto queued = std::ranges::count_if(
-      waiting_, [&](const auto& waiting) { return waiting.second.group == group; });
-  if (static_cast<std::size_t>(queued) >= limits.queue_max) {
+      waiting_, [&](const auto& waiting) { return waiting.second.origin.workload == name; });
+  if (static_cast<std::size_t>(queued) >= group.queue) {
     return base::fail_with(base::Code::kUnavailable,
-                           fmt::format("{} queries of workload '{}' wait already", queued, group),
+                           fmt::format("{} queries of workload '{}' wait already", queued, name),
                            "try again later, or raise queue or slots of the workload");
   }
+  const std::int64_t session = request.origin.session;
   Waiting& waiting = waiting_[session] = request;
   const bool came =
-      given_back_.wait_for(lock, limits.queue_time, [&] { return waiting.interrupted || free(); });
+      given_back_.wait_for(lock, group.queue_time, [&] { return waiting.interrupted || free(); });
   const bool interrupted = waiting.interrupted;
   waiting_.erase(session);
   if (interrupted)
@@ -154,115 +138,94 @@ base::Result<> SqlWorkers::wait_for_slot(std::unique_lock<std::mutex>& lock, std
   if (came) return {};
   return base::fail_with(
       base::Code::kUnavailable,
-      fmt::format("no slot of workload '{}' became free within {} s", group,
-                  std::chrono::duration_cast<std::chrono::seconds>(limits.queue_time).count()),
+      fmt::format("no slot of workload '{}' became free within {} s", name,
+                  std::chrono::duration_cast<std::chrono::seconds>(group.queue_time).count()),
       "try again later; `waybill queries` shows what runs");
 }
 
-base::Result<std::shared_ptr<SqlLease>> SqlWorkers::lease(std::int64_t session,
-                                                          const std::string& group,
-                                                          const std::string& client,
+base::Result<std::shared_ptr<SqlLease>> SqlWorkers::lease(const QueryOrigin& origin,
                                                           const std::string& sql) {
+  const Workload& group = workload(origin.workload);
+  const std::string profile = group.profile();
   std::unique_lock lock(mutex_);
-  TRY(wait_for_slot(lock, session, {group, client, sql, Clock::now(), false}));
-  const std::size_t place = *free_place(session);
+  TRY(wait_for_slot(lock, {origin, sql, Clock::now(), false}));
+  const std::size_t place = *free_place(origin.session, profile);
   Worker& worker = workers_[place];
-  bury_if_dead(worker);
+  if (worker.process.died() || (worker.process.alive() && worker.profile != profile))
+    worker.process.end();
   worker.leased = true;
-  worker.group = group;
-  worker.client = client;
+  worker.origin = origin;
   worker.sql = sql;
-  worker.since = Clock::now();
+  worker.since = worker.used = Clock::now();
   worker.interrupted.reset();
   worker.killed.clear();
   // Gives the place back, whatever comes.
-  std::shared_ptr<SqlLease> lease = std::make_shared<SqlLease>(*this, place);
-  lease->fresh_ = worker.process < 0 || worker.session != session;
-  if (worker.process < 0) {
+  auto lease = std::make_shared<SqlLease>(*this, place, ++worker.lease);
+  lease->fresh_ = !worker.process.alive() || worker.session != origin.session;
+  let_others_pass(origin.session);
+  if (!worker.process.alive()) {
+    worker.busy = true;  // nobody takes it back meanwhile
     lock.unlock();
-    Worker started;
-    if (auto begun = start_worker(started, place); !begun)
-      return std::unexpected(std::move(begun).error());
+    auto started = start(place, group);
     lock.lock();
-    worker.process = started.process;
-    worker.socket = started.socket;
+    worker.busy = false;
+    if (!started) {
+      lock.unlock();  // the lease's end takes it
+      return std::unexpected(std::move(started).error());
+    }
+    worker.process = *started;
+    worker.profile = profile;
+    worker.yields = false;
   }
-  worker.session = session;
+  worker.session = origin.session;
   lock.unlock();
   return lease;
 }
 
-base::Result<> SqlWorkers::start_worker(Worker& worker, std::size_t place) {
-  const base::Path spill = options_.spill / fmt::to_string(place);
-  TRY(base::posix_file_system().create_directories(spill));
-  int sockets[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
-    return base::fail(base::Code::kUnavailable, "cannot make a socket for a SQL worker: {}",
-                      std::generic_category().message(errno));
-  }
-  const auto process = spawn(options_.program, sockets[1]);
-  ::close(sockets[1]);
-  if (!process) {
-    ::close(sockets[0]);
-    return std::unexpected(process.error());
-  }
-  worker.process = *process;
-  worker.socket = sockets[0];
-  worker.session = 0;
-  const auto set_up = [&]() -> base::Result<> {
-    TRY(send_frame(worker.socket, FrameWriter(FrameKind::kSetUp)
-                                      .text(options_.lake.string())
-                                      .text(spill.string())
-                                      .text(options_.memory_limit)
-                                      .u32(static_cast<std::uint32_t>(options_.threads))
-                                      .bytes()));
-    TRY(receive_frame(worker.socket));
-    return {};
-  };
-  if (auto ready = set_up(); !ready) {
-    ::kill(worker.process, SIGKILL);
-    end_worker(worker);
-    return std::unexpected(std::move(ready).error().in("starting a SQL worker"));
-  }
-  return {};
+base::Result<WorkerProcess> SqlWorkers::start(std::size_t place, const Workload& group) {
+  return start_worker_process(options_.program, options_.lake,
+                              options_.spill / fmt::to_string(place), group);
 }
 
-// A worker that died while nobody used it.
-void SqlWorkers::bury_if_dead(Worker& worker) {
-  siginfo_t died{};
-  if (worker.process < 0) return;
-  const auto process = static_cast<id_t>(worker.process);
-  if (::waitid(P_PID, process, &died, WEXITED | WNOHANG | WNOWAIT) == 0 && died.si_pid != 0)
-    end_worker(worker);
-}
-
-void SqlWorkers::end_worker(Worker& worker) {
-  if (worker.process < 0) return;
-  ::close(worker.socket);
-  while (::waitpid(worker.process, nullptr, 0) < 0 && errno == EINTR) {
+// What runs long makes room when somebody else comes. It cannot be undone without a privilege, so
+// what runs alone is left as it is.
+void SqlWorkers::let_others_pass(std::int64_t session) {
+  const auto now = Clock::now();
+  for (Worker& worker : workers_) {
+    const bool is_long = worker.leased && worker.busy && now - worker.since > options_.yield_after;
+    if (!is_long || worker.yields || worker.session == session) continue;
+    worker.yields = worker.process.set_nice(kYieldNice);
   }
-  worker.process = -1;
-  worker.socket = -1;
-  worker.session = 0;
-  worker.yields = false;
-  worker.resident_bytes = 0;
 }
 
-void SqlWorkers::give_back(std::size_t place) {
+void SqlWorkers::give_back(std::size_t place, std::uint64_t lease) {
   decltype(Worker::files) files;  // let go of when nothing is locked
   {
     const std::scoped_lock lock(mutex_);
     Worker& worker = workers_[place];
-    if (worker.process >= 0 && (worker.yields || !worker.killed.empty())) {
-      ::kill(worker.process, SIGKILL);
-      end_worker(worker);
-    }
+    if (worker.lease != lease || !worker.leased) return;
+    const bool slow =
+        worker.yields && !worker.process.set_nice(workload(worker.origin.workload).nice());
+    if (slow || !worker.killed.empty()) worker.process.end();
+    worker.yields = false;
     worker.leased = false;
     files.swap(worker.files);
     worker.used = Clock::now();
     worker.sql.clear();
   }
   given_back_.notify_all();
+}
+
+bool SqlWorkers::renew(std::size_t place, std::uint64_t lease, const std::string& sql) {
+  const std::scoped_lock lock(mutex_);
+  Worker& worker = workers_[place];
+  if (worker.lease != lease || !worker.leased || !worker.process.alive() || !worker.killed.empty())
+    return false;
+  worker.sql = sql;
+  worker.since = worker.used = Clock::now();
+  worker.interrupted.reset();
+  let_others_pass(worker.session);
+  return true;
 }
 
 base::Result<std::string> SqlWorkers::answer_view(std::size_t place, FrameReader& question) {
@@ -292,13 +255,19 @@ base::Result<std::string> SqlWorkers::answer_view(std::size_t place, FrameReader
       .bytes();
 }
 
-base::Result<std::string> SqlWorkers::call(std::size_t place, std::string_view question) {
+base::Result<std::string> SqlWorkers::call(std::size_t place, std::uint64_t lease,
+                                           std::string_view question) {
   int socket = -1;
   {
     const std::scoped_lock lock(mutex_);
     Worker& worker = workers_[place];
-    socket = worker.socket;
-    worker.since = Clock::now();
+    if (worker.lease != lease) {
+      return base::fail_with(
+          base::Code::kUnavailable,
+          "the rows of this query were not taken for too long, and were given up",
+          "take rows without a pause, or raise 'idle' of the workload in waybill.yaml");
+    }
+    socket = worker.process.socket;
     worker.busy = true;
     worker.interrupted.reset();
   }
@@ -306,6 +275,7 @@ base::Result<std::string> SqlWorkers::call(std::size_t place, std::string_view q
                            : converse(place, socket, question);
   const std::scoped_lock lock(mutex_);
   workers_[place].busy = false;
+  workers_[place].used = Clock::now();
   return answer;
 }
 
@@ -332,10 +302,7 @@ base::Error SqlWorkers::ended(std::size_t place, const base::Error& error) {
   const std::scoped_lock lock(mutex_);
   Worker& worker = workers_[place];
   const std::string why = worker.killed.empty() ? error.message : worker.killed;
-  if (worker.process >= 0) {
-    ::kill(worker.process, SIGKILL);
-    end_worker(worker);
-  }
+  worker.process.end();
   spdlog::warn("sql: a worker ended under a query: {}", why);
   return {.code = base::Code::kUnavailable,
           .message = "the query was ended with its process: " + why,
@@ -357,9 +324,9 @@ void SqlWorkers::interrupt(std::int64_t session) {
     return;
   }
   for (Worker& worker : workers_) {
-    if (!worker.leased || worker.session != session || worker.process < 0) continue;
+    if (!worker.leased || worker.session != session || !worker.process.alive()) continue;
     if (!worker.interrupted) worker.interrupted = Clock::now();
-    ::kill(worker.process, SIGUSR1);
+    worker.process.signal(SIGUSR1);
   }
 }
 
@@ -371,46 +338,48 @@ std::vector<RunningQuery> SqlWorkers::running() {
   };
   std::vector<RunningQuery> queries;
   for (const Worker& worker : workers_) {
-    if (!worker.leased) continue;
-    queries.push_back({.id = worker.session,
-                       .group = worker.group,
-                       .client = worker.client,
-                       .sql = worker.sql,
+    if (!worker.leased || worker.sql.empty()) continue;
+    queries.push_back({.origin = worker.origin,
+                       .sql = shown(worker.sql),
+                       .state = worker.busy ? "running" : "idle",
                        .running_ms = age(worker.since),
                        .resident_bytes = worker.resident_bytes});
   }
   for (const auto& [session, waiting] : waiting_) {
-    queries.push_back({.id = session,
-                       .group = waiting.group,
-                       .client = waiting.client,
-                       .sql = waiting.sql,
-                       .running_ms = age(waiting.since),
-                       .waiting = true});
+    queries.push_back({.origin = waiting.origin,
+                       .sql = shown(waiting.sql),
+                       .state = "waiting",
+                       .running_ms = age(waiting.since)});
   }
   return queries;
 }
 
-base::Result<> SqlWorkers::kill(std::int64_t session) {
+base::Result<> SqlWorkers::kill(std::int64_t id) {
   {
     const std::scoped_lock lock(mutex_);
     for (Worker& worker : workers_) {
-      if (!worker.leased || worker.session != session) continue;
-      kill_worker(worker, "it was killed on request");
+      if (!worker.leased || worker.origin.session != id) continue;
+      if (worker.busy) {
+        kill_worker(worker, "it was killed on request");
+      } else {
+        take_back(worker);
+        given_back_.notify_all();
+      }
       return {};
     }
-    if (!waiting_.contains(session)) {
-      return base::fail_with(base::Code::kNotFound, fmt::format("no query {} runs", session),
+    if (!waiting_.contains(id)) {
+      return base::fail_with(base::Code::kNotFound, fmt::format("no query {} runs", id),
                              "`waybill queries` shows what runs");
     }
   }
-  interrupt(session);
+  interrupt(id);
   return {};
 }
 
 void SqlWorkers::kill_worker(Worker& worker, std::string why) {
-  if (worker.process < 0 || !worker.killed.empty()) return;
+  if (!worker.process.alive() || !worker.killed.empty()) return;
   worker.killed = std::move(why);
-  ::kill(worker.process, SIGKILL);
+  worker.process.signal(SIGKILL);
 }
 
 void SqlWorkers::watch(const std::stop_token& stop) {
@@ -425,26 +394,49 @@ void SqlWorkers::watch_once() {
   const auto now = Clock::now();
   std::size_t leased = 0;
   for (Worker& worker : workers_) {
-    if (worker.process < 0) continue;
-    worker.resident_bytes = resident_bytes(worker.process);
-    if (worker.resident_bytes > options_.resident_bytes_max) {
-      kill_worker(worker,
-                  fmt::format("it took {} MB of memory, {} MB is the most",
-                              worker.resident_bytes >> 20, options_.resident_bytes_max >> 20));
+    if (!worker.process.alive()) continue;
+    worker.resident_bytes = worker.process.resident_bytes();
+    const auto most = workload(worker.origin.workload).resident_bytes_max();
+    if (worker.resident_bytes > most) {
+      kill_worker(worker, fmt::format("it took {} MB of memory, {} MB is the most",
+                                      worker.resident_bytes >> 20, most >> 20));
     }
     if (!worker.leased) continue;
     ++leased;
     if (worker.interrupted && now - *worker.interrupted > options_.stop_time)
       kill_worker(worker, "it did not stop when it was told to");
-    if (worker.busy && !worker.yields && now - worker.since > options_.yield_after) {
-      worker.yields = true;
-      static_cast<void>(::setpriority(PRIO_PGRP, static_cast<id_t>(worker.process), kYieldNice));
-    }
   }
+  take_back_idle(now);
   static auto& running = base::gauge("waybill_sql_running", "Queries that run in workers");
   static auto& waiting = base::gauge("waybill_sql_waiting", "Queries that wait for a slot");
   running.Set(static_cast<double>(leased));
   waiting.Set(static_cast<double>(waiting_.size()));
+}
+
+// Rows that nobody has taken for a while give their slot to whoever waits.
+void SqlWorkers::take_back_idle(Clock::time_point now) {
+  bool taken = false;
+  for (Worker& worker : workers_) {
+    if (!worker.leased || worker.busy) continue;
+    const auto idle = workload(worker.origin.workload).idle;
+    const bool wanted = std::ranges::any_of(waiting_, [&](const auto& waiting) {
+      return waiting.second.origin.workload == worker.origin.workload;
+    });
+    if (now - worker.used < (wanted ? idle : idle * kIdleTimesMax)) continue;
+    spdlog::warn("sql: rows that nobody takes give their slot back: {}", shown(worker.sql));
+    take_back(worker);
+    taken = true;
+  }
+  if (taken) given_back_.notify_all();
+}
+
+// From a lease that waits for its client; it is told when it is used next.
+void SqlWorkers::take_back(Worker& worker) {
+  worker.process.end();
+  worker.session = 0;
+  worker.leased = false;
+  worker.sql.clear();
+  ++worker.lease;
 }
 
 }  // namespace server

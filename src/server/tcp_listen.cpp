@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <sstream>
 
 #include "base/logging.h"
@@ -13,7 +14,9 @@ namespace server {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-base::Result<tcp::endpoint> loopback_endpoint(const std::string& address, std::string_view door) {
+namespace {
+
+std::optional<tcp::endpoint> endpoint_of(const std::string& address) {
   const std::size_t colon = std::min(address.rfind(':'), address.size());
   const std::string_view digits =
       std::string_view(address).substr(std::min(colon + 1, address.size()));
@@ -23,12 +26,28 @@ base::Result<tcp::endpoint> loopback_endpoint(const std::string& address, std::s
   boost::system::error_code error;
   const auto host = asio::ip::make_address(address.substr(0, colon), error);
   const bool whole = !digits.empty() && parsed.ec == std::errc{} && parsed.ptr == end;
-  if (!error && host.is_loopback() && whole) return tcp::endpoint(host, port);
+  if (error || !whole) return std::nullopt;
+  return tcp::endpoint(host, port);
+}
+
+}  // namespace
+
+base::Result<tcp::endpoint> loopback_endpoint(const std::string& address, std::string_view door) {
+  const auto endpoint = endpoint_of(address);
+  if (endpoint && endpoint->address().is_loopback()) return *endpoint;
   return base::fail_with(
       base::Code::kInvalid, fmt::format("'{}' is no address that {} can listen on", address, door),
       fmt::format("give a loopback address and a port, as in '{}: 127.0.0.1:PORT': its clients are "
                   "trusted",
                   door));
+}
+
+base::Result<tcp::endpoint> any_endpoint(const std::string& address, std::string_view door) {
+  const auto endpoint = endpoint_of(address);
+  if (endpoint) return *endpoint;
+  return base::fail_with(base::Code::kInvalid,
+                         fmt::format("'{}' is no address that {} can listen on", address, door),
+                         fmt::format("give an address and a port, as in '{}: 0.0.0.0:PORT'", door));
 }
 
 base::Result<> listen_on(tcp::acceptor& acceptor, const tcp::endpoint& endpoint,

@@ -15,6 +15,9 @@ namespace server {
 // loopback one in numbers: clients of these doors are trusted.
 base::Result<boost::asio::ip::tcp::endpoint> loopback_endpoint(const std::string& address,
                                                                std::string_view door);
+// The same for a door whose clients are not: any address.
+base::Result<boost::asio::ip::tcp::endpoint> any_endpoint(const std::string& address,
+                                                          std::string_view door);
 // Binds and listens. kUnavailable when the port is taken.
 base::Result<> listen_on(boost::asio::ip::tcp::acceptor& acceptor,
                          const boost::asio::ip::tcp::endpoint& endpoint, std::string_view door);

@@ -40,6 +40,15 @@ class DuckConnection final : public Connection {
     }
   }
 
+  base::Result<std::unique_ptr<RowStream>> stream(const std::string& sql) override {
+    for (int left = kReplansMax;; --left) {
+      const auto statement = TRY(prepare(sql));
+      auto rows = statement->stream({});
+      const bool never_ran = !rows && rows.error().message.find(kNeverRan) != std::string::npos;
+      if (!never_ran || left == 0) return rows;
+    }
+  }
+
   base::Result<std::unique_ptr<Statement>> prepare(const std::string& sql) override {
     return prepare_statement(database_, handle_, sql);
   }

@@ -63,7 +63,8 @@ struct ColumnInfo {
   Kind kind = Kind::kVarchar;
   int width = 0;  // DECIMAL(width, scale)
   int scale = 0;
-  std::string type;  // as SQL text: "DECIMAL(10,2)", "VARCHAR[]"
+  std::string type;            // as SQL text: "DECIMAL(10,2)", "VARCHAR[]"
+  Kind element = Kind::kNull;  // of a LIST or ARRAY
 };
 
 class Result {
@@ -84,6 +85,26 @@ class Result {
   // All rows as a Batch. Other integer kinds widen to int64, FLOAT and DECIMAL to double, HUGEINT
   // to int64 (kLimit when it does not fit), naive TIMESTAMP counts as UTC, the rest as text.
   virtual base::Result<columns::Batch> batch() const = 0;
+};
+
+// The rows of a query while it runs: what is not asked for is not computed, but for a small buffer,
+// so that neither side needs memory for all of it. The next statement on the connection ends it.
+class RowStream {
+ public:
+  virtual ~RowStream() = default;
+  virtual const std::vector<ColumnInfo>& columns() const = 0;
+  // Goes on to the next rows, a few thousand at most; false when there are none. Errors are those
+  // of Connection::query, which may come late.
+  virtual base::Result<bool> next() = 0;
+  virtual std::size_t rows() const = 0;  // that next() came to
+  virtual bool is_null(std::size_t column, std::size_t row) const = 0;
+  // As Result's text, int_at and double_at; not for a null.
+  virtual void append_text(std::size_t column, std::size_t row, std::string& out) const = 0;
+  // The texts of a LIST's or ARRAY's elements; nullopt for a null.
+  virtual std::vector<std::optional<std::string>> elements(std::size_t column,
+                                                           std::size_t row) const = 0;
+  virtual std::int64_t int_at(std::size_t column, std::size_t row) const = 0;
+  virtual double double_at(std::size_t column, std::size_t row) const = 0;
 };
 
 enum class StatementKind : std::uint8_t {
@@ -116,6 +137,8 @@ class Statement {  // prepared
   // Parameters as text, in DuckDB's literal syntax for their kind; nullopt = NULL.
   virtual base::Result<std::unique_ptr<Result>> run(
       const std::vector<std::optional<std::string>>& values) = 0;
+  virtual base::Result<std::unique_ptr<RowStream>> stream(
+      const std::vector<std::optional<std::string>>& values) = 0;
 };
 
 class Connection {
@@ -125,6 +148,8 @@ class Connection {
   // wrong SQL, kLimit for out of memory, kCancelled after interrupt().
   virtual base::Result<std::unique_ptr<Result>> query(const std::string& sql) = 0;
   base::Result<> execute(const std::string& sql);
+  // One statement.
+  virtual base::Result<std::unique_ptr<RowStream>> stream(const std::string& sql) = 0;
   virtual base::Result<std::unique_ptr<Statement>> prepare(const std::string& sql) = 0;
   // The statements of a text, split by DuckDB's own parser, with their kinds.
   struct Part {

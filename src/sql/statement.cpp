@@ -4,6 +4,7 @@
 
 #include "sql/error.h"
 #include "sql/result.h"
+#include "sql/row_stream.h"
 #include "sql/text.h"
 #include "sql/value.h"
 
@@ -43,6 +44,23 @@ class PreparedStatement final : public Statement {
 
   base::Result<std::unique_ptr<Result>> run(
       const std::vector<std::optional<std::string>>& values) override {
+    TRY(bind_all(values));
+    ResultHandle result;
+    if (duckdb_execute_prepared(handle_.get(), result.get()) != DuckDBSuccess) {
+      return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
+                         duckdb_result_error(result.get()));
+    }
+    return make_result(database_, std::move(result));
+  }
+
+  base::Result<std::unique_ptr<RowStream>> stream(
+      const std::vector<std::optional<std::string>>& values) override {
+    TRY(bind_all(values));
+    return start_stream(database_, connection_, handle_.get());
+  }
+
+ private:
+  base::Result<> bind_all(const std::vector<std::optional<std::string>>& values) {
     if (values.size() != types_.size()) {
       return base::fail(base::Code::kInvalid,
                         "the statement has {} parameters, {} values are given", types_.size(),
@@ -53,15 +71,9 @@ class PreparedStatement final : public Statement {
       if (!bound)
         return std::unexpected(std::move(bound).error().in(fmt::format("parameter ${}", i + 1)));
     }
-    ResultHandle result;
-    if (duckdb_execute_prepared(handle_.get(), result.get()) != DuckDBSuccess) {
-      return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
-                         duckdb_result_error(result.get()));
-    }
-    return make_result(database_, std::move(result));
+    return {};
   }
 
- private:
   base::Result<> bound(duckdb_state state) const {
     if (state == DuckDBSuccess) return {};
     return fail_duckdb(base::Code::kInvalid, duckdb_prepare_error(handle_.get()));

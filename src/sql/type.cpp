@@ -158,7 +158,9 @@ TypeTree type_tree(duckdb_logical_type type) {
 }
 
 ColumnInfo column_info(std::string name, const TypeTree& type) {
-  return {std::move(name), type.kind, type.width, type.scale, type.sql};
+  const bool list = type.kind == Kind::kList || type.kind == Kind::kArray;
+  return {std::move(name), type.kind, type.width,
+          type.scale,      type.sql,  list ? type.children[0].kind : Kind::kNull};
 }
 
 const TypeTree* unreadable(const TypeTree& type) {

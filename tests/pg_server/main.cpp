@@ -1,10 +1,11 @@
 // A PostgreSQL server over a lake folder and nothing else, for the interoperability tests.
 //
-//   pg_server LAKE PORT [TABLE=SELECT …]
+//   pg_server LAKE PORT [--user=NAME:PASSWORD] [--certificate=FILE --key=FILE] [TABLE=SELECT …]
 //
 // makes each TABLE of the rows of SELECT when the lake has no such table, prints "port N" when it
-// listens, and stops when its standard input ends.
+// listens, and stops when its standard input ends. With a user, only users come in.
 #include <iostream>
+#include <map>
 
 #include "base/logging.h"
 #include "lake/catalog.h"
@@ -53,8 +54,45 @@ base::Result<> fill(lake::Catalog& catalog, sql::Database& database, const std::
   return {};
 }
 
-base::Result<> serve(const std::string& lake_path, int port,
-                     const std::vector<std::string>& tables) {
+struct Arguments {
+  std::vector<std::string> tables;
+  std::map<std::string, protocol::postgres::ScramVerifier> users;
+  server::PostgresListener::Options listener;
+};
+
+Arguments read_arguments(char** first, char** last) {
+  Arguments arguments;
+  for (; first != last; ++first) {
+    const std::string text = *first;
+    const auto value = [&](std::string_view name) -> std::optional<std::string> {
+      if (!text.starts_with(name)) return std::nullopt;
+      return text.substr(name.size());
+    };
+    if (const auto user = value("--user=")) {
+      const auto colon = user->find(':');
+      arguments.users[user->substr(0, colon)] = protocol::postgres::make_scram_verifier(
+          user->substr(colon + 1), protocol::postgres::scram_salt());
+    } else if (const auto certificate = value("--certificate=")) {
+      arguments.listener.certificate = *certificate;
+    } else if (const auto key = value("--key=")) {
+      arguments.listener.key = *key;
+    } else {
+      arguments.tables.push_back(text);
+    }
+  }
+  if (arguments.users.empty()) return arguments;
+  arguments.listener.users =
+      [users = arguments.users](
+          const std::string& name) -> std::optional<protocol::postgres::ScramVerifier> {
+    const auto found = users.find(name);
+    return found == users.end() ? std::nullopt : std::optional(found->second);
+  };
+  return arguments;
+}
+
+base::Result<> serve(const std::string& lake_path, int port, Arguments arguments) {
+  const auto& tables = arguments.tables;
+  arguments.listener.address = fmt::format("127.0.0.1:{}", port);
   const auto store = TRY(storage::local_store(base::posix_file_system(), lake_path));
   const auto writer = TRY(sql::Database::open({}));
   const auto catalog = lake::make_catalog(*store, *writer);
@@ -67,7 +105,7 @@ base::Result<> serve(const std::string& lake_path, int port,
                                       .lake = std::filesystem::absolute(lake_path),
                                       .spill = std::filesystem::absolute(lake_path) / "_spill"});
   const auto listener = TRY(server::PostgresListener::start(
-      {.address = fmt::format("127.0.0.1:{}", port)},
+      arguments.listener,
       [&workers](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)
           -> base::Result<std::unique_ptr<protocol::postgres::Engine>> {
         return server::remote_engine(workers, running, process_id, std::move(slot));
@@ -88,7 +126,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: pg_server LAKE PORT [TABLE=SELECT …]\n";
     return 2;
   }
-  const auto served = serve(argv[1], std::atoi(argv[2]), {argv + 3, argv + argc});
+  const auto served = serve(argv[1], std::atoi(argv[2]), read_arguments(argv + 3, argv + argc));
   if (!served) {
     std::cerr << served.error().to_string() << "\n";
     return 1;

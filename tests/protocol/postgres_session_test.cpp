@@ -55,8 +55,8 @@ class CountingPrepared final : public Prepared {
   }
   const std::vector<Oid>& parameter_types() const override { return types_; }
   const std::vector<ColumnDescription>& columns() const override { return columns_; }
-  Answer<std::unique_ptr<Rows>> run(
-      const std::vector<std::optional<std::string>>& values) override {
+  Answer<std::unique_ptr<Rows>> run(const std::vector<std::optional<std::string>>& values,
+                                    const FirstFetch&) override {
     return rows_of(sql_, values);
   }
 
@@ -68,12 +68,15 @@ class CountingPrepared final : public Prepared {
 
 class CountingEngine final : public Engine {
  public:
-  Answer<std::unique_ptr<Rows>> query(const std::string& sql) override { return rows_of(sql, {}); }
+  Answer<std::unique_ptr<Rows>> query(const std::string& sql, const FirstFetch&) override {
+    return rows_of(sql, {});
+  }
   Answer<std::unique_ptr<Prepared>> prepare(const std::string& sql,
                                             const std::vector<Oid>&) override {
     return std::make_unique<CountingPrepared>(sql);
   }
   Answer<> apply(const Settings&) override { return {}; }
+  bool cancel(std::int32_t process_id) override { return process_id == 7; }
 };
 
 // A client that writes messages and reads answers as one line: "T D(0) D(1) C(SELECT 2) Z(I)".

@@ -22,6 +22,25 @@ void BackendEncoder::authentication_ok() {
   append_u32(out_, 0);
 }
 
+void BackendEncoder::authentication_sasl() {
+  const MessageScope message(out_, 'R');
+  append_u32(out_, 10);
+  append_text(out_, "SCRAM-SHA-256");
+  out_.push_back('\0');
+}
+
+void BackendEncoder::authentication_sasl_continue(std::string_view data) {
+  const MessageScope message(out_, 'R');
+  append_u32(out_, 11);
+  out_.append(data);
+}
+
+void BackendEncoder::authentication_sasl_final(std::string_view data) {
+  const MessageScope message(out_, 'R');
+  append_u32(out_, 12);
+  out_.append(data);
+}
+
 void BackendEncoder::parameter_status(std::string_view name, std::string_view value) {
   const MessageScope message(out_, 'S');
   append_text(out_, name);

@@ -38,6 +38,9 @@ class BackendEncoder {
   explicit BackendEncoder(std::string& out) : out_(out) {}
 
   void authentication_ok();
+  void authentication_sasl();  // SCRAM-SHA-256 is the one mechanism
+  void authentication_sasl_continue(std::string_view data);
+  void authentication_sasl_final(std::string_view data);
   void parameter_status(std::string_view name, std::string_view value);
   void backend_key_data(std::int32_t process_id, std::int32_t secret_key);
   void negotiate_protocol_version(std::int32_t minor,

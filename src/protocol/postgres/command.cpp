@@ -217,9 +217,17 @@ Read read_reset(Cursor& cursor) {
   return done(cursor, {.kind = Kind::kReset, .tag = "RESET", .name = *name});
 }
 
-// SELECT [pg_catalog.]set_config('name', 'value', false): with anything more it is a query.
+// SELECT [pg_catalog.]set_config('name', 'value', false), pg_cancel_backend(1): with anything more
+// it is a query.
 Read read_select(Cursor& cursor) {
   if (cursor.word("pg_catalog") && !cursor.symbol('.')) return std::nullopt;
+  for (const std::string name : {"pg_cancel_backend", "pg_terminate_backend"}) {
+    if (!cursor.word(name)) continue;
+    if (!cursor.symbol('(')) return std::nullopt;
+    const auto process_id = cursor.integer();
+    if (!process_id || !cursor.symbol(')') || !cursor.done()) return std::nullopt;
+    return Command{.kind = Kind::kCancel, .tag = "SELECT 1", .name = name, .rows = *process_id};
+  }
   if (!cursor.word("set_config") || !cursor.symbol('(')) return std::nullopt;
   auto name = cursor.text();
   if (!name || !cursor.symbol(',')) return std::nullopt;
@@ -316,6 +324,12 @@ Read read_command(std::string_view sql) {
   const auto tokens = tokenize(sql);
   Cursor cursor(sql, tokens);
   if (cursor.done()) return Command{.kind = Kind::kEmpty, .tag = ""};
+  if (cursor.word("copy")) {
+    auto copy = read_copy(sql);
+    if (!copy) return std::unexpected(std::move(copy).error());
+    return Command{
+        .kind = Kind::kCopy, .tag = "COPY", .query = (*copy)->query, .copy = (*copy)->options};
+  }
   if (cursor.word("select")) return read_select(cursor);
   if (cursor.word("begin")) return read_begin(cursor, "BEGIN");
   if (cursor.word("start")) {

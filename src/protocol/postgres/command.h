@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocol/postgres/backend.h"
+#include "protocol/postgres/copy.h"
 
 namespace protocol::postgres {
 
@@ -29,12 +30,14 @@ struct Command {
     kReset,       // `name`, or "" for all
     kShow,        // `name`, or "" for all
     kSetConfig,   // SELECT set_config('name', 'value', local)
+    kCancel,      // SELECT pg_cancel_backend(pid), pg_terminate_backend: `name`, `rows` is the pid
     kDeallocate,  // `name`, or "" for all
     kDiscard,
     kDeclare,  // `name`, `query`, `hold`, `binary`
     kFetch,    // `name`, `rows`
     kMove,
     kClose,   // `name`, or "" for all
+    kCopy,    // `query`, `copy`
     kListen,  // LISTEN, UNLISTEN: nothing ever notifies
   };
   Kind kind = Kind::kEmpty;
@@ -45,6 +48,7 @@ struct Command {
   bool hold = false;
   bool binary = false;
   std::string query = {};
+  std::optional<CopyOptions> copy = {};
   std::int64_t rows = 1;  // kAllRows: all that are left
 };
 inline constexpr std::int64_t kAllRows = INT64_MAX;

@@ -31,25 +31,35 @@ class Rows {
   virtual bool done() const = 0;  // no row is left
 };
 
+// What the first fetch will ask for, so that rows can come with the answer.
+struct FirstFetch {
+  std::size_t rows_max = 0;  // 0: none yet
+  std::size_t bytes_max = 0;
+  std::vector<Format> formats = {};
+};
+
 class Prepared {
  public:
   virtual ~Prepared() = default;
   virtual const std::vector<Oid>& parameter_types() const = 0;
   virtual const std::vector<ColumnDescription>& columns() const = 0;
   // Values in PostgreSQL's text format, one per parameter type.
-  virtual Answer<std::unique_ptr<Rows>> run(
-      const std::vector<std::optional<std::string>>& values) = 0;
+  virtual Answer<std::unique_ptr<Rows>> run(const std::vector<std::optional<std::string>>& values,
+                                            const FirstFetch& first) = 0;
 };
 
 class Engine {
  public:
   virtual ~Engine() = default;
   // One statement each.
-  virtual Answer<std::unique_ptr<Rows>> query(const std::string& sql) = 0;
+  virtual Answer<std::unique_ptr<Rows>> query(const std::string& sql, const FirstFetch& first) = 0;
   virtual Answer<std::unique_ptr<Prepared>> prepare(const std::string& sql,
                                                     const std::vector<Oid>& types) = 0;
   // Called at the start and after every change.
   virtual Answer<> apply(const Settings& settings) = 0;
+  // Stops what the session of this process id runs, for pg_cancel_backend; false when there is
+  // none, or it is another user's.
+  virtual bool cancel(std::int32_t process_id) = 0;
 };
 
 // Opens the engine of a session that starts; an error ends the session as FATAL.

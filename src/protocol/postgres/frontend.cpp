@@ -55,6 +55,7 @@ class Reader {
     rest_.remove_prefix(size);
     return bytes;
   }
+  std::string_view rest() { return take(rest_.size()); }
   bool good() const { return good_; }
   bool done() const { return good_ && rest_.empty(); }
   bool empty() const { return rest_.empty(); }
@@ -151,7 +152,7 @@ base::Result<FrontendMessage> read_body(char type, Reader& reader) {
     case 'X':
       return Terminate{};
     case 'p':
-      return Password{reader.text()};
+      return Password{std::string(reader.rest())};
     default:
       break;
   }
@@ -228,11 +229,11 @@ base::Result<std::optional<FrontendMessage>> FrontendDecoder::next() {
   const char type = rest[0];
   const std::size_t size = read_u32(rest.substr(1));
   if (size < 4) return broken("frontend");
-  if (size > bytes_max(type)) {
-    return base::fail_with(
-        Code::kLimit,
-        fmt::format("message of {} bytes; at most {} are taken", size, bytes_max(type)),
-        "send a shorter statement or fewer parameters");
+  const auto most = trusted_ ? bytes_max(type) : kSmallMessageBytesMax;
+  if (size > most) {
+    return base::fail_with(Code::kLimit,
+                           fmt::format("message of {} bytes; at most {} are taken", size, most),
+                           "send a shorter statement or fewer parameters");
   }
   if (rest.size() < size + 1) return std::nullopt;
   taken_ += size + 1;

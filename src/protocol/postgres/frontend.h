@@ -63,7 +63,7 @@ struct Close {
 struct Sync {};
 struct Flush {};
 struct Terminate {};
-struct Password {
+struct Password {  // the client's part of a log-in
   std::string data;
 };
 // A message of a part of the protocol that is not spoken: CopyData, CopyDone, CopyFail,
@@ -88,6 +88,8 @@ class FrontendDecoder {
   // The next whole message; nullopt when more bytes are needed. After an error (kInvalid, kLimit)
   // the stream has no known message border any more: close the connection.
   base::Result<std::optional<FrontendMessage>> next();
+  // Whoever has not logged in yet sends nothing but small messages.
+  void set_trusted(bool trusted) { trusted_ = trusted; }
   // Bytes fed and not yet taken by next().
   std::size_t buffered() const { return buffer_.size() - taken_; }
 
@@ -95,6 +97,7 @@ class FrontendDecoder {
   base::Result<std::optional<FrontendMessage>> next_startup();
 
   bool started_ = false;
+  bool trusted_ = true;
   std::string buffer_;
   std::size_t taken_ = 0;
 };

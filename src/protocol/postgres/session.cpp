@@ -28,31 +28,6 @@ ErrorFields wire_error(const base::Error& failure) {
   return error(unsupported ? "0A000" : limit ? "54000" : "08P01", failure.message, failure.mend);
 }
 
-// Settings in the "options" start-up parameter: "-c name=value --name=value", blanks escaped by
-// "\".
-std::vector<std::pair<std::string, std::string>> read_options(const std::string& options) {
-  std::vector<std::string> words(1);
-  for (std::size_t i = 0; i < options.size(); ++i) {
-    if (options[i] == ' ') {
-      words.emplace_back();
-    } else {
-      if (options[i] == '\\' && i + 1 < options.size()) ++i;
-      words.back().push_back(options[i]);
-    }
-  }
-  std::vector<std::pair<std::string, std::string>> settings;
-  for (std::string_view word : words) {
-    if (word == "-c") continue;
-    if (word.starts_with("-c") || word.starts_with("--")) word.remove_prefix(2);
-    const auto equals = word.find('=');
-    if (equals == std::string_view::npos) continue;
-    auto name = lower(word.substr(0, equals));
-    std::replace(name.begin(), name.end(), '-', '_');
-    settings.emplace_back(std::move(name), word.substr(equals + 1));
-  }
-  return settings;
-}
-
 int characters(std::string_view utf8) {
   return static_cast<int>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -117,74 +92,8 @@ void Session::fail(const ErrorFields& fields, std::string& out) {
   }
 }
 
-Answer<> Session::apply_startup_parameters(const Startup& startup, std::string& out) {
-  std::vector<std::string> unknown;
-  std::string notice;
-  for (const auto& [name, value] : startup.parameters) {
-    if (name == "user" || name == "database" || name == "replication") continue;
-    if (name.starts_with("_pq_.")) {
-      unknown.push_back(name);
-      continue;
-    }
-    auto settings = name == "options"
-                        ? read_options(value)
-                        : std::vector<std::pair<std::string, std::string>>{{lower(name), value}};
-    for (const auto& [setting, wanted] : settings) {
-      if (auto set = settings_.set(setting, wanted, notice); !set) return set;
-    }
-  }
-  if (startup.minor > 0 || !unknown.empty())
-    BackendEncoder(out).negotiate_protocol_version(0, unknown);
-  return {};
-}
-
-void Session::start(const Startup& startup, std::string& out) {
-  const auto parameter = [&](const char* name) {
-    const auto found = startup.parameters.find(name);
-    return found == startup.parameters.end() ? std::string() : found->second;
-  };
-  const auto user = parameter("user");
-  if (user.empty()) {
-    return fail_fatally(
-        error("28000", "no user name in the startup message", "connect with a user name"), out);
-  }
-  const auto replication = lower(parameter("replication"));
-  if (!replication.empty() && replication != "false" && replication != "off" &&
-      replication != "0") {
-    return fail_fatally(
-        error("0A000", "replication connections are not served", "connect without replication"),
-        out);
-  }
-  settings_.put("session_authorization", user);
-  if (auto applied = apply_startup_parameters(startup, out); !applied) {
-    return fail_fatally(applied.error(), out);
-  }
-  settings_.keep_as_defaults();
-  auto engine = open_engine_(startup);
-  if (!engine) return fail_fatally(engine.error(), out);
-  if (auto applied = (*engine)->apply(settings_); !applied)
-    return fail_fatally(applied.error(), out);
-  engine_ = std::move(*engine);
-  BackendEncoder encoder(out);
-  encoder.authentication_ok();
-  for (const auto& name : Settings::reported()) {
-    encoder.parameter_status(Settings::reported_name(name), settings_.get(name).value_or(""));
-  }
-  encoder.backend_key_data(key_.process_id, key_.secret_key);
-  encoder.ready_for_query(status_);
-}
-
 void Session::handle(FrontendMessage& message, std::string& out) {
-  if (engine_ == nullptr) {
-    if (const auto* startup = std::get_if<Startup>(&message)) return start(*startup, out);
-    if (const auto* cancel = std::get_if<CancelRequest>(&message)) {
-      cancel_request_ = *cancel;
-      closed_ = true;
-      return;
-    }
-    out.push_back('N');  // no encryption; the client goes on in the clear or leaves
-    return;
-  }
+  if (engine_ == nullptr) return handle_before_start(message, out);
   if (std::holds_alternative<Terminate>(message)) {
     closed_ = true;
     return;
@@ -384,7 +293,10 @@ Answer<> Session::execute(const Execute& message, std::string& out) {
       if (auto ran = run_command(*portal->statement->command, portal, false, out); !ran) return ran;
       if (!portal->rows || sending_) return {};
     } else {
-      auto rows = portal->statement->prepared->run(portal->values);
+      const auto wanted = message.rows_max > 0 ? static_cast<std::size_t>(message.rows_max)
+                                               : static_cast<std::size_t>(kAllRows);
+      auto rows =
+          portal->statement->prepared->run(portal->values, {wanted, kOutputBytes, portal->formats});
       if (!rows) return std::unexpected(rows.error());
       portal->rows = std::move(*rows);
     }
@@ -463,7 +375,7 @@ Answer<> Session::run_simple(const std::string& sql, std::string& out) {
     if (!portal->rows || sending_) return {};
   } else {
     portal->tag = first_word(sql) == "EXPLAIN" ? "EXPLAIN" : "SELECT";
-    auto rows = engine_->query(sql);
+    auto rows = engine_->query(sql, {static_cast<std::size_t>(kAllRows), kOutputBytes, {}});
     if (!rows) return std::unexpected(rows.error());
     portal->rows = std::move(*rows);
   }
@@ -479,14 +391,16 @@ void Session::continue_sending(std::string& out) {
   BackendEncoder encoder(out);
   if (sending.rows_left > 0 && !rows.done()) {
     std::string unseen;
-    auto& into = sending.silent ? unseen : out;
+    auto& into = sending.silent || sending.copy ? unseen : out;
     const auto count = rows.fetch(static_cast<std::size_t>(sending.rows_left), kOutputBytes,
                                   sending.formats, into);
     if (!count) return fail(ErrorFields(count.error()), out);
+    if (sending.copy) sending.copy->append(unseen, out);
     sending.sent += static_cast<std::int64_t>(*count);
     if (sending.rows_left != kAllRows) sending.rows_left -= static_cast<std::int64_t>(*count);
     if (sending.rows_left > 0 && !rows.done()) return;
   }
+  if (sending.copy) sending.copy->end(out);
   if (sending.suspends && !rows.done()) {
     encoder.portal_suspended();
   } else {

@@ -18,6 +18,7 @@
 #include "protocol/postgres/command.h"
 #include "protocol/postgres/engine.h"
 #include "protocol/postgres/lexer.h"
+#include "protocol/postgres/scram.h"
 
 namespace protocol::postgres {
 
@@ -25,6 +26,12 @@ inline constexpr std::size_t kOutputBytes = 256UL << 10;
 inline constexpr std::size_t kStatementsMax = 4096;  // prepared, per session
 inline constexpr std::size_t kPortalsMax = 1024;
 inline constexpr std::size_t kSavepointsMax = 1024;
+
+// Who may come in.
+struct Access {
+  FindUser users;  // none: everybody, by any name
+  bool encryption_required = false;
+};
 
 class Session {
  public:
@@ -40,7 +47,8 @@ class Session {
     std::int32_t secret_key = 0;
   };
 
-  Session(OpenEngine open_engine, Key key) : open_engine_(std::move(open_engine)), key_(key) {}
+  Session(OpenEngine open_engine, Key key, Access access = {})
+      : open_engine_(std::move(open_engine)), key_(key), access_(std::move(access)) {}
 
   void feed(std::string_view bytes) { decoder_.feed(bytes); }
   Next step(std::string& out);
@@ -52,6 +60,12 @@ class Session {
   // Tells the client that the server stops (57P01); step() is not called any more.
   void shut_down(std::string& out);
   bool started() const { return engine_ != nullptr; }
+  // The bytes come through TLS.
+  void set_encrypted() {
+    encrypted_ = true;
+    settings_.put("ssl", "on");
+  }
+  bool refused() const { return refused_; }  // a log-in has failed
 
  private:
   struct Statement {
@@ -79,9 +93,20 @@ class Session {
     bool suspends = false;  // PortalSuspended when rows_left runs out
     bool counts = true;     // the tag ends in the number of rows
     bool silent = false;    // MOVE
+    std::shared_ptr<const CopyWriter> copy = {};
   };
 
+  struct Login {
+    Login(Startup s, ScramExchange e) : startup(std::move(s)), exchange(std::move(e)) {}
+    Startup startup;
+    ScramExchange exchange;
+    bool begun = false;
+  };
+
+  void handle_before_start(FrontendMessage& message, std::string& out);
   void start(const Startup& startup, std::string& out);
+  void log_in(const Password& message, std::string& out);
+  void open_engine(const Startup& startup, std::string& out);
   Answer<> apply_startup_parameters(const Startup& startup, std::string& out);
   void handle(FrontendMessage& message, std::string& out);
   Answer<> handle_extended(FrontendMessage& message, std::string& out);
@@ -111,6 +136,7 @@ class Session {
   Answer<> change_setting(const Command& command, std::string& out);
   Answer<> declare(const Command& command, Portal& portal, std::string& out);
   Answer<> fetch(const Command& command, const Portal& portal, bool simple);
+  Answer<> copy(const Command& command, Portal& portal, std::string& out);
   Answer<> drop_named(const Command& command, std::string& out);
   void end_transaction();
   void drop_portals(bool held_too);
@@ -118,6 +144,10 @@ class Session {
 
   OpenEngine open_engine_;
   Key key_;
+  Access access_;
+  bool encrypted_ = false;
+  bool refused_ = false;
+  std::optional<Login> login_;
   FrontendDecoder decoder_;
   std::unique_ptr<Engine> engine_;
   Settings settings_;

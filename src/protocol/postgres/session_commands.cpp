@@ -27,21 +27,30 @@ void warn(std::string sqlstate, std::string message, std::string& out) {
   BackendEncoder(out).notice_response(fields);
 }
 
-// Rows of texts: the results of SHOW and set_config.
+// Rows of texts: the results of SHOW, set_config and pg_cancel_backend.
 class TextRows final : public Rows {
  public:
-  TextRows(std::vector<std::string> names, std::vector<std::vector<std::string>> rows)
+  TextRows(std::vector<std::string> names, std::vector<std::vector<std::string>> rows,
+           Oid type = oid::kText)
       : rows_(std::move(rows)) {
-    for (auto& name : names) columns_.push_back({.name = std::move(name), .type = oid::kText});
+    for (auto& name : names)
+      columns_.push_back({.name = std::move(name), .type = type, .type_size = type_size(type)});
   }
   const std::vector<ColumnDescription>& columns() const override { return columns_; }
-  Answer<std::size_t> fetch(std::size_t rows_max, std::size_t, const std::vector<Format>&,
+  Answer<std::size_t> fetch(std::size_t rows_max, std::size_t, const std::vector<Format>& formats,
                             std::string& out) override {
     std::size_t count = 0;
     for (; count < rows_max && next_ < rows_.size(); ++count, ++next_) {
       const MessageScope message(out, 'D');
       append_u16(out, static_cast<std::uint16_t>(columns_.size()));
-      for (const auto& value : rows_[next_]) append_value(out, value);
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const auto& value = rows_[next_][i];
+        if (columns_[i].type == oid::kBool && format_at(formats, i) == Format::kBinary) {
+          append_binary_bool(out, value == "t");
+        } else {
+          append_value(out, value);
+        }
+      }
     }
     return count;
   }
@@ -53,10 +62,14 @@ class TextRows final : public Rows {
   std::size_t next_ = 0;
 };
 
-const std::vector<ColumnDescription>& one_text_column(const std::string& name) {
+const std::vector<ColumnDescription>& one_column(const std::string& name, Oid type) {
   thread_local std::vector<ColumnDescription> columns;
-  columns.assign(1, {.name = name, .type = oid::kText});
+  columns.assign(1, {.name = name, .type = type, .type_size = type_size(type)});
   return columns;
+}
+
+const std::vector<ColumnDescription>& one_text_column(const std::string& name) {
+  return one_column(name, oid::kText);
 }
 
 const std::vector<ColumnDescription>& setting_columns() {
@@ -79,6 +92,8 @@ Answer<const std::vector<ColumnDescription>*> Session::columns_of(const Statemen
       return command.name.empty() ? &setting_columns() : &one_text_column(command.name);
     case Kind::kSetConfig:
       return &one_text_column("set_config");
+    case Kind::kCancel:
+      return &one_column(command.name, oid::kBool);
     case Kind::kFetch: {
       const auto cursor = portals_.find(command.name);
       if (cursor == portals_.end() || !cursor->second->rows) {
@@ -112,6 +127,13 @@ Answer<> Session::run_command(const Command& command, const std::shared_ptr<Port
           std::vector<std::vector<std::string>>{{settings_.get(command.name).value_or("")}});
       return {};
     }
+    case Kind::kCancel: {
+      const bool done = engine_->cancel(static_cast<std::int32_t>(command.rows));
+      portal->rows = std::make_unique<TextRows>(
+          std::vector{command.name}, std::vector<std::vector<std::string>>{{done ? "t" : "f"}},
+          oid::kBool);
+      return {};
+    }
     case Kind::kShow: {
       std::vector<std::vector<std::string>> rows;
       if (!command.name.empty()) {
@@ -134,6 +156,8 @@ Answer<> Session::run_command(const Command& command, const std::shared_ptr<Port
       }
       return {};
     }
+    case Kind::kCopy:
+      return copy(command, *portal, out);
     case Kind::kClose:
     case Kind::kDeallocate:
     case Kind::kDiscard:
@@ -263,7 +287,7 @@ Answer<> Session::declare(const Command& command, Portal& portal, std::string& o
     return refuse("53400", fmt::format("more than {} open cursors", kPortalsMax),
                   "close some of them");
   }
-  auto rows = portal.statement->prepared->run(portal.values);
+  auto rows = portal.statement->prepared->run(portal.values, {});
   if (!rows) return std::unexpected(rows.error());
   auto cursor = std::make_shared<Portal>();
   cursor->rows = std::move(*rows);
@@ -287,6 +311,23 @@ Answer<> Session::fetch(const Command& command, const Portal& portal, bool simpl
                      .tag = command.tag,
                      .rows_left = command.rows,
                      .silent = command.kind == Kind::kMove};
+  return {};
+}
+
+Answer<> Session::copy(const Command& command, Portal& portal, std::string& out) {
+  auto rows = engine_->query(command.query, {});
+  if (!rows) {
+    rows.error().position = 0;  // in a part of the text
+    return std::unexpected(std::move(rows).error());
+  }
+  const auto writer = std::make_shared<const CopyWriter>(*command.copy, (*rows)->columns());
+  writer->begin(out);
+  auto copied = std::make_shared<Portal>();
+  copied->rows = *std::move(rows);
+  copied->ran = true;
+  portal.tag = command.tag;
+  sending_ = Sending{
+      .from = std::move(copied), .formats = {writer->format()}, .tag = command.tag, .copy = writer};
   return {};
 }
 

@@ -172,6 +172,13 @@ Oid array_element(Oid type) {
   return 0;
 }
 
+Oid array_of(Oid element) {
+  for (const auto& row : kTypes) {
+    if (row.type == element) return row.array;
+  }
+  return 1009;  // text[]
+}
+
 std::int16_t type_size(Oid type) {
   for (const auto& row : kTypes) {
     if (row.type == type) return row.size;

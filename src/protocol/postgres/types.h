@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "protocol/postgres/frontend.h"
@@ -43,6 +45,13 @@ inline constexpr Oid kJsonb = 3802;
 
 // The element type of an array type; 0 when `type` is not one that is known.
 Oid array_element(Oid type);
+// The array type of an element type; that of texts when there is none.
+Oid array_of(Oid element);
+// An array of these elements, given in PostgreSQL's text format, as its text and as its binary
+// format with the length in front. kInvalid when a text is not one of the type.
+std::string array_text(const std::vector<std::optional<std::string>>& elements);
+base::Result<> append_binary_array(std::string& out, Oid element,
+                                   const std::vector<std::optional<std::string>>& elements);
 
 // Bytes of a value of this type; -1 when it varies (pg_type.typlen).
 std::int16_t type_size(Oid type);
