@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log format clean
+.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,6 +42,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@cd web && npm test --silent
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 	@$(PYTHON) tests/interop/sql_workers.py $(BUILD)/tests/pg_server
+	@$(PYTHON) tests/interop/pg_access.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
@@ -135,6 +136,16 @@ bench-redis: binary $(VENV)/STAMP ## look-ups by RESP, with a real redis-server 
 bench-lake: binary $(LAKE_PEERS)/venv/STAMP ## figures of the lake, with DuckDB's COPY and delta-rs beside it
 	@ninja -C $(BUILD) --quiet bench_lake
 	@$(LAKE_PEERS)/venv/bin/python bench/lake.py $(BUILD)/bench/bench_lake
+
+# Peers of SQL for clients; PostgreSQL 15 comes from Debian.
+SQL_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/sql
+$(SQL_PEERS)/venv/STAMP: bench/sql_requirements.txt
+	@python3 -m venv $(SQL_PEERS)/venv && $(SQL_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
+
+bench-sql: binary $(SQL_PEERS)/venv/STAMP ## figures of SQL for clients, with DuckDB in process and PostgreSQL 15 beside it
+	@test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -qq --no-install-recommends postgresql-15 >/dev/null
+	@ninja -C $(BUILD) --quiet pg_server
+	@$(SQL_PEERS)/venv/bin/python bench/sql.py $(BUILD)/tests/pg_server $$($(SQL_PEERS)/venv/bin/python -c 'import pathlib, duckdb_extension_tpch as t; print(next(pathlib.Path(t.__file__).parent.rglob("*.duckdb_extension")))')
 
 format: ## clang-format over all C++
 	@find src tests bench -name '*.cpp' -o -name '*.h' | xargs clang-format-19 -i

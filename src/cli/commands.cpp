@@ -165,6 +165,26 @@ base::Result<> alerts(const base::Path& project) {
   return {};
 }
 
+base::Result<> queries(const base::Path& project) {
+  const auto client = TRY(Client::connect(project));
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& q : TRY(client->get("/v1/queries"))) {
+    rows.push_back(
+        {cell(q["id"]), cell(q["workload"]), cell(q["user"]), cell(q["client"]), cell(q["state"]),
+         fmt::format("{:.1f}", static_cast<double>(q["running_ms"]) / 1000.0),
+         fmt::format("{}", static_cast<std::uint64_t>(q["memory_bytes"]) >> 20), cell(q["sql"])});
+  }
+  print(table({"id", "workload", "user", "client", "state", "seconds", "MB", "query"}, rows));
+  return {};
+}
+
+base::Result<> kill_query(const base::Path& project, std::int64_t id) {
+  const auto client = TRY(Client::connect(project));
+  TRY(client->post(fmt::format("/v1/queries/{}/kill", id), nlohmann::json::object()));
+  print(fmt::format("query {} is killed\n", id));
+  return {};
+}
+
 base::Result<> simulate(const SimulateFlags& flags) {
   sources::LoadOptions options;
   options.to = flags.to;

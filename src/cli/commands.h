@@ -42,6 +42,8 @@ base::Result<> dead_letters_show(const base::Path& project, const std::string& i
 base::Result<> dead_letters_redrive(const base::Path& project, const std::vector<std::string>& ids,
                                     const std::string& model);
 base::Result<> alerts(const base::Path& project);
+base::Result<> queries(const base::Path& project);  // what clients run now
+base::Result<> kill_query(const base::Path& project, std::int64_t id);
 
 struct SimulateFlags {
   std::string to = "http://127.0.0.1:8080";

@@ -20,6 +20,7 @@ struct Arguments {
   std::string folder, sql, format = "table", model, reason, id;
   std::vector<std::string> ids;
   std::int64_t limit = 100;
+  std::int64_t query = 0;
 };
 
 using Run = std::function<base::Result<>()>;
@@ -84,6 +85,13 @@ void add_question_commands(CLI::App& app, Arguments& a, Run& run) {
       run = [&a, command] { return cli::steer_model(a.project, a.model, command); };
     });
   }
+  auto* queries = app.add_subcommand("queries", "what clients' SQL runs now");
+  queries->callback([&run, &a, queries] {
+    if (queries->get_subcommands().empty()) run = [&a] { return cli::queries(a.project); };
+  });
+  auto* kill = queries->add_subcommand("kill", "end one");
+  kill->add_option("id", a.query, "its id")->required();
+  kill->callback([&] { run = [&] { return cli::kill_query(a.project, a.query); }; });
   app.add_subcommand("alerts", "what needs attention")->callback([&] {
     run = [&] { return cli::alerts(a.project); };
   });

@@ -168,7 +168,7 @@ base::Result<> Platform::open_serving() {
                                          .lake = lake_folder(),
                                          .spill = data / "spill" / "workers",
                                          .workloads = project_.workloads,
-                                         .users = project_.workload_of});
+                                         .users = project_.access.workloads()});
   lookup_connection_ = TRY(engine_->connect());
   if (project_.fleet) fleet_ = std::make_unique<ops::Fleet>(*project_.fleet);
   for (const auto& [name, lookup] : project_.lookups) TRY(check_lookup(name, lookup));

@@ -64,6 +64,8 @@ class Platform final : public server::Platform {
   base::Result<nlohmann::json> steer_model(const std::string& name,
                                            server::ModelCommand command) override;
   nlohmann::json alerts() override;
+  nlohmann::json queries() override;
+  base::Result<> kill_query(std::int64_t id) override;
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
 

@@ -360,6 +360,10 @@ base::Result<json> Platform::steer_model(const std::string& name, server::ModelC
   return pipeline.explain(name);
 }
 
+json Platform::queries() { return server::queries_as_json(sql_workers_->running()); }
+
+base::Result<> Platform::kill_query(std::int64_t id) { return sql_workers_->kill(id); }
+
 json Platform::alerts() {
   json list = json::array();
   for (const quality::Alert& alert : alerts_.list()) {

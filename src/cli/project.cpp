@@ -39,9 +39,28 @@ base::Result<server::RedisPushOptions> read_serve(const base::Yaml& yaml) {
   return server::RedisPushOptions{.url = *std::move(url), .hashes = rows == "hashes"};
 }
 
+// Who may ask what: users, tls, workloads.
+base::Result<> read_access(const base::Yaml& yaml, Project& project) {
+  if (yaml.has("users")) project.access.users = TRY(server::parse_users(TRY(yaml.child("users"))));
+  if (yaml.has("tls"))
+    TRY(server::parse_tls(TRY(yaml.child("tls")), project.folder, project.access));
+  if (yaml.has("workloads"))
+    project.workloads = TRY(server::parse_workloads(TRY(yaml.child("workloads"))));
+  for (const auto& [user, workload] : project.access.workloads()) {
+    if (project.workloads.contains(workload)) continue;
+    return TRY(yaml.child("users"))
+        .fail_here(
+            fmt::format("user '{}' has the workload '{}', which there is not", user, workload),
+            "name one of 'workloads', or add it there");
+  }
+  return {};
+}
+
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
+  TRY(read_access(yaml, project));
   TRY(yaml.only({"name", "log", "workers", "data", "lake", "s3", "http", "postgres", "kafka",
-                 "redis", "epoch", "memory", "fleet", "lookups", "serve", "simulate"}));
+                 "redis", "epoch", "memory", "fleet", "lookups", "serve", "simulate", "users",
+                 "tls", "workloads"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.lake = TRY(read_lake_place(yaml));

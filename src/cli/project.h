@@ -14,7 +14,9 @@
 #include "quality/suite.h"
 #include "runs/model.h"
 #include "schema/topic_schema.h"
+#include "server/postgres_access.h"
 #include "server/redis_push.h"
+#include "server/sql_workloads.h"
 #include "sources/simulated_source.h"
 #include "stream/components.h"
 #include "sql/database.h"
@@ -31,6 +33,8 @@ struct Project {
   std::optional<storage::S3StoreOptions> lake;  // on S3; else in the data folder
   std::string http = "127.0.0.1:8080";
   std::string postgres = "127.0.0.1:5433";
+  server::PostgresAccess access;
+  server::Workloads workloads = server::default_workloads();
   std::string redis;  // where look-ups are answered to Redis clients; empty: nowhere
   std::string kafka;  // where the embedded log speaks Kafka; empty: nowhere
   std::int64_t epoch_us = base::kUsPerSecond;

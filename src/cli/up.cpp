@@ -77,6 +77,7 @@ base::Result<> up(const UpOptions& options) {
   const std::string kafka_address = options.kafka.empty() ? project.kafka : options.kafka;
   const std::string redis_address = options.redis.empty() ? project.redis : options.redis;
   const base::Path data = project.data;
+  const auto door = TRY(server::listener_options(project.access, postgres));
 
   const auto platform = TRY(Platform::open(std::move(project)));
   server::HttpOptions http_options{.address = http};
@@ -87,8 +88,7 @@ base::Result<> up(const UpOptions& options) {
   }
   const base::SystemClock clock;
   const auto page = TRY(server::HttpListener::start(*platform, clock, http_options));
-  const auto sql =
-      TRY(server::PostgresListener::start({.address = postgres}, platform->open_engine()));
+  const auto sql = TRY(server::PostgresListener::start(door, platform->open_engine()));
   const auto kafka = TRY(open_kafka(*platform, clock, kafka_address));
   const server::RedisWorld world = platform->redis_world();
   const auto redis = TRY(open_redis(world, redis_address));

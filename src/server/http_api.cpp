@@ -1,6 +1,7 @@
 #include "server/http_api.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
@@ -109,6 +110,17 @@ void Api::answer(Call call, const Request& request, Done done) {
     done(too_many_requests("too many requests are waiting"));
 }
 
+Response Api::kill_query(const Request& request) {
+  const std::string& text = request.captured.at(0);
+  std::int64_t id = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, id);
+  if (read.ec != std::errc{} || read.ptr != end)
+    return problem(400, fmt::format("'{}' is no id of a query", text), "GET /v1/queries has them");
+  if (auto killed = platform_.kill_query(id); !killed) return problem(killed.error());
+  return json_response({{"killed", id}});
+}
+
 Response Api::run(Call call, const Request& request) {
   switch (call) {
     case Call::kTopics:
@@ -144,6 +156,10 @@ Response Api::run(Call call, const Request& request) {
       return from(platform_.run_model(request.captured.at(0)));
     case Call::kAlerts:
       return json_response(platform_.alerts());
+    case Call::kQueries:
+      return json_response(platform_.queries());
+    case Call::kKillQuery:
+      return kill_query(request);
     case Call::kDashboards:
       return from(platform_.dashboards());
     case Call::kDashboard:

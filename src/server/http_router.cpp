@@ -23,6 +23,8 @@ constexpr Route kRoutes[] = {
     {Method::kPost, "/v1/models/{name}/resume", Call::kResumeModel},
     {Method::kPost, "/v1/models/{name}/rewind", Call::kRewindModel},
     {Method::kGet, "/v1/alerts", Call::kAlerts},
+    {Method::kGet, "/v1/queries", Call::kQueries},
+    {Method::kPost, "/v1/queries/{id}/kill", Call::kKillQuery},
     {Method::kGet, "/v1/dashboards", Call::kDashboards},
     {Method::kGet, "/v1/dashboards/{name}", Call::kDashboard},
     {Method::kGet, "/v1/fleet", Call::kFleet},

@@ -29,6 +29,8 @@ enum class Call : std::uint8_t {
   kResumeModel,
   kRewindModel,
   kAlerts,
+  kQueries,
+  kKillQuery,
   kDashboards,
   kDashboard,
   kFleet,

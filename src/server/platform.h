@@ -79,6 +79,8 @@ class Platform {
   // The same afterwards.
   virtual base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) = 0;
   virtual nlohmann::json alerts() = 0;
+  virtual nlohmann::json queries() = 0;
+  virtual base::Result<> kill_query(std::int64_t id) = 0;
   virtual base::Result<nlohmann::json> dashboards() = 0;
   virtual base::Result<nlohmann::json> dashboard(const std::string& name) = 0;
 };

@@ -31,8 +31,8 @@ class LakePrepared final : public pg::Prepared {
   const std::vector<pg::Oid>& parameter_types() const override { return types_; }
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
 
-  pg::Answer<std::unique_ptr<pg::Rows>> run(
-      const std::vector<std::optional<std::string>>& values, const pg::FirstFetch&) override {
+  pg::Answer<std::unique_ptr<pg::Rows>> run(const std::vector<std::optional<std::string>>& values,
+                                            const pg::FirstFetch&) override {
     std::vector<std::optional<std::string>> texts;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (!values[i]) {
@@ -80,23 +80,35 @@ std::string setting_map(const pg::Settings& settings, std::int32_t process_id) {
 
 }  // namespace
 
-void Running::begin(Interruptible& query, std::chrono::milliseconds timeout) {
+Running::Reason Running::begin(Interruptible& query, std::chrono::milliseconds timeout) {
   const std::lock_guard lock(mutex_);
   query_ = &query;
   deadline_ = timeout.count() > 0 ? std::chrono::steady_clock::now() + timeout : Time::max();
-  if (reason_ != Reason::kStopping && reason_ != Reason::kClientGone) reason_ = Reason::kNone;
+  const bool stays = reason_ == Reason::kStopping || reason_ == Reason::kClientGone ||
+                     (underway_ && reason_ == Reason::kCancelled);
+  if (!stays) reason_ = Reason::kNone;
+  return reason_;
 }
 
-Running::Reason Running::end() {
+Running::Reason Running::end(bool went_well) {
   const std::lock_guard lock(mutex_);
   query_ = nullptr;
-  return reason_;
+  const Reason reason = reason_;
+  // One cancel ends one query.
+  if (!went_well && reason_ == Reason::kCancelled) reason_ = Reason::kNone;
+  return reason;
+}
+
+void Running::set_underway(bool underway) {
+  const std::lock_guard lock(mutex_);
+  underway_ = underway;
+  if (!underway_ && reason_ == Reason::kCancelled) reason_ = Reason::kNone;
 }
 
 void Running::interrupt(Reason reason) {
   const std::lock_guard lock(mutex_);
   const bool stays = reason == Reason::kStopping || reason == Reason::kClientGone;
-  if (query_ == nullptr && !stays) return;
+  if (query_ == nullptr && !stays && !underway_) return;
   reason_ = reason;
   if (query_ != nullptr) query_->interrupt();
 }
@@ -106,6 +118,10 @@ void Running::tick(Time now) {
   if (query_ == nullptr) return;
   if (reason_ == Reason::kNone && now >= deadline_) reason_ = Reason::kTimeout;
   if (reason_ != Reason::kNone) query_->interrupt();
+}
+
+std::unexpected<base::Error> was_stopped() {
+  return base::fail(base::Code::kCancelled, "the query was stopped");
 }
 
 void name_reason(pg::ErrorFields& fields, Running::Reason reason) {
@@ -135,7 +151,7 @@ pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::
 }
 
 pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& sql,
-                                                                   const pg::FirstFetch&) {
+                                                            const pg::FirstFetch&) {
   const auto rewritten = rewrite_for_duckdb(sql);
   auto result = run(rewritten, [&] { return session_->stream(rewritten); });
   if (!result) {

@@ -34,17 +34,23 @@ class Running {
   // interrupt that comes between two phases of a query is lost.
   void tick(Time now);
 
-  // Around each query; end() tells why it was stopped.
-  void begin(Interruptible& query, std::chrono::milliseconds timeout);
-  Reason end();
+  // Around each call that runs a query. begin() tells why it is not to run any more, end() why it
+  // was stopped.
+  Reason begin(Interruptible& query, std::chrono::milliseconds timeout);
+  Reason end(bool went_well);
+  // Whether a query or its rows are on their way, between calls as well: it can be cancelled then.
+  void set_underway(bool underway);
 
  private:
   std::mutex mutex_;
   Interruptible* query_ = nullptr;
+  bool underway_ = false;
   Time deadline_ = Time::max();
   Reason reason_ = Reason::kNone;
 };
 
+// What a call gives that begin() has not let run.
+std::unexpected<base::Error> was_stopped();
 // The message of a query that was stopped (57014) names the reason.
 void name_reason(protocol::postgres::ErrorFields& fields, Running::Reason reason);
 
@@ -70,9 +76,9 @@ class PostgresEngine final : public protocol::postgres::Engine, public Interrupt
   template <class Call>
   auto run(const std::string& sql, Call call)
       -> std::expected<typename decltype(call())::value_type, protocol::postgres::ErrorFields> {
-    running_.begin(*this, timeout_);
-    auto result = call();
-    const auto reason = running_.end();
+    const auto stopped = running_.begin(*this, timeout_);
+    auto result = stopped == Running::Reason::kNone ? call() : decltype(call())(was_stopped());
+    const auto reason = running_.end(result.has_value());
     if (!result) return std::unexpected(wire_error(result.error(), sql, reason));
     return std::move(*result);
   }

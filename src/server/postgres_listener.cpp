@@ -241,8 +241,10 @@ class Listener final : public PostgresListener {
         connection->session.feed(connection->inbox);
         connection->inbox.clear();
         connection->changed.cancel();
+        connection->running.set_underway(true);
         next = co_await asio::co_spawn(queries_, step(connection), asio::use_awaitable);
         connection->started = connection->session.started();
+        connection->running.set_underway(next == pg::Session::Next::kMore);
       }
       if (!connection->out.empty()) {
         if (connection->session.refused()) {  // guessing takes its time

@@ -178,9 +178,12 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     using std::chrono::milliseconds;
     const bool limited = limit_.count() > 0 && (timeout_.count() == 0 || limit_ < timeout_);
     const milliseconds most = limited ? limit_ : timeout_;
-    running_.begin(*this, most.count() == 0 ? most : std::max(most - worked, milliseconds(1)));
-    pg::Answer<T> answer = call();
-    const auto reason = running_.end();
+    const auto stopped =
+        running_.begin(*this, most.count() == 0 ? most : std::max(most - worked, milliseconds(1)));
+    pg::Answer<T> answer = stopped == Running::Reason::kNone
+                               ? call()
+                               : std::unexpected(postgres_error(was_stopped().error(), ""));
+    const auto reason = running_.end(answer.has_value());
     if (answer) return answer;
     name_reason(answer.error(), reason);
     if (limited && reason == Running::Reason::kTimeout) {

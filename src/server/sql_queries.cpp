@@ -37,12 +37,6 @@ nlohmann::json queries_as_json(const std::vector<RunningQuery>& queries) {
   return rows;
 }
 
-base::Result<std::vector<std::string>> QueryViews::names() {
-  auto names = TRY(lake_.names());
-  names.emplace_back(kQueriesTable);
-  return names;
-}
-
 base::Result<LakeView> QueryViews::view(const std::string& table, lake::Version known, Need need) {
   if (table != kQueriesTable) return lake_.view(table, known, need);
   return LakeView{.version = ++looks_,

@@ -35,13 +35,14 @@ nlohmann::json queries_as_json(const std::vector<RunningQuery>& queries);
 
 inline constexpr std::string_view kQueriesTable = "waybill.queries";
 
-// The lake's views and this one, whose every look is a new version.
+// The lake's views and this one, which no list of tables has, and whose every look is a new
+// version.
 class QueryViews final : public LakeViews {
  public:
   QueryViews(LakeViews& lake, std::function<std::vector<RunningQuery>()> running)
       : lake_(lake), running_(std::move(running)) {}
 
-  base::Result<std::vector<std::string>> names() override;
+  base::Result<std::vector<std::string>> names() override { return lake_.names(); }
   base::Result<LakeView> view(const std::string& table, lake::Version known, Need need) override;
 
  private:

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "protocol/postgres/lexer.h"
 #include "server/postgres_catalog.h"
+#include "server/sql_queries.h"
 #include "server/sql_streams.h"
 
 namespace server {
@@ -224,7 +225,9 @@ base::Result<std::unique_ptr<SqlSession>> LakeSql::open_session() {
 
 std::set<std::string> LakeSql::tables() {
   const std::lock_guard lock(mutex_);
-  return tables_;
+  auto tables = tables_;
+  tables.insert(std::string(kQueriesTable));  // there for those who name it; no list has it
+  return tables;
 }
 
 base::Result<> LakeSql::refresh_all() {

@@ -386,6 +386,9 @@ void SqlWorkers::watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::this_thread::sleep_for(kTick);
     watch_once();
+    decltype(let_go_) files;  // let go of when nothing is locked
+    const std::scoped_lock lock(mutex_);
+    files.swap(let_go_);
   }
 }
 
@@ -432,6 +435,8 @@ void SqlWorkers::take_back_idle(Clock::time_point now) {
 
 // From a lease that waits for its client; it is told when it is used next.
 void SqlWorkers::take_back(Worker& worker) {
+  let_go_.push_back(std::move(worker.files));
+  worker.files.clear();
   worker.process.end();
   worker.session = 0;
   worker.leased = false;

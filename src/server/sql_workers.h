@@ -134,7 +134,7 @@ class SqlWorkers {
   void watch(const std::stop_token& stop);
   void watch_once();
   void take_back_idle(Clock::time_point now);
-  static void take_back(Worker& worker);
+  void take_back(Worker& worker);
 
   const SqlWorkersOptions options_;
   QueryViews views_;
@@ -142,6 +142,7 @@ class SqlWorkers {
   std::mutex mutex_;
   std::condition_variable given_back_;
   std::vector<Worker> workers_;
+  std::vector<decltype(Worker::files)> let_go_;
   std::map<std::int64_t, Waiting> waiting_;
   base::TaskGroup tasks_;
 };

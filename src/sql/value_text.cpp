@@ -1,4 +1,5 @@
 // PostgreSQL's text format of every kind, and JSON text.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -12,6 +13,12 @@ namespace {
 
 void append_unsigned(UInt128 value, std::string& out) {
   std::array<char, 40> digits;
+  if (value <= UINT64_MAX) {
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                   static_cast<std::uint64_t>(value));
+    out.append(digits.data(), end.ptr);
+    return;
+  }
   std::size_t at = digits.size();
   do {
     digits[--at] = static_cast<char>('0' + static_cast<int>(value % 10));
@@ -35,6 +42,25 @@ void append_decimal(Int128 value, int scale, std::string& out) {
   if (digits.size() <= places) digits.insert(0, places + 1 - digits.size(), '0');
   out.append(digits, 0, digits.size() - places);
   if (places > 0) out.append(".").append(digits, digits.size() - places, places);
+}
+
+// "-1.25" and an exponent of 1 as "-12.5".
+void append_plain(std::string_view mantissa, int exponent, std::string& out) {
+  if (mantissa.front() == '-') {
+    out.push_back('-');
+    mantissa.remove_prefix(1);
+  }
+  if (exponent < 0) {
+    out.append("0.").append(static_cast<std::size_t>(-exponent - 1), '0');
+    out.push_back(mantissa.front());
+    if (mantissa.size() > 2) out.append(mantissa.substr(2));
+    return;
+  }
+  out.push_back(mantissa.front());
+  const auto fraction = mantissa.size() > 2 ? mantissa.substr(2) : std::string_view();
+  const auto whole = std::min(static_cast<std::size_t>(exponent), fraction.size());
+  out.append(fraction.substr(0, whole)).append(static_cast<std::size_t>(exponent) - whole, '0');
+  if (whole < fraction.size()) out.append(".").append(fraction.substr(whole));
 }
 
 // PostgreSQL's float8out and float4out: the shortest digits that read back as the same number, an
@@ -63,10 +89,7 @@ void append_float(T value, std::string& out) {
     out += text;
     return;
   }
-  std::array<char, 64> fixed;
-  const auto plain =
-      std::to_chars(fixed.data(), fixed.data() + fixed.size(), value, std::chars_format::fixed);
-  out.append(fixed.data(), plain.ptr);
+  append_plain(text.substr(0, e), exponent, out);
 }
 
 void append_hex(std::string_view bytes, std::string& out) {
@@ -79,16 +102,30 @@ void append_hex(std::string_view bytes, std::string& out) {
   }
 }
 
-struct DateText {
-  std::string day;
-  bool before_christ = false;
-};
+// Exactly two digits.
+char* put_two(char* at, std::int64_t value) {
+  at[0] = static_cast<char>('0' + value / 10);
+  at[1] = static_cast<char>('0' + value % 10);
+  return at + 2;
+}
 
-DateText date_text(std::int32_t days) {
+// "2026-01-31"; whether the year is before Christ, which is to be told at the end.
+bool append_day(std::int32_t days, std::string& out) {
   const duckdb_date_struct date = duckdb_from_date({days});
-  const bool before = date.year <= 0;
-  const int year = before ? 1 - date.year : date.year;
-  return {fmt::format("{:04}-{:02}-{:02}", year, int{date.month}, int{date.day}), before};
+  const bool before_christ = date.year <= 0;
+  const int year = before_christ ? 1 - date.year : date.year;
+  if (year > 9999) {
+    out += fmt::format("{}-{:02}-{:02}", year, int{date.month}, int{date.day});
+    return before_christ;
+  }
+  std::array<char, 10> text;
+  char* at = put_two(put_two(text.data(), year / 100), year % 100);
+  *at++ = '-';
+  at = put_two(at, date.month);
+  *at++ = '-';
+  put_two(at, date.day);
+  out.append(text.data(), text.size());
+  return before_christ;
 }
 
 void append_date(std::int32_t days, std::string& out) {
@@ -96,19 +133,30 @@ void append_date(std::int32_t days, std::string& out) {
     out += days > 0 ? "infinity" : "-infinity";
     return;
   }
-  const DateText text = date_text(days);
-  out += text.day;
-  if (text.before_christ) out += " BC";
+  if (append_day(days, out)) out += " BC";
 }
 
 // "HH:MM:SS" and the fraction without its zeros; `digits` decimal places in `fraction`.
 void append_clock(std::int64_t seconds, std::int64_t fraction, int digits, std::string& out) {
-  fmt::format_to(std::back_inserter(out), "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60,
-                 seconds % 60);
+  std::array<char, 6> text;
+  if (seconds < 36'000) out.push_back('0');
+  append_unsigned(static_cast<UInt128>(seconds / 3600), out);  // an interval's may be many
+  char* at = text.data();
+  *at++ = ':';
+  at = put_two(at, seconds / 60 % 60);
+  *at++ = ':';
+  put_two(at, seconds % 60);
+  out.append(text.data(), text.size());
   if (fraction == 0) return;
-  std::string text = fmt::format("{:0{}}", fraction, digits);
-  while (text.ends_with('0')) text.pop_back();
-  out.append(".").append(text);
+  while (fraction % 10 == 0) {
+    fraction /= 10;
+    --digits;
+  }
+  std::array<char, 20> places;
+  const auto end = std::to_chars(places.data(), places.data() + places.size(), fraction);
+  const auto count = static_cast<std::size_t>(end.ptr - places.data());
+  out.push_back('.');
+  out.append(static_cast<std::size_t>(digits) - count, '0').append(places.data(), count);
 }
 
 // `per_second` units since the epoch.
@@ -121,12 +169,11 @@ void append_timestamp(std::int64_t value, std::int64_t per_second, int digits,
   const std::int64_t per_day = per_second * 86'400;
   const std::int64_t days = value / per_day - (value % per_day < 0 ? 1 : 0);
   const std::int64_t rest = value - days * per_day;
-  const DateText date = date_text(static_cast<std::int32_t>(days));
-  out += date.day;
+  const bool before_christ = append_day(static_cast<std::int32_t>(days), out);
   out.push_back(between);
   append_clock(rest / per_second, rest % per_second, digits, out);
   out += zone;
-  if (date.before_christ) out += " BC";
+  if (before_christ) out += " BC";
 }
 
 void append_any_timestamp(const VectorView& view, std::size_t row, bool rfc3339, std::string& out) {

@@ -101,9 +101,18 @@ base::Result<> serve(const std::string& lake_path, int port, Arguments arguments
     TRY(fill(*catalog, *writer, table.substr(0, equals), table.substr(equals + 1)));
   }
   const auto views = server::views_of(*catalog);
+  auto workloads = server::default_workloads();
+  workloads["dashboard"] = {.slots = 2, .threads = 2};
+  workloads["short"] = {.slots = 1,
+                        .timeout = std::chrono::milliseconds(500),
+                        .queue = 1,
+                        .queue_time = std::chrono::milliseconds(2000)};
+  workloads["impatient"] = {.slots = 1, .idle = std::chrono::milliseconds(1000)};
+  workloads["small"] = {.slots = 1, .memory = "128MB", .threads = 1, .cpu = 10};
   server::SqlWorkers workers(*views, {.program = "/proc/self/exe",
                                       .lake = std::filesystem::absolute(lake_path),
-                                      .spill = std::filesystem::absolute(lake_path) / "_spill"});
+                                      .spill = std::filesystem::absolute(lake_path) / "_spill",
+                                      .workloads = std::move(workloads)});
   const auto listener = TRY(server::PostgresListener::start(
       arguments.listener,
       [&workers](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)

@@ -27,6 +27,9 @@ class TestSession final : public SqlSession {
   base::Result<std::unique_ptr<sql::Result>> query(const std::string& sql) override {
     return connection_->query(sql);
   }
+  base::Result<std::unique_ptr<sql::RowStream>> stream(const std::string& sql) override {
+    return connection_->stream(sql);
+  }
   base::Result<std::unique_ptr<sql::Statement>> prepare(const std::string& sql) override {
     return connection_->prepare(sql);
   }

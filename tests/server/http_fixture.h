@@ -103,6 +103,10 @@ class TestPlatform final : public Platform {
   base::Result<nlohmann::json> explain_model(const std::string& name) override;
   base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) override;
   nlohmann::json alerts() override { return nlohmann::json::array(); }
+  nlohmann::json queries() override { return nlohmann::json::array(); }
+  base::Result<> kill_query(std::int64_t id) override {
+    return base::fail(base::Code::kNotFound, "no query {} runs", id);
+  }
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
 
