@@ -1,4 +1,4 @@
-// The queries that run now, as rows: the table waybill.queries.
+// The queries that run now, as rows: the table waybill_queries.
 //
 // Threads: any.
 #pragma once
@@ -33,7 +33,7 @@ struct RunningQuery {
 };
 nlohmann::json queries_as_json(const std::vector<RunningQuery>& queries);
 
-inline constexpr std::string_view kQueriesTable = "waybill.queries";
+inline constexpr std::string_view kQueriesTable = "waybill_queries";
 
 // The lake's views and this one, which no list of tables has, and whose every look is a new
 // version.

@@ -1,5 +1,8 @@
 #include "protocol/postgres/copy.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "protocol/postgres/lexer.h"
 
 namespace protocol::postgres {
@@ -237,7 +240,7 @@ Format CopyWriter::format() const {
   return options_.style == Style::kBinary ? Format::kBinary : Format::kText;
 }
 
-void CopyWriter::begin(std::string& out) const {
+void CopyWriter::begin(std::string& out) {
   const bool binary = options_.style == Style::kBinary;
   {
     const MessageScope message(out, 'H');
@@ -246,10 +249,9 @@ void CopyWriter::begin(std::string& out) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) append_u16(out, binary ? 1 : 0);
   }
   if (binary) {
-    const MessageScope message(out, 'd');
-    out.append("PGCOPY\n\377\r\n\0", 11);
-    append_u32(out, 0);  // flags
-    append_u32(out, 0);  // no header extension
+    binary_header_.assign("PGCOPY\n\377\r\n\0", 11);
+    append_u32(binary_header_, 0);  // flags
+    append_u32(binary_header_, 0);  // no header extension
   } else if (options_.header) {
     const MessageScope message(out, 'd');
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -264,7 +266,7 @@ void CopyWriter::begin(std::string& out) const {
   }
 }
 
-void CopyWriter::append(std::string_view rows, std::string& out) const {
+void CopyWriter::append(std::string_view rows, std::string& out) {
   while (rows.size() >= 5) {
     std::uint32_t size = 0;
     __builtin_memcpy(&size, rows.data() + 1, 4);
@@ -272,6 +274,7 @@ void CopyWriter::append(std::string_view rows, std::string& out) const {
     const auto body = rows.substr(5, size - 4);
     const MessageScope message(out, 'd');
     if (options_.style == Style::kBinary) {
+      out.append(std::exchange(binary_header_, {}));
       out.append(body);  // a tuple of the binary format is a DataRow's body
     } else {
       append_line(body, out);
@@ -302,9 +305,10 @@ void CopyWriter::append_line(std::string_view row, std::string& out) const {
   out.push_back('\n');
 }
 
-void CopyWriter::end(std::string& out) const {
+void CopyWriter::end(std::string& out) {
   if (options_.style == Style::kBinary) {
     const MessageScope message(out, 'd');
+    out.append(std::exchange(binary_header_, {}));
     append_u16(out, 0xFFFF);
   }
   const MessageScope message(out, 'c');

@@ -44,10 +44,10 @@ class CopyWriter {
 
   // In what format the rows are wanted.
   Format format() const;
-  void begin(std::string& out) const;
+  void begin(std::string& out);
   // `rows`: whole DataRow messages.
-  void append(std::string_view rows, std::string& out) const;
-  void end(std::string& out) const;
+  void append(std::string_view rows, std::string& out);
+  void end(std::string& out);
 
  private:
   void append_text_value(std::string_view value, std::string& out) const;
@@ -57,6 +57,7 @@ class CopyWriter {
   const CopyOptions options_;
   const std::vector<ColumnDescription> columns_;
   std::vector<bool> quoted_;
+  std::string binary_header_;  // goes with the first tuple, as drivers expect
 };
 
 }  // namespace protocol::postgres

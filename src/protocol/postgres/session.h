@@ -93,7 +93,7 @@ class Session {
     bool suspends = false;  // PortalSuspended when rows_left runs out
     bool counts = true;     // the tag ends in the number of rows
     bool silent = false;    // MOVE
-    std::shared_ptr<const CopyWriter> copy = {};
+    std::shared_ptr<CopyWriter> copy = {};
   };
 
   struct Login {

@@ -320,7 +320,7 @@ Answer<> Session::copy(const Command& command, Portal& portal, std::string& out)
     rows.error().position = 0;  // in a part of the text
     return std::unexpected(std::move(rows).error());
   }
-  const auto writer = std::make_shared<const CopyWriter>(*command.copy, (*rows)->columns());
+  const auto writer = std::make_shared<CopyWriter>(*command.copy, (*rows)->columns());
   writer->begin(out);
   auto copied = std::make_shared<Portal>();
   copied->rows = *std::move(rows);
