@@ -86,6 +86,8 @@ void Api::answer(Call call, const Request& request, Done done) {
     case Call::kRewindModel:
     case Call::kRunModel:
     case Call::kAlerts:
+    case Call::kQueries:
+    case Call::kKillQuery:
     case Call::kDashboards:
     case Call::kDashboard:
     case Call::kFleet:
