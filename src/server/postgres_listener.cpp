@@ -68,7 +68,7 @@ class Listener final : public PostgresListener {
   Listener(const Options& options, OpenEngine open_engine)
       : options_(options),
         open_engine_(std::move(open_engine)),
-        queries_(static_cast<std::size_t>(options.query_threads)),
+        queries_(options.connections_max),  // those that wait for a slot hold nobody up
         acceptor_(network_),
         tick_(network_),
         next_process_id_(static_cast<std::int32_t>(std::random_device{}() & 0xFFFFFF)),

@@ -23,7 +23,6 @@ class PostgresListener {
   struct Options {
     std::string address = "127.0.0.1:5433";  // port 0: any that is free
     std::size_t connections_max = 100;
-    int query_threads = 8;
     protocol::postgres::FindUser users = {};  // none: everybody, by any name
     std::string certificate = {};             // PEM file with the chain; none: no encryption
     std::string key = {};                     // PEM file

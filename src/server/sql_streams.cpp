@@ -6,6 +6,9 @@
 namespace server {
 namespace {
 
+constexpr std::size_t kTreesMax = 100;
+constexpr std::size_t kTreeTextBytesMax = 4096;
+
 // One of DuckDB's connections, and whether rows are being taken from it.
 struct Lane {
   std::unique_ptr<sql::Connection> connection;
@@ -185,8 +188,14 @@ class StreamingConnection final : public sql::Connection {
   base::Result<> append(const std::string& table, const columns::Batch& batch) override {
     return on_free([&](sql::Connection& on) { return on.append(table, batch); });
   }
+  // A text's tree never changes, and clients ask the same again and again.
   base::Result<nlohmann::json> parse(const std::string& sql) override {
-    return on_free([&](sql::Connection& on) { return on.parse(sql); });
+    if (const auto known = trees_.find(sql); known != trees_.end()) return known->second;
+    auto tree = TRY(on_free([&](sql::Connection& on) { return on.parse(sql); }));
+    if (sql.size() > kTreeTextBytesMax) return tree;
+    if (trees_.size() >= kTreesMax) trees_.clear();
+    trees_.emplace(sql, tree);
+    return tree;
   }
   base::Result<std::string> print(const nlohmann::json& tree) override {
     return on_free([&](sql::Connection& on) { return on.print(tree); });
@@ -201,6 +210,7 @@ class StreamingConnection final : public sql::Connection {
   }
 
   LanesPtr lanes_;
+  std::map<std::string, nlohmann::json> trees_;
 };
 
 }  // namespace

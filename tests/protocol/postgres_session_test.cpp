@@ -272,6 +272,12 @@ TEST(PostgresSession, AnswersSimpleQueries) {
       {"a held cursor does not",
        [](Client& c) { c.query("DECLARE x CURSOR WITH HOLD FOR rows 4").query("FETCH x"); },
        "C(DECLARE CURSOR) Z(I) T D(0) C(FETCH 1) Z(I)"},
+      {"COPY to the client", [](Client& c) { c.query("COPY (rows 2) TO STDOUT; rows 1"); },
+       "H d d c C(COPY 2) T D(0) C(SELECT 1) Z(I)"},
+      {"COPY from the client", [](Client& c) { c.query("COPY x FROM STDIN"); }, "E(25006) Z(I)"},
+      {"a cancel of another session",
+       [](Client& c) { c.query("SELECT pg_cancel_backend(7); SELECT pg_terminate_backend(8)"); },
+       "T D(t) C(SELECT 1) T D(f) C(SELECT 1) Z(I)"},
       {"a cursor without a transaction", [](Client& c) { c.query("DECLARE x CURSOR FOR rows 4"); },
        "E(25P01) Z(I)"},
   };
