@@ -43,6 +43,8 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 	@$(PYTHON) tests/interop/sql_workers.py $(BUILD)/tests/pg_server
 	@$(PYTHON) tests/interop/pg_access.py $(BUILD)/tests/pg_server
+	@$(PYTHON) tests/interop/pg_streams.py $(BUILD)/tests/pg_server
+	@$(PYTHON) tests/interop/pg_hostile.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
@@ -112,9 +114,9 @@ accept-nexmark: binary $(VENV)/STAMP ## Nexmark's questions as streaming models:
 	@ninja -C $(BUILD) --quiet nexmark
 	@$(PYTHON) tests/nexmark/nexmark.py $(BUILD)/bench/nexmark
 
-accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door
+accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door: clients, log-ins, streams, limits, harm
 	@ninja -C $(BUILD) --quiet pg_server
-	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
+	@for part in pg_interop pg_access pg_streams sql_workers pg_hostile; do $(PYTHON) tests/interop/$$part.py $(BUILD)/tests/pg_server || exit 1; done
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start
 	@ninja -C $(BUILD) --quiet bench_stream

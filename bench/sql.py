@@ -2,6 +2,7 @@
 
     bench/sql.py PG_SERVER TPCH_EXTENSION [SCALE]
 """
+import decimal
 import os
 import shutil
 import statistics
@@ -60,8 +61,7 @@ def connect(port):
 
 
 def rounded(rows):
-    return [tuple(round(float(v), 1) if isinstance(v, float) or type(v).__name__ == "Decimal" else str(v).rstrip() for v in row)
-            for row in rows]
+    return [tuple(round(float(v), 1) if isinstance(v, (int, float, decimal.Decimal)) else str(v).rstrip() for v in row) for row in rows]
 
 
 def tpch(waybill, lake, names, queries):
