@@ -160,23 +160,39 @@ void Platform::open_push() {
 }
 
 base::Result<> Platform::open_serving() {
-  views_ = server::views_of(*catalog_);
+  server::ProjectTables tables;
+  for (const schema::TopicSchema& topic : project_.topics)
+    tables["bronze." + topic.topic.name] = {.model = topic.file};
+  for (const runs::Model& model : project_.models) {
+    tables[model.table] = {.model = model.file, .key = model.key, .description = model.description};
+    tables[model.late_table()] = {.model = model.file};
+  }
+  tables["dead_letters"] = {.model = "the quality suites"};
+  views_ = server::views_of(*catalog_, tables);
   lake_sql_ = TRY(server::LakeSql::open(*views_, *serving_));
   const base::Path data = std::filesystem::absolute(project_.data);
+  sql_writes_ = std::make_unique<server::SqlWrites>(
+      *catalog_, *views_,
+      server::SqlWritesOptions{.program = "/proc/self/exe",
+                               .lake = data / "lake",
+                               .spill = data / "spill" / "workers",
+                               .workload = project_.workloads.at("default"),
+                               .rights = project_.access.rights(),
+                               .project = std::move(tables)});
   sql_workers_ = std::make_unique<server::SqlWorkers>(
       *views_, server::SqlWorkersOptions{.program = "/proc/self/exe",
                                          .lake = lake_folder(),
                                          .spill = data / "spill" / "workers",
                                          .workloads = project_.workloads,
-                                         .users = project_.access.workloads()});
+                                         .users = project_.access.workloads(),
+                                         .writes = sql_writes_.get()});
   lookup_connection_ = TRY(engine_->connect());
   if (project_.fleet) fleet_ = std::make_unique<ops::Fleet>(*project_.fleet);
   for (const auto& [name, lookup] : project_.lookups) TRY(check_lookup(name, lookup));
   return {};
 }
 
-base::Result<> Platform::check_lookup(const std::string& name,
-                                      const server::Lookup& lookup) const {
+base::Result<> Platform::check_lookup(const std::string& name, const server::Lookup& lookup) const {
   const auto fails = [&](const std::string& why, const std::string& mend) {
     return std::unexpected(base::Error{.code = base::Code::kInvalid,
                                        .message = fmt::format("look-up '{}': {}", name, why),

@@ -25,6 +25,7 @@
 #include "server/served_state.h"
 #include "server/sql_session.h"
 #include "server/sql_workers.h"
+#include "server/sql_writes.h"
 #include "sources/file_source.h"
 #include "storage/object_store.h"
 #include "stream/pipeline.h"
@@ -114,6 +115,7 @@ class Platform final : public server::Platform {
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<server::LakeViews> views_;
   std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
+  std::unique_ptr<server::SqlWrites> sql_writes_;    // changes by clients
   std::unique_ptr<server::SqlWorkers> sql_workers_;  // clients' questions
   std::unique_ptr<ops::Fleet> fleet_;
   std::unique_ptr<sources::FileSource> files_;

@@ -95,6 +95,12 @@ class StoreCatalog final : public Catalog {
     return std::vector(names_->begin(), names_->end());
   }
 
+  void forget(const std::string& name) override {
+    const std::scoped_lock lock(mutex_);
+    tables_.erase(name);
+    if (names_) names_->erase(name);
+  }
+
   storage::ObjectStore& store() override { return store_; }
 
  private:

@@ -21,6 +21,8 @@ class Catalog {
       const std::string& name, const Table::CreateOptions& options) = 0;
   // Every table of the store, sorted; found by its _delta_log. `refresh` lists the store again.
   virtual base::Result<std::vector<std::string>> names(bool refresh = false) = 0;
+  // The table is gone: one that is made under this name is another one.
+  virtual void forget(const std::string& name) = 0;
   virtual storage::ObjectStore& store() = 0;
 };
 

@@ -90,6 +90,7 @@ base::Result<nlohmann::json> run_sql(SqlSession& session, const SqlRequest& requ
   return nlohmann::json{{"columns", std::move(columns)},
                         {"rows", std::move(rows)},
                         {"truncated", result->rows() > request.limit},
+                        {"versions", session.sources()},
                         {"elapsed_ms", std::chrono::duration<double, std::milli>(elapsed).count()}};
 }
 

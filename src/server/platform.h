@@ -19,7 +19,7 @@
 
 namespace server {
 
-// One client's SQL session over the lake: reading only.
+// One client's SQL session over the lake: reading only. Its statements do not outlive it.
 class SqlSession {
  public:
   virtual ~SqlSession() = default;
@@ -30,6 +30,11 @@ class SqlSession {
   virtual base::Result<std::unique_ptr<sql::Statement>> prepare(const std::string& sql) = 0;
   virtual base::Result<std::vector<sql::Connection::Part>> split(const std::string& sql) = 0;
   virtual void interrupt() = 0;  // from another thread
+  // The tables that the last statement read, with their versions: "silver.scans@12, gold.hubs@3".
+  virtual std::string sources() const = 0;
+  // PostgreSQL's names for the columns of the statement that was prepared or run last, "" where
+  // DuckDB's are the same.
+  virtual std::vector<std::string> names(std::size_t columns) const = 0;
 };
 
 struct SqlRequest {

@@ -14,14 +14,23 @@ std::map<std::string, std::string> PostgresAccess::workloads() const {
   return workloads;
 }
 
+std::map<std::string, std::set<std::string>> PostgresAccess::rights() const {
+  std::map<std::string, std::set<std::string>> rights;
+  for (const auto& [name, user] : users) {
+    if (!user.writes.empty()) rights[name] = user.writes;
+  }
+  return rights;
+}
+
 base::Result<std::map<std::string, PostgresUser>> parse_users(const base::Yaml& yaml) {
   std::map<std::string, PostgresUser> users;
   for (const auto& [name, entry] : yaml.entries()) {
-    TRY(entry.only({"password_env", "scram", "workload"}));
+    TRY(entry.only({"password_env", "scram", "workload", "writes"}));
     PostgresUser user;
     user.password_variable = TRY(entry.text_or("password_env", ""));
     user.verifier = TRY(entry.text_or("scram", ""));
     user.workload = TRY(entry.text_or("workload", ""));
+    for (auto& schema : TRY(entry.texts_or_none("writes"))) user.writes.insert(std::move(schema));
     if (user.password_variable.empty() == user.verifier.empty()) {
       return entry.fail_here(fmt::format("user '{}' needs one of 'password_env' and 'scram'", name),
                              "name the environment's variable with the password: 'password_env: "

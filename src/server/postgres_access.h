@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/file_system.h"
@@ -18,6 +19,7 @@ struct PostgresUser {
   std::string password_variable;  // of the environment; or
   std::string verifier;           // as PostgreSQL keeps it: SCRAM-SHA-256$4096:…
   std::string workload;           // "": default
+  std::set<std::string> writes;   // schemas that it may change by SQL
 };
 
 struct PostgresAccess {
@@ -26,7 +28,8 @@ struct PostgresAccess {
   base::Path key;
   bool encryption_required = false;
 
-  std::map<std::string, std::string> workloads() const;  // of the users who have one
+  std::map<std::string, std::string> workloads() const;         // of the users who have one
+  std::map<std::string, std::set<std::string>> rights() const;  // of those who may write
 };
 
 // kInvalid with file, line and mend. Looks at no environment and opens no file.

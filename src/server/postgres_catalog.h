@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace server {
@@ -12,5 +13,15 @@ namespace server {
 // The SQL that makes them, to be run once in a database that has the two databases attached
 // (sql_session_guard.h).
 std::vector<std::string> postgres_catalog_statements();
+
+// Parts of it, in this order: tables and views of pg_catalog, functions, information_schema. The
+// tables lake_tables and lake_column_facts are filled by LakeSql; everything else looks at them.
+std::vector<std::string> postgres_relation_statements();
+std::vector<std::string> postgres_function_statements();
+std::vector<std::string> information_schema_statements();
+// PostgreSQL's operators and functions for data.
+std::vector<std::string> postgres_dialect_statements();
+// Whether information_schema has it.
+bool is_information_view(std::string_view name);
 
 }  // namespace server

@@ -150,6 +150,15 @@ pg::ErrorFields PostgresEngine::wire_error(const base::Error& error, const std::
   return fields;
 }
 
+std::vector<pg::ColumnDescription> PostgresEngine::with_names(
+    std::vector<pg::ColumnDescription> columns) const {
+  const auto names = session_->names(columns.size());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (!names[i].empty()) columns[i].name = names[i];
+  }
+  return columns;
+}
+
 pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& sql,
                                                             const pg::FirstFetch&) {
   const auto rewritten = rewrite_for_duckdb(sql);
@@ -158,7 +167,7 @@ pg::Answer<std::unique_ptr<pg::Rows>> PostgresEngine::query(const std::string& s
     if (rewritten != sql) result.error().position = 0;
     return std::unexpected(std::move(result).error());
   }
-  auto columns = describe_columns((*result)->columns());
+  auto columns = with_names(describe_columns((*result)->columns()));
   return rows_of(std::move(*result), std::move(columns), rewritten);
 }
 
@@ -182,7 +191,7 @@ pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare(
     return std::unexpected(std::move(statement).error());
   }
   if (!is_bound(**statement)) return prepare_unbound(sql, types, (*statement)->parameters());
-  auto columns = describe_columns((*statement)->columns());
+  auto columns = with_names(describe_columns((*statement)->columns()));
   return std::make_unique<LakePrepared>(*this, rewritten, std::move(*statement), types,
                                         std::move(columns));
 }
@@ -209,7 +218,7 @@ pg::Answer<std::unique_ptr<pg::Prepared>> PostgresEngine::prepare_unbound(
     unknown.hint = "cast it, for example $1::bigint";
     return std::unexpected(std::move(unknown));
   }
-  auto columns = describe_columns((*shape)->columns());
+  auto columns = with_names(describe_columns((*shape)->columns()));
   return std::make_unique<LakePrepared>(*this, typed, std::move(*statement), types,
                                         std::move(columns));
 }

@@ -71,6 +71,8 @@ class PostgresEngine final : public protocol::postgres::Engine, public Interrupt
   protocol::postgres::Answer<> apply(const protocol::postgres::Settings& settings) override;
   bool cancel(std::int32_t) override { return false; }
   void interrupt() override { session_->interrupt(); }
+  // What the last statement read (SqlSession).
+  std::string sources() const { return session_->sources(); }
 
   // Runs `call` as the query that can be interrupted; its error as PostgreSQL's.
   template <class Call>
@@ -87,6 +89,9 @@ class PostgresEngine final : public protocol::postgres::Engine, public Interrupt
       std::vector<protocol::postgres::ColumnDescription> columns, std::string sql);
 
  private:
+  // With PostgreSQL's names for columns without an alias.
+  std::vector<protocol::postgres::ColumnDescription> with_names(
+      std::vector<protocol::postgres::ColumnDescription> columns) const;
   protocol::postgres::Answer<std::unique_ptr<protocol::postgres::Prepared>> prepare_unbound(
       const std::string& sql, std::vector<protocol::postgres::Oid> types, std::size_t parameters);
   static protocol::postgres::ErrorFields wire_error(const base::Error& error,

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "server/sql_session_guard.h"
+#include "server/sql_writes.h"
 
 namespace server {
 
@@ -21,6 +22,23 @@ struct Row {
 constexpr auto kRows = std::to_array<Row>({
     {"", kOnlyReads, "25006"},
     {"", kNotAllowed, "42501"},
+    {"", kNoRight, "42501"},
+    {"", "a row breaks the constraint", "23514"},
+    {"", "is to be changed by two rows", "21000"},
+    {"", "has no column", "42703"},
+    {"", "already exists", "42P07"},
+    {"", "relation \"", "42P01"},
+    {"", "square root of a negative", "2201F"},
+    {"", "cannot take logarithm", "2201E"},
+    {"", "LIMIT/OFFSET cannot be negative", "2201W"},
+    {"", "More than one row returned by a subquery", "21000"},
+    {"Binder Error", "Set operations can only apply", "42601"},
+    {"Binder Error", "Subquery returns", "42601"},
+    {"Binder Error", "cannot contain window functions", "42P20"},
+    {"Binder Error", "ORDER term out of range", "42P10"},
+    {"Binder Error", "Could not choose a best candidate", "42725"},
+    {"", "extract specifier", "22023"},
+    {"Conversion Error", "Could not cast value", "22003"},
     {"Parser Error", "", "42601"},
     {"", "syntax error", "42601"},
     {"Catalog Error", "Table with name", "42P01"},

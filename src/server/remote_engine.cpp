@@ -5,7 +5,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "protocol/postgres/lexer.h"
+#include "protocol/postgres/types.h"
 #include "server/postgres_error.h"
+#include "server/postgres_rows.h"
+#include "server/sql_change.h"
+#include "server/sql_writes.h"
 
 namespace server {
 namespace {
@@ -46,13 +51,14 @@ class RemoteRows final : public pg::Rows {
  public:
   // `first` came with the query's answer, as `wanted` had asked.
   RemoteRows(RemoteEngine& engine, std::shared_ptr<SqlLease> lease, std::uint32_t id,
-             std::vector<pg::ColumnDescription> columns, Fetched first)
+             std::vector<pg::ColumnDescription> columns, Fetched first, std::string sources)
       : engine_(engine),
         lease_(std::move(lease)),
         id_(id),
         columns_(std::move(columns)),
         first_(std::move(first)),
-        last_(first_.done) {
+        last_(first_.done),
+        sources_(std::move(sources)) {
     if (last_) lease_.reset();  // the worker has dropped them
   }
   ~RemoteRows() override { drop(); }
@@ -61,6 +67,7 @@ class RemoteRows final : public pg::Rows {
 
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
   bool done() const override { return last_ && first_.rows == 0; }
+  std::string sources() const override { return sources_; }
   pg::Answer<std::size_t> fetch(std::size_t rows_max, std::size_t bytes_max,
                                 const std::vector<pg::Format>& formats, std::string& out) override;
 
@@ -77,6 +84,7 @@ class RemoteRows final : public pg::Rows {
   Fetched first_;
   bool last_;  // the worker has no more of them
   std::chrono::milliseconds worked_{0};
+  const std::string sources_;
 };
 
 class RemotePrepared final : public pg::Prepared {
@@ -101,6 +109,51 @@ class RemotePrepared final : public pg::Prepared {
   std::uint64_t generation_ = 0;  // of the session's worker in which `id_` is
 };
 
+// Of a change: no rows, the command's tag.
+class ChangedRows final : public pg::Rows {
+ public:
+  explicit ChangedRows(std::string tag) : tag_(std::move(tag)) {}
+  const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
+  pg::Answer<std::size_t> fetch(std::size_t, std::size_t, const std::vector<pg::Format>&,
+                                std::string&) override {
+    return 0;
+  }
+  bool done() const override { return true; }
+  std::string tag() const override { return tag_; }
+
+ private:
+  const std::vector<pg::ColumnDescription> columns_;
+  const std::string tag_;
+};
+
+// Parameters stand as literals in the text that runs.
+class PreparedChange final : public pg::Prepared {
+ public:
+  PreparedChange(RemoteEngine& engine, std::string sql, std::vector<pg::Oid> named)
+      : engine_(engine), sql_(std::move(sql)), types_(std::move(named)) {
+    for (const auto& token : pg::tokenize(sql_)) {
+      if (token.kind != pg::Token::Kind::kParameter) continue;
+      const auto number = std::strtoul(std::string(token.text.substr(1)).c_str(), nullptr, 10);
+      types_.resize(std::max<std::size_t>(types_.size(), std::min(number, kParametersMax)));
+    }
+    for (auto& type : types_) {
+      if (type == 0 || type == pg::oid::kUnknown) type = pg::oid::kText;
+    }
+  }
+  const std::vector<pg::Oid>& parameter_types() const override { return types_; }
+  const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
+  pg::Answer<std::unique_ptr<pg::Rows>> run(const std::vector<std::optional<std::string>>& values,
+                                            const pg::FirstFetch& first) override;
+
+ private:
+  static constexpr unsigned long kParametersMax = 65'535;
+
+  RemoteEngine& engine_;
+  const std::string sql_;
+  std::vector<pg::Oid> types_;
+  const std::vector<pg::ColumnDescription> columns_;
+};
+
 class RemoteEngine final : public pg::Engine, public Interruptible {
  public:
   RemoteEngine(SqlWorkers& workers, Running& running, std::int32_t process_id,
@@ -115,6 +168,7 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
 
   pg::Answer<std::unique_ptr<pg::Rows>> query(const std::string& sql,
                                               const pg::FirstFetch& first) override {
+    if (may_change(sql)) return change(sql);
     return guarded<std::unique_ptr<pg::Rows>>([&]() -> pg::Answer<std::unique_ptr<pg::Rows>> {
       auto lease = open(sql);
       if (!lease) return std::unexpected(std::move(lease).error());
@@ -129,6 +183,7 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
 
   pg::Answer<std::unique_ptr<pg::Prepared>> prepare(const std::string& sql,
                                                     const std::vector<pg::Oid>& types) override {
+    if (may_change(sql)) return std::make_unique<PreparedChange>(*this, sql, types);
     return guarded<std::unique_ptr<pg::Prepared>>(
         [&]() -> pg::Answer<std::unique_ptr<pg::Prepared>> {
           auto lease = open(sql);
@@ -170,7 +225,30 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     return false;
   }
 
-  void interrupt() override { workers_.interrupt(origin_.session); }
+  void interrupt() override {
+    stop_change_ = true;
+    workers_.interrupt(origin_.session);
+  }
+
+  // A user without any right is told of a session that only reads, as before.
+  bool may_change(const std::string& sql) const {
+    const auto* const writes = workers_.options().writes;
+    return writes != nullptr && writes->may_write(origin_.user) && is_change(sql);
+  }
+
+  pg::Answer<std::unique_ptr<pg::Rows>> change(const std::string& sql) {
+    stop_change_ = false;
+    return guarded<std::unique_ptr<pg::Rows>>([&]() -> pg::Answer<std::unique_ptr<pg::Rows>> {
+      std::vector<std::string> path;
+      const auto found = settings_.find("search_path");
+      for (const auto& token : pg::tokenize(found == settings_.end() ? "" : found->second)) {
+        if (token.is_name()) path.push_back(pg::name_of(token));
+      }
+      auto tag = workers_.options().writes->run(origin_.user, sql, path, stop_change_);
+      if (!tag) return std::unexpected(postgres_error(tag.error(), sql));
+      return std::make_unique<ChangedRows>(*std::move(tag));
+    });
+  }
 
   // `call` as the query that can be interrupted, of which `worked` is over.
   template <class T, class Call>
@@ -242,9 +320,10 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     const std::uint32_t id = reader.u32();
     auto columns = reader.columns();
     auto first = read_fetched(reader);
+    std::string sources(reader.text());
     if (!reader.ok()) return std::unexpected(no_answer());
     return std::make_unique<RemoteRows>(*this, std::move(lease), id, std::move(columns),
-                                        std::move(first));
+                                        std::move(first), std::move(sources));
   }
 
   std::uint64_t generation() const { return generation_; }
@@ -267,6 +346,7 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
   const std::int32_t process_id_;
   QueryOrigin origin_;
   std::weak_ptr<SqlLease> lease_;
+  std::atomic<bool> stop_change_ = false;
   std::map<std::string, std::string> settings_;
   bool changed_ = true;
   std::uint64_t generation_ = 0;  // counts the workers that this session has had
@@ -345,6 +425,27 @@ pg::Answer<std::unique_ptr<pg::Rows>> RemotePrepared::run(
     if (!frame) return std::unexpected(std::move(frame).error());
     return engine_.rows_of(*frame, *std::move(lease));
   });
+}
+
+pg::Answer<std::unique_ptr<pg::Rows>> PreparedChange::run(
+    const std::vector<std::optional<std::string>>& values, const pg::FirstFetch&) {
+  std::string out;
+  std::size_t copied = 0;
+  const auto typed = cast_parameters(sql_, types_);
+  for (const auto& token : pg::tokenize(typed)) {
+    if (token.kind != pg::Token::Kind::kParameter) continue;
+    const auto number = std::strtoul(std::string(token.text.substr(1)).c_str(), nullptr, 10);
+    if (number == 0 || number > values.size()) continue;
+    std::string literal = "NULL";
+    if (const auto& value = values[number - 1]) {
+      auto text = duckdb_text(types_[number - 1], *value);
+      if (!text) return std::unexpected(postgres_error(text.error(), sql_));
+      literal = sql::quote_text(*text);
+    }
+    out.append(typed, copied, token.offset - copied).append(literal);
+    copied = token.end();
+  }
+  return engine_.change(out.append(typed, copied));
 }
 
 class RemoteJsonQuery final : public JsonQuery {

@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kFrameItemsMax = 100'000;  // of one list in a fr
 
 enum class FrameKind : std::uint8_t {
   // To the worker.
-  kSetUp = 1,  // lake folder, memory limit, threads, folder to spill into
+  kSetUp = 1,  // lake folder, memory limit, threads, folder to spill into, folder to change
   kOpen,       // a new session; process id, settings
   kApply,      // settings
   // A wanted fetch is rows, bytes, formats; what was fetched is rows, done, bytes.
@@ -34,12 +34,14 @@ enum class FrameKind : std::uint8_t {
   kDropRows,      // id
   kDropPrepared,  // id
   kJson,          // sql, limit -> text
+  kChange,        // sql, table, search path -> tag; for a process that was started for it
   // From the worker.
   kAnswer = 64,
   kFailure,  // PostgreSQL's error fields
   kRefusal,  // a base::Error
   kAskNames,
-  kAskView,  // table, known version, whether for its rows
+  kAskView,    // table, known version, whether for its rows
+  kAskViewAt,  // table, by time, version or time
   // To the worker, for what it asked.
   kNames = 96,
   kView,

@@ -44,6 +44,9 @@ class QueryViews final : public LakeViews {
 
   base::Result<std::vector<std::string>> names() override { return lake_.names(); }
   base::Result<LakeView> view(const std::string& table, lake::Version known, Need need) override;
+  base::Result<LakeView> view_at(const std::string& table, TablePin pin) override {
+    return lake_.view_at(table, pin);
+  }
 
  private:
   LakeViews& lake_;

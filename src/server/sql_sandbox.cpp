@@ -77,14 +77,13 @@ base::Result<> enter_sandbox(const Sandbox& sandbox) {
     static_cast<void>(allow(ruleset, path, LANDLOCK_ACCESS_FS_READ_FILE));
   }
   auto allowed = allow(ruleset, sandbox.lake, kRead);
-  if (allowed) {
-    allowed = allow(ruleset, sandbox.spill,
-                    attributes.handled_access_fs &
-                        ~static_cast<std::uint64_t>(
-                            LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
-                            LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM) &
-                        ~kIoctlDev);
-  }
+  const std::uint64_t change =
+      attributes.handled_access_fs &
+      ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                  LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM) &
+      ~kIoctlDev;
+  if (allowed) allowed = allow(ruleset, sandbox.spill, change);
+  if (allowed && !sandbox.writes.empty()) allowed = allow(ruleset, sandbox.writes, change);
   if (allowed && ::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
     allowed = std::unexpected(failed("landlock_restrict_self"));
   ::close(ruleset);

@@ -10,8 +10,9 @@
 namespace server {
 
 struct Sandbox {
-  base::Path lake;   // read
-  base::Path spill;  // read and write
+  base::Path lake;         // read
+  base::Path spill;        // read and write
+  base::Path writes = {};  // read and write, for a change of one table; empty: none
   std::uint64_t file_bytes_max = 64ULL << 30;
   std::uint64_t open_files_max = 1024;
 };

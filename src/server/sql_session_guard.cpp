@@ -15,7 +15,7 @@ using nlohmann::json;
 using protocol::postgres::lower;
 
 // Table functions that compute and touch nothing.
-constexpr std::array<std::string_view, 12> kTableFunctions = {
+constexpr std::array<std::string_view, 14> kTableFunctions = {
     "range",
     "generate_series",
     "unnest",
@@ -28,6 +28,8 @@ constexpr std::array<std::string_view, 12> kTableFunctions = {
     "pg_show_all_settings",
     "pg_timezone_names",
     "aclexplode",
+    "waybill_tables",
+    "waybill_versions",
 };
 
 // Functions that reach out of the session.

@@ -27,6 +27,8 @@ inline constexpr std::string_view kNotAllowed = "not allowed in a query: ";
 inline constexpr std::string_view kLakeDatabase = "waybill";
 inline constexpr std::string_view kCompatDatabase = "postgres_catalog";
 inline constexpr std::string_view kDefaultSchema = "public";
+// Where views of older versions are, as "silver.scans@3".
+inline constexpr std::string_view kPinnedSchema = "lake_versions";
 
 struct Reads {
   std::set<std::string> tables;  // of the lake: "silver.scans"

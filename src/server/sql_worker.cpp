@@ -14,9 +14,11 @@
 #include "server/http_sql.h"
 #include "server/postgres_engine.h"
 #include "server/postgres_error.h"
+#include "server/sql_change_apply.h"
 #include "server/sql_frames.h"
 #include "server/sql_sandbox.h"
 #include "server/sql_session.h"
+#include "storage/object_store.h"
 
 namespace server {
 namespace {
@@ -48,13 +50,27 @@ class RemoteViews final : public LakeViews {
     FrameReader reader(frame);
     if (reader.kind() == FrameKind::kRefusal) return std::unexpected(reader.refusal());
     if (reader.kind() == FrameKind::kSameView) return LakeView{.version = known};
-    LakeView view{.version = reader.i64()};
-    view.has_rows = reader.u8() != 0;
-    view.sql = reader.text();
-    return view;
+    return read_view(reader);
+  }
+
+  base::Result<LakeView> view_at(const std::string& table, TablePin pin) override {
+    FrameWriter question(FrameKind::kAskViewAt);
+    question.text(table).u8(pin.by_time ? 1 : 0).i64(pin.value);
+    const std::string frame = TRY(ask(question.bytes()));
+    FrameReader reader(frame);
+    if (reader.kind() == FrameKind::kRefusal) return std::unexpected(reader.refusal());
+    return read_view(reader);
   }
 
  private:
+  static LakeView read_view(FrameReader& reader) {
+    LakeView view{.version = reader.i64()};
+    view.has_rows = reader.u8() != 0;
+    view.sql = reader.text();
+    view.facts = reader.text();
+    return view;
+  }
+
   base::Result<std::string> ask(const std::string& question) {
     TRY(send_frame(socket_, question));
     return receive_frame(socket_);
@@ -82,8 +98,13 @@ class Interrupts {
 
 class Worker {
  public:
-  Worker(int socket, std::unique_ptr<sql::Database> database, Interrupts& interrupts)
-      : socket_(socket), views_(socket), database_(std::move(database)), interrupts_(interrupts) {}
+  Worker(int socket, base::Path lake, std::unique_ptr<sql::Database> database,
+         Interrupts& interrupts)
+      : socket_(socket),
+        folder_(std::move(lake)),
+        views_(socket),
+        database_(std::move(database)),
+        interrupts_(interrupts) {}
 
   // Serves questions until the socket ends.
   base::Result<> serve() {
@@ -126,6 +147,8 @@ class Worker {
         return done();
       case FrameKind::kJson:
         return json(reader);
+      case FrameKind::kChange:
+        return change(reader);
       default:
         return refusal({.code = base::Code::kUnsupported,
                         .message = "a SQL worker was asked what it does not know"});
@@ -185,7 +208,10 @@ class Worker {
     const std::uint32_t id = ++last_id_;
     FrameWriter frame(FrameKind::kAnswer);
     frame.u32(id).columns((*rows)->columns());
-    frame.i64(static_cast<std::int64_t>(fetched)).u8(is_done ? 1 : 0).text(out_);
+    frame.i64(static_cast<std::int64_t>(fetched))
+        .u8(is_done ? 1 : 0)
+        .text(out_)
+        .text(engine_->sources());
     if (!is_done) rows_[id] = *std::move(rows);
     return frame.bytes();
   }
@@ -269,7 +295,29 @@ class Worker {
         .bytes();
   }
 
+  // In a process that was started for it, with the lake at hand instead of views from the server.
+  std::string change(FrameReader& reader) {
+    ChangeRequest request{.sql = std::string(reader.text()), .table = {}, .search_path = {}};
+    request.table = reader.text();
+    for (std::uint32_t items = reader.count(); items > 0; --items)
+      request.search_path.emplace_back(reader.text());
+    const auto tag = change_lake(request);
+    return tag ? FrameWriter(FrameKind::kAnswer).text(*tag).bytes() : refusal(tag.error());
+  }
+  base::Result<std::string> change_lake(const ChangeRequest& request) {
+    const auto store = TRY(storage::local_store(base::posix_file_system(), folder_));
+    const auto catalog = lake::make_catalog(*store, *database_);
+    const auto views = views_of(*catalog);
+    const auto lake = TRY(LakeSql::open(*views, *database_));
+    const auto session = TRY(lake->open_change_session(request.search_path));
+    interrupts_.set(session.get());
+    auto tag = apply_change(*catalog, *session, request);
+    interrupts_.set(nullptr);
+    return tag;
+  }
+
   const int socket_;
+  const base::Path folder_;
   RemoteViews views_;
   std::unique_ptr<sql::Database> database_;
   std::unique_ptr<LakeSql> lake_;
@@ -298,6 +346,7 @@ base::Result<SetUp> receive_set_up(int socket) {
   set_up.database.temporary_directory = set_up.sandbox.spill;
   set_up.database.locked = true;
   set_up.database.allowed_directory = set_up.sandbox.lake;
+  set_up.sandbox.writes = std::string(reader.text());
   if (reader.kind() != FrameKind::kSetUp || !reader.ok())
     return base::fail(base::Code::kCorrupt, "the first frame of a SQL worker is no set-up");
   return set_up;
@@ -321,7 +370,7 @@ base::Result<> serve(int socket, Interrupts& interrupts) {
   auto database = sql::Database::open(set_up.database);
   base::Result<> served;
   if (database) {
-    Worker worker(socket, *std::move(database), interrupts);
+    Worker worker(socket, set_up.sandbox.lake, *std::move(database), interrupts);
     TRY(send_frame(socket, FrameWriter(FrameKind::kAnswer).bytes()));
     served = worker.serve();
   } else {

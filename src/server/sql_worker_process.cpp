@@ -76,8 +76,8 @@ void WorkerProcess::end() {
 }
 
 base::Result<WorkerProcess> start_worker_process(const std::string& program, const base::Path& lake,
-                                                 const base::Path& spill,
-                                                 const Workload& workload) {
+                                                 const base::Path& spill, const Workload& workload,
+                                                 const base::Path& writes) {
   TRY(base::posix_file_system().create_directories(spill));
   int sockets[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
@@ -98,6 +98,7 @@ base::Result<WorkerProcess> start_worker_process(const std::string& program, con
                                       .text(spill.string())
                                       .text(workload.memory)
                                       .u32(static_cast<std::uint32_t>(workload.threads))
+                                      .text(writes.string())
                                       .bytes()));
     TRY(receive_frame(worker.socket));
     return {};

@@ -27,8 +27,10 @@ struct WorkerProcess {
   void end();
 };
 
-// Starts `program` with the argument "sql-worker", set up to read `lake` and to spill into `spill`.
+// Starts `program` with the argument "sql-worker", set up to read `lake`, to spill into `spill`
+// and, for a change, to write into `writes`.
 base::Result<WorkerProcess> start_worker_process(const std::string& program, const base::Path& lake,
-                                                 const base::Path& spill, const Workload& workload);
+                                                 const base::Path& spill, const Workload& workload,
+                                                 const base::Path& writes = {});
 
 }  // namespace server

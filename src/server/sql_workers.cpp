@@ -238,10 +238,14 @@ base::Result<std::string> SqlWorkers::answer_view(std::size_t place, FrameReader
     return frame.bytes();
   }
   const std::string table(question.text());
-  const std::int64_t known = question.i64();
-  const auto need = question.u8() != 0 ? LakeViews::Need::kRows : LakeViews::Need::kShape;
+  const bool older = question.kind() == FrameKind::kAskViewAt;
+  const bool by_time = older && question.u8() != 0;
+  const std::int64_t value = question.i64();
+  const bool rows = older || question.u8() != 0;
   if (!question.ok()) return base::fail(base::Code::kCorrupt, "a SQL worker asked for no table");
-  auto view = views_.view(table, known, need);
+  const auto need = rows ? LakeViews::Need::kRows : LakeViews::Need::kShape;
+  auto view = older ? views_.view_at(table, {.by_time = by_time, .value = value})
+                    : views_.view(table, value, need);
   if (!view) return FrameWriter(FrameKind::kRefusal).refusal(view.error()).bytes();
   if (view->files) {
     const std::scoped_lock lock(mutex_);
@@ -252,6 +256,7 @@ base::Result<std::string> SqlWorkers::answer_view(std::size_t place, FrameReader
       .i64(view->version)
       .u8(view->has_rows ? 1 : 0)
       .text(*view->sql)
+      .text(view->facts)
       .bytes();
 }
 
@@ -289,7 +294,10 @@ base::Result<std::string> SqlWorkers::converse(std::size_t place, int socket,
     auto frame = receive_frame(socket);
     if (!frame) return std::unexpected(ended(place, frame.error()));
     FrameReader reader(*frame);
-    if (reader.kind() != FrameKind::kAskNames && reader.kind() != FrameKind::kAskView) return frame;
+    const bool asks = reader.kind() == FrameKind::kAskNames ||
+                      reader.kind() == FrameKind::kAskView ||
+                      reader.kind() == FrameKind::kAskViewAt;
+    if (!asks) return frame;
     const auto view = answer_view(place, reader);
     if (!view) return std::unexpected(ended(place, view.error()));
     if (auto sent = send_frame(socket, *view); !sent)

@@ -32,14 +32,17 @@
 
 namespace server {
 
+class SqlWrites;
+
 struct SqlWorkersOptions {
   std::string program;  // the binary to start with the one argument "sql-worker"
   base::Path lake;      // what workers may read
   base::Path spill;     // a folder for each worker below it
   Workloads workloads = default_workloads();
   std::map<std::string, std::string> users = {};  // the workload of each user who has one
-  std::chrono::milliseconds stop_time{2'000};     // from an interrupt to the kill
-  std::chrono::milliseconds yield_after{1'000};   // a query that runs longer gives way
+  SqlWrites* writes = nullptr;  // changes by SQL; null: nobody makes any. It outlives the workers
+  std::chrono::milliseconds stop_time{2'000};    // from an interrupt to the kill
+  std::chrono::milliseconds yield_after{1'000};  // a query that runs longer gives way
 };
 
 class SqlWorkers;

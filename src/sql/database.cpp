@@ -3,6 +3,7 @@
 #include "sql/connection.h"
 #include "sql/error.h"
 #include "sql/handles.h"
+#include "sql/postgres_functions.h"
 
 namespace sql {
 namespace {
@@ -12,11 +13,12 @@ class DuckDatabase final : public Database {
   explicit DuckDatabase(DatabaseHandle handle)
       : handle_(std::make_shared<DatabaseHandle>(std::move(handle))) {}
 
-  base::Result<> register_functions() {
+  base::Result<> register_functions(bool serving) {
     ConnectionHandle connection;
     if (duckdb_connect(handle_->get(), connection.out()) != DuckDBSuccess) {
       return base::fail(base::Code::kUnavailable, "DuckDB takes no connection");
     }
+    if (serving) TRY(register_postgres_functions(connection.get()));
     return register_batch_function(connection.get(), batches_);
   }
 
@@ -68,6 +70,8 @@ base::Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   TRY(set(config, "allow_community_extensions", "false"));
   // Rows in the order in which they came.
   TRY(set(config, "preserve_insertion_order", "true"));
+  // Clients order as in PostgreSQL: nulls are the greatest values.
+  if (options.locked) TRY(set(config, "default_null_order", "nulls_last_on_asc_first_on_desc"));
   DatabaseHandle handle;
   char* message = nullptr;
   if (duckdb_open_ext(nullptr, handle.out(), config.get(), &message) != DuckDBSuccess) {
@@ -76,7 +80,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const Options& options) {
     return error;
   }
   auto database = std::make_unique<DuckDatabase>(std::move(handle));
-  TRY(database->register_functions());
+  TRY(database->register_functions(options.locked));
   const auto connection = TRY(database->connect());
   TRY(settle(*connection, options));
   return database;

@@ -132,7 +132,9 @@ class LocalStore final : public ObjectStore {
       folders.insert(files.back().parent_path());
     }
     const std::set<Path> fresh = fresh_folders(folders);
-    for (const Path& folder : fresh) folders.insert(folder.parent_path());
+    for (const Path& folder : fresh) {
+      if (folder != root_) folders.insert(folder.parent_path());
+    }
     TRY(sync_each(files, [this](const Path& path) -> Result<> {
       return TRY(disk_.open(path, false))->sync();
     }));
@@ -187,7 +189,8 @@ class LocalStore final : public ObjectStore {
     }
     if (folder != root_) TRY(ensure_folder(folder.parent_path()));
     TRY(disk_.create_directories(folder));
-    if (folder.has_parent_path()) TRY(disk_.sync_directory(folder.parent_path()));
+    // The root is durable since it was opened; what is above it may be out of reach.
+    if (folder != root_) TRY(disk_.sync_directory(folder.parent_path()));
     const std::scoped_lock lock(mutex_);
     durable_folders_.insert(folder);
     return {};
@@ -261,8 +264,11 @@ class LocalStore final : public ObjectStore {
 base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root) {
   root = std::filesystem::absolute(root).lexically_normal();
   if (!root.has_filename()) root = root.parent_path();
-  TRY(disk.create_directories(root));
-  TRY(disk.sync_directory(root.parent_path()));
+  // A process that is shut in may open a store that is there, and no folder above it.
+  if (!disk.list(root)) {
+    TRY(disk.create_directories(root));
+    TRY(disk.sync_directory(root.parent_path()));
+  }
   return std::make_unique<LocalStore>(disk, std::move(root));
 }
 

@@ -1,11 +1,13 @@
 // A PostgreSQL server over a lake folder and nothing else, for the interoperability tests.
 //
-//   pg_server LAKE PORT [--user=NAME:PASSWORD] [--certificate=FILE --key=FILE] [TABLE=SELECT …]
+//   pg_server LAKE PORT [--user=NAME:PASSWORD] [--certificate=FILE --key=FILE]
+//             [--writes=USER:SCHEMA] [--model=TABLE:KEY:DESCRIPTION] [TABLE=SELECT …]
 //
 // makes each TABLE of the rows of SELECT when the lake has no such table, prints "port N" when it
 // listens, and stops when its standard input ends. With a user, only users come in.
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "base/logging.h"
 #include "lake/catalog.h"
@@ -13,6 +15,7 @@
 #include "server/remote_engine.h"
 #include "server/sql_session.h"
 #include "server/sql_worker.h"
+#include "server/sql_writes.h"
 #include "storage/object_store.h"
 
 namespace {
@@ -57,6 +60,8 @@ base::Result<> fill(lake::Catalog& catalog, sql::Database& database, const std::
 struct Arguments {
   std::vector<std::string> tables;
   std::map<std::string, protocol::postgres::ScramVerifier> users;
+  std::map<std::string, std::set<std::string>> rights;
+  server::ProjectTables project;
   server::PostgresListener::Options listener;
 };
 
@@ -72,6 +77,16 @@ Arguments read_arguments(char** first, char** last) {
       const auto colon = user->find(':');
       arguments.users[user->substr(0, colon)] = protocol::postgres::make_scram_verifier(
           user->substr(colon + 1), protocol::postgres::scram_salt());
+    } else if (const auto writes = value("--writes=")) {
+      const auto colon = writes->find(':');
+      arguments.rights[writes->substr(0, colon)].insert(writes->substr(colon + 1));
+    } else if (const auto model = value("--model=")) {
+      const auto colon = model->find(':');
+      const auto second = model->find(':', colon + 1);
+      arguments.project[model->substr(0, colon)] = {
+          .model = "models/" + model->substr(0, colon) + ".sql",
+          .key = {model->substr(colon + 1, second - colon - 1)},
+          .description = model->substr(second + 1)};
     } else if (const auto certificate = value("--certificate=")) {
       arguments.listener.certificate = *certificate;
     } else if (const auto key = value("--key=")) {
@@ -100,7 +115,13 @@ base::Result<> serve(const std::string& lake_path, int port, Arguments arguments
     const auto equals = table.find('=');
     TRY(fill(*catalog, *writer, table.substr(0, equals), table.substr(equals + 1)));
   }
-  const auto views = server::views_of(*catalog);
+  const auto views = server::views_of(*catalog, arguments.project);
+  server::SqlWrites writes(*catalog, *views,
+                           {.program = "/proc/self/exe",
+                            .lake = std::filesystem::absolute(lake_path),
+                            .spill = std::filesystem::absolute(lake_path) / "_spill",
+                            .rights = arguments.rights,
+                            .project = arguments.project});
   auto workloads = server::default_workloads();
   workloads["dashboard"] = {.slots = 2, .threads = 2};
   workloads["short"] = {.slots = 1,
@@ -112,7 +133,8 @@ base::Result<> serve(const std::string& lake_path, int port, Arguments arguments
   server::SqlWorkers workers(*views, {.program = "/proc/self/exe",
                                       .lake = std::filesystem::absolute(lake_path),
                                       .spill = std::filesystem::absolute(lake_path) / "_spill",
-                                      .workloads = std::move(workloads)});
+                                      .workloads = std::move(workloads),
+                                      .writes = &writes});
   const auto listener = TRY(server::PostgresListener::start(
       arguments.listener,
       [&workers](server::Running& running, std::int32_t process_id, std::shared_ptr<void> slot)

@@ -37,6 +37,10 @@ class TestSession final : public SqlSession {
     return connection_->split(sql);
   }
   void interrupt() override { connection_->interrupt(); }
+  std::string sources() const override { return ""; }
+  std::vector<std::string> names(std::size_t columns) const override {
+    return std::vector<std::string>(columns);
+  }
 
  private:
   std::unique_ptr<sql::Connection> connection_;

@@ -207,7 +207,8 @@ std::optional<std::string> read_setting_name(Cursor& cursor) {
 Read read_show(Cursor& cursor) {
   const auto name = read_setting_name(cursor);
   if (!name || !cursor.done()) return std::nullopt;
-  if (!name->empty() && !is_setting(*name)) return std::nullopt;  // SHOW TABLES
+  const bool own = name->find('.') != std::string::npos;
+  if (!name->empty() && !own && !is_setting(*name)) return std::nullopt;  // SHOW TABLES
   return Command{.kind = Kind::kShow, .tag = "SHOW", .name = *name};
 }
 

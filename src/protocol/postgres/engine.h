@@ -29,6 +29,10 @@ class Rows {
   virtual Answer<std::size_t> fetch(std::size_t rows_max, std::size_t bytes_max,
                                     const std::vector<Format>& formats, std::string& out) = 0;
   virtual bool done() const = 0;  // no row is left
+  // The tables that were read, with their versions: "silver.scans@12, gold.hubs@3"; "" for none.
+  virtual std::string sources() const { return {}; }
+  // Of a statement that changes rows and gives none, its whole command tag: "INSERT 0 3".
+  virtual std::string tag() const { return {}; }
 };
 
 // What the first fetch will ask for, so that rows can come with the answer.

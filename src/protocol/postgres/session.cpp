@@ -145,6 +145,17 @@ Answer<> Session::check_not_failed(const Statement& statement) const {
                 "send ROLLBACK");
 }
 
+// A change is a commit of its own: a transaction could not take it back.
+Answer<> Session::check_outside_transaction(const std::string& sql) const {
+  if (status_ != TransactionStatus::kInTransaction) return {};
+  const auto word = first_word(sql);
+  const bool changes = word == "INSERT" || word == "UPDATE" || word == "DELETE" ||
+                       word == "MERGE" || word == "CREATE" || word == "DROP";
+  if (!changes) return {};
+  return refuse("25001", word + " cannot run inside a transaction block",
+                "each change is committed at once: use autocommit");
+}
+
 Answer<std::shared_ptr<Session::Statement>> Session::make_statement(const std::string& sql,
                                                                     const std::vector<Oid>& types) {
   auto statement = std::make_shared<Statement>();
@@ -159,6 +170,8 @@ Answer<std::shared_ptr<Session::Statement>> Session::make_statement(const std::s
     statement->tag = first_word(sql) == "EXPLAIN" ? "EXPLAIN" : "SELECT";
   }
   if (status_ == TransactionStatus::kFailed) return statement;  // check_not_failed refuses it
+  if (auto outside = check_outside_transaction(sql); !outside)
+    return std::unexpected(outside.error());
   auto prepared = engine_->prepare(statement->command ? statement->command->query : sql, types);
   if (!prepared) return std::unexpected(prepared.error());
   statement->prepared = std::move(*prepared);
@@ -298,7 +311,9 @@ Answer<> Session::execute(const Execute& message, std::string& out) {
       auto rows =
           portal->statement->prepared->run(portal->values, {wanted, kOutputBytes, portal->formats});
       if (!rows) return std::unexpected(rows.error());
-      portal->rows = std::move(*rows);
+      note_sources(**rows, out);
+      portal->tag = (*rows)->tag().empty() ? portal->tag : (*rows)->tag();
+      if ((*rows)->tag().empty()) portal->rows = std::move(*rows);
     }
   }
   if (!portal->rows) {
@@ -374,15 +389,34 @@ Answer<> Session::run_simple(const std::string& sql, std::string& out) {
     if (auto ran = run_command(*statement->command, portal, true, out); !ran) return ran;
     if (!portal->rows || sending_) return {};
   } else {
+    if (auto outside = check_outside_transaction(sql); !outside) return outside;
     portal->tag = first_word(sql) == "EXPLAIN" ? "EXPLAIN" : "SELECT";
     auto rows = engine_->query(sql, {static_cast<std::size_t>(kAllRows), kOutputBytes, {}});
     if (!rows) return std::unexpected(rows.error());
+    note_sources(**rows, out);
+    if (const auto tag = (*rows)->tag(); !tag.empty()) {
+      BackendEncoder(out).command_complete(tag);
+      return {};
+    }
     portal->rows = std::move(*rows);
   }
   BackendEncoder(out).row_description(portal->rows->columns(), {});
   sending_ =
       Sending{.from = portal, .formats = {}, .tag = portal->tag, .counts = portal->tag == "SELECT"};
   return {};
+}
+
+void Session::note_sources(const Rows& rows, std::string& out) {
+  const auto sources = rows.sources();
+  if (sources.empty()) return;
+  settings_.put("waybill.versions", sources);
+  const auto shown = settings_.get("waybill.show_versions").value_or("off");
+  if (shown != "on" && shown != "true" && shown != "1") return;
+  ErrorFields notice;
+  notice.severity = "NOTICE";
+  notice.sqlstate = "00000";
+  notice.message = "read " + sources;
+  BackendEncoder(out).notice_response(notice);
 }
 
 void Session::continue_sending(std::string& out) {

@@ -121,12 +121,15 @@ class Session {
   void step_simple(std::string& out);
   Answer<> run_simple(const std::string& sql, std::string& out);
   void continue_sending(std::string& out);
+  // Keeps what the rows came from as waybill.versions, and says so to who asked to be told.
+  void note_sources(const Rows& rows, std::string& out);
   void fail(const ErrorFields& fields, std::string& out);
   void fail_fatally(ErrorFields fields, std::string& out);
 
   Answer<std::shared_ptr<Statement>> make_statement(const std::string& sql,
                                                     const std::vector<Oid>& types);
   Answer<> check_not_failed(const Statement& statement) const;
+  Answer<> check_outside_transaction(const std::string& sql) const;
   Answer<const std::vector<ColumnDescription>*> columns_of(const Statement& statement);
   // Runs a command; what it sends after its effect is left in `portal` or `sending_`.
   Answer<> run_command(const Command& command, const std::shared_ptr<Portal>& portal, bool simple,

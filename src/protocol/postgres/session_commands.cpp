@@ -83,7 +83,8 @@ const std::vector<ColumnDescription>& setting_columns() {
 // Null: the statement returns no rows.
 Answer<const std::vector<ColumnDescription>*> Session::columns_of(const Statement& statement) {
   if (!statement.command) {
-    if (!statement.prepared) return nullptr;
+    // A statement that only changes rows has no columns.
+    if (!statement.prepared || statement.prepared->columns().empty()) return nullptr;
     return &statement.prepared->columns();
   }
   const auto& command = *statement.command;

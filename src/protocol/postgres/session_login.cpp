@@ -110,6 +110,7 @@ void Session::start(const Startup& startup, std::string& out) {
                         out);
   }
   settings_.put("session_authorization", user);
+  settings_.put("waybill.versions", "");
   if (!access_.users) return open_engine(startup, out);
   // Who it is must be proved first.
   login_.emplace(startup, ScramExchange(access_.users(user), scram_nonce()));
