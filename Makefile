@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean
+.PHONY: accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -143,6 +143,18 @@ bench-lake: binary $(LAKE_PEERS)/venv/STAMP ## figures of the lake, with DuckDB'
 SQL_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/sql
 $(SQL_PEERS)/venv/STAMP: bench/sql_requirements.txt
 	@python3 -m venv $(SQL_PEERS)/venv && $(SQL_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
+
+$(SQL_PEERS)/clients/STAMP: tests/interop/sql_requirements.txt
+	@python3 -m venv $(SQL_PEERS)/clients && $(SQL_PEERS)/clients/bin/pip -q --disable-pip-version-check install -r $< && touch $@
+$(SQL_PEERS)/jars/STAMP: tests/interop/sql_pom.xml
+	@mkdir -p $(@D) && mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(@D) && touch $@
+$(SQL_PEERS)/node_modules/STAMP: tests/interop/sql_package.json
+	@mkdir -p $(@D) && cp $< $(SQL_PEERS)/package.json && cd $(SQL_PEERS) && npm install --silent --no-audit --no-fund --loglevel=error && touch $@
+
+accept-sql: build $(VENV)/STAMP $(SQL_PEERS)/clients/STAMP $(SQL_PEERS)/jars/STAMP $(SQL_PEERS)/node_modules/STAMP ## SQL's doors by psql, psycopg, JDBC, node, SQLAlchemy, beside PostgreSQL 15; Redis, dashboards, hostile queries
+	@test -x /usr/lib/postgresql/15/bin/postgres && command -v redis-server >/dev/null || apt-get install -y -qq --no-install-recommends postgresql-15 redis-server redis-tools >/dev/null
+	@ninja -C $(BUILD) --quiet pg_server
+	@WAYBILL_SQL_PEERS=$(SQL_PEERS) $(PYTHON) tests/interop/accept_sql.py $(BUILD)
 
 bench-sql: binary $(SQL_PEERS)/venv/STAMP ## figures of SQL for clients, with DuckDB in process and PostgreSQL 15 beside it
 	@test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -qq --no-install-recommends postgresql-15 >/dev/null

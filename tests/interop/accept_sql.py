@@ -2,8 +2,9 @@
 
     python3 accept_sql.py BUILD [NAME …]
 
-BUILD is the folder of the build (its tests/pg_server and waybill); names choose from the list. The peers' folder is
-WAYBILL_SQL_PEERS: a venv with psycopg, SQLAlchemy, pandas, redis and playwright, node_modules with pg, jars with pgjdbc.
+BUILD is the folder of the build (tests/pg_server in it; Redis and the dashboards take the release's waybill); names choose
+from the list. The peers are in WAYBILL_SQL_PEERS: clients/, a venv with SQLAlchemy and pandas, node_modules/ with pg, jars/
+with pgjdbc.
 """
 import glob
 import os
@@ -16,11 +17,11 @@ import sql_server
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.environ.get("WAYBILL_SQL_PEERS", os.path.expanduser("~/.cache/waybill-peers/sql"))
-PYTHON = f"{PEERS}/venv/bin/python"
+ALCHEMY = f"{PEERS}/clients/bin/python"
 
 
 def script(name, *arguments):
-    return [PYTHON, f"{FOLDER}/{name}", *arguments]
+    return [sys.executable, f"{FOLDER}/{name}", *arguments]
 
 
 def jdbc(build):
@@ -64,14 +65,15 @@ def suites(build):
         "psql and psycopg 3": lambda: run(script("pg_interop.py", server)),
         "passwords and encryption": lambda: run(script("pg_access.py", server)),
         "results in pieces": lambda: run(script("pg_streams.py", server)),
-        "catalogs, versions and changes by SQL": lambda: run(script("sql_catalogs.py", server)),
+        "workers": lambda: run(script("sql_workers.py", server)),
+        "hostile queries": lambda: run(script("pg_hostile.py", server)),
+        "catalogs, versions and changes": lambda: run(script("sql_catalogs.py", server)),
         "JDBC": lambda: jdbc(build),
         "node pg": lambda: node(build),
-        "SQLAlchemy and pandas": lambda: run(script("sql_alchemy.py", server)),
+        "SQLAlchemy and pandas": lambda: run([ALCHEMY, f"{FOLDER}/sql_alchemy.py", server]),
         "statements beside PostgreSQL 15": lambda: run(script("sql_postgres.py", server)),
-        "workers and hostile queries": lambda: run(script("sql_workers.py", server)),
-        "redis-cli and redis-py": lambda: run(script("redis_interop.py", f"{build}/waybill")),
-        "dashboards in Chromium": lambda: run(script("dashboards_page.py", f"{build}/waybill")),
+        "redis-cli and redis-py": lambda: run(script("redis_interop.py")),
+        "dashboards in Chromium": lambda: run(script("dashboards_browser.py")),
     }
 
 
