@@ -142,6 +142,9 @@ constexpr auto kDefinitions = std::to_array<std::string_view>({
     "array_ndims(a) AS CASE WHEN len(a) > 0 THEN 1 END",
     "_pg_expandarray(a) AS unnest(list_transform(range(1, len(a) + 1),"
     " lambda n: {'x': a[n], 'n': CAST(n AS INTEGER)}))",
+    "pg_get_keywords() AS TABLE SELECT keyword_name AS word, upper(left(keyword_category, 1)) AS"
+    " catcode, true AS barelabel, keyword_category AS catdesc, '' AS baredesc"
+    " FROM duckdb_keywords()",
     // Of the tables that the lake has, and of those that the last statement read.
     "waybill_tables() AS TABLE SELECT l.schema_name, l.table_name, l.version, l.committed_at,"
     " l.rows, l.bytes, l.files, l.description, l.model FROM @lake_tables l"
