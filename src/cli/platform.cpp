@@ -64,8 +64,7 @@ base::Result<> Platform::open_stores() {
     log_ = TRY(eventlog::open_kafka_log(TRY(eventlog::parse_kafka_url(project_.log))));
   std::vector<std::string> names{kDaily, kFiles, kSimulator, kMaintenance};
   components_ = TRY(project_components(project_));
-  for (const stream::Component& component : components_)
-    names.push_back(unit_of(component.name()));
+  for (const stream::Component& component : components_) names.push_back(unit_of(component.name()));
   // The state before the log: its lock keeps a second process out.
   units_ = TRY(Units::open(project_, log_.get(), alerts_, clock_, names));
   if (!log_) {
@@ -162,12 +161,12 @@ void Platform::open_push() {
 base::Result<> Platform::open_serving() {
   server::ProjectTables tables;
   for (const schema::TopicSchema& topic : project_.topics)
-    tables["bronze." + topic.topic.name] = {.model = topic.file};
+    tables["bronze." + topic.topic.name] = {.model = topic.file, .key = {}, .description = {}};
   for (const runs::Model& model : project_.models) {
     tables[model.table] = {.model = model.file, .key = model.key, .description = model.description};
-    tables[model.late_table()] = {.model = model.file};
+    tables[model.late_table()] = {.model = model.file, .key = {}, .description = {}};
   }
-  tables["dead_letters"] = {.model = "the quality suites"};
+  tables["dead_letters"] = {.model = "the quality suites", .key = {}, .description = {}};
   views_ = server::views_of(*catalog_, tables);
   lake_sql_ = TRY(server::LakeSql::open(*views_, *serving_));
   const base::Path data = std::filesystem::absolute(project_.data);
@@ -264,7 +263,8 @@ bool Platform::settled() const {
   for (const auto& pipeline : pipelines_) {
     const stream::PipelineStatus status = pipeline->status();
     if (status.lag_records >= kLagMax) return false;
-    if (std::ranges::none_of(pipeline->topics(), [](const auto& topic) { return topic.files.has_value(); }))
+    if (std::ranges::none_of(pipeline->topics(),
+                             [](const auto& topic) { return topic.files.has_value(); }))
       continue;
     if (now_us - status.committed_us < kQuietUs) return false;
     if (steady_us() - units_->changed_us(unit_of(pipeline->name())) < kQuietUs) return false;
