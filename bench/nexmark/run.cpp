@@ -1,0 +1,90 @@
+// The streaming models of a project over what its log has, in this process alone:
+//
+//   nexmark_run PROJECT [ROWS_MAX]        ROWS_MAX: of one epoch (400 000)
+//
+// Reads PROJECT/data/log, writes the lake and the state beside it, and prints
+// `EVENTS CPU_SECONDS WALL_SECONDS`. With a refused model it prints why and ends with status 1.
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <iostream>
+
+#include "base/logging.h"
+#include "log/embedded_log.h"
+#include "stream/pipeline.h"
+
+namespace {
+
+constexpr std::size_t kRowsMax = 400'000;
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+base::Result<std::vector<runs::Model>> streaming_models(const base::Path& project) {
+  std::vector<runs::Model> models = TRY(runs::load_models(project));
+  std::erase_if(models, [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
+  return models;
+}
+
+base::Result<std::int64_t> run_to_the_end(stream::Pipeline& pipeline, eventlog::EventLog& log) {
+  std::int64_t ends = 0;
+  for (const schema::TopicSchema& topic : pipeline.topics()) {
+    for (const eventlog::Offset end : TRY(log.topic(topic.topic.name)).end_offsets) ends += end;
+  }
+  for (std::int64_t done = 0; done < ends;) {
+    if (!TRY(pipeline.run_epoch())) ::usleep(1000);
+    done = 0;
+    for (const auto& [partition, offset] : TRY(pipeline.consumed())) done += offset;
+  }
+  return ends;
+}
+
+base::Result<> run(const base::Path& project, std::size_t rows_max) {
+  const auto topics = TRY(schema::load_topic_schemas(project));
+  const auto models = TRY(streaming_models(project));
+  const base::Path data = project / "data";
+  base::FileSystem& disk = base::posix_file_system();
+  const base::SystemClock clock;
+  const auto log = TRY(eventlog::open_embedded_log(disk, clock, {.directory = data / "log"}));
+  const auto store = TRY(state::Store::open(data / "state"));
+  const auto objects = TRY(storage::local_store(disk, data / "lake"));
+  const auto database = TRY(sql::Database::open(
+      {.memory_limit = "2GB", .threads = 1, .temporary_directory = (data / "spill").string()}));
+  const auto catalog = lake::make_catalog(*objects, *database);
+  quality::Alerts alerts;
+  const stream::Services services{*log, *catalog, *database, *store, alerts, clock};
+  const auto connection = TRY(database->connect());
+  const double cpu = cpu_seconds();
+  const double wall = wall_seconds();
+  std::int64_t events = 0;
+  for (const stream::Component& component :
+       TRY(stream::components(*connection, topics, models, {}))) {
+    const auto pipeline =
+        TRY(stream::Pipeline::make(services, component, {}, {.rows_max = rows_max}));
+    TRY(pipeline->restore());
+    events += TRY(run_to_the_end(*pipeline, *log));
+  }
+  std::cout << fmt::format("{} {:.3f} {:.3f}\n", events, cpu_seconds() - cpu,
+                           wall_seconds() - wall);
+  return {};
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count < 2 || count > 3) {
+    std::cerr << "usage: nexmark_run PROJECT [ROWS_MAX]\n";
+    return 2;
+  }
+  mallopt(M_ARENA_MAX, 4);
+  base::start_logging("warn");
+  const auto rows = count > 2 ? static_cast<std::size_t>(std::atoll(arguments[2])) : kRowsMax;
+  const auto done = run(arguments[1], rows);
+  if (!done) std::cout << done.error().to_string() << '\n';
+  return done ? 0 : 1;
+}
