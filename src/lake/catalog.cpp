@@ -32,6 +32,13 @@ Result<std::string> path_of(const std::string& name) {
   return path;
 }
 
+// silver/scans/ as "silver.scans".
+std::string name_of(const std::string& prefix) {
+  std::string name = prefix.substr(0, prefix.size() - 1);
+  std::ranges::replace(name, '/', '.');
+  return name;
+}
+
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -88,8 +95,13 @@ class StoreCatalog final : public Catalog {
       const std::scoped_lock lock(mutex_);
       if (names_ && !refresh) return std::vector(names_->begin(), names_->end());
     }
+    std::set<std::string> known;
+    {
+      const std::scoped_lock lock(mutex_);
+      for (const auto& [name, table] : tables_) known.insert(name);
+    }
     std::set<std::string> found;
-    TRY(find_tables("", found));
+    TRY(find_tables("", known, found));
     const std::scoped_lock lock(mutex_);
     names_ = std::move(found);
     return std::vector(names_->begin(), names_->end());
@@ -104,16 +116,23 @@ class StoreCatalog final : public Catalog {
   storage::ObjectStore& store() override { return store_; }
 
  private:
-  // Looks into folders until there is a log: a table's own files are not listed.
-  Result<> find_tables(const std::string& prefix, std::set<std::string>& found) {
+  // Looks into folders until there is a log. The folder of a table that is open need not be looked
+  // into: on S3 that lists every file which lies in it.
+  Result<> find_tables(const std::string& prefix, const std::set<std::string>& known,
+                       std::set<std::string>& found) {
     const auto folders = TRY(store_.folders(prefix));
     if (!prefix.empty() && std::ranges::find(folders, "_delta_log") != folders.end()) {
-      std::string name = prefix.substr(0, prefix.size() - 1);
-      std::ranges::replace(name, '/', '.');
-      found.insert(std::move(name));
+      found.insert(name_of(prefix));
       return {};
     }
-    for (const std::string& folder : folders) TRY(find_tables(prefix + folder + "/", found));
+    for (const std::string& folder : folders) {
+      const std::string below = prefix + folder + "/";
+      if (known.contains(name_of(below))) {
+        found.insert(name_of(below));
+      } else {
+        TRY(find_tables(below, known, found));
+      }
+    }
     return {};
   }
 

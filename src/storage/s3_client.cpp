@@ -17,6 +17,7 @@
 namespace storage {
 namespace {
 
+constexpr int kVisibleTries = 5;
 constexpr std::size_t kObjectBytesMax = 1UL << 30;  // of what is read into memory
 
 // Seconds of a Retry-After header as microseconds; 0 when there is none.
@@ -171,6 +172,13 @@ base::Result<> S3Client::put_if_absent(const std::string& key, std::string_view 
   if (outcome.ambiguous) {
     const std::string there = TRY(get(key));
     if (there == data) return {};
+  }
+  // Some servers refuse for an object that they show only a moment later: who is told that it
+  // exists is going to read it.
+  for (int i = 0; i < kVisibleTries; ++i) {
+    const auto seen = head(key);
+    if (seen || seen.error().code != base::Code::kNotFound) break;
+    world_.sleep_us(options_.first_pause_us);
   }
   return std::unexpected(error_of(call, outcome.answer));
 }
