@@ -45,7 +45,7 @@ class Ledger : public testing::Test {
   }
 
   void record(const std::string& model, std::int64_t epoch,
-              std::map<eventlog::TopicPartition, Counts> by_source) {
+              std::map<eventlog::Partition, Counts> by_partition) {
     std::map<eventlog::TopicPartition, Counts> by_source;
     for (auto& [partition, counts] : by_partition) by_source[{"scans", partition}] = counts;
     const runs::Run run{.id = fmt::format("{}/{}", model, epoch),
