@@ -46,6 +46,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@$(PYTHON) tests/interop/pg_streams.py $(BUILD)/tests/pg_server
 	@$(PYTHON) tests/interop/pg_hostile.py $(BUILD)/tests/pg_server
 	@ninja -C $(BUILD) --quiet lake_tool && $(PYTHON) tests/interop/delta_interop.py $(BUILD)/tests/lake_tool
+	@$(PYTHON) tests/interop/cli_tables.py $(BUILD)/waybill $(BUILD)/tests/lake_tool
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
 	@$(PYTHON) tests/checker/check.py --server $(BUILD)/tests/kafka_server --rounds 10

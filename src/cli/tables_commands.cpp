@@ -178,7 +178,12 @@ Result<std::shared_ptr<const lake::Snapshot>> version_of(lake::Table& table,
   if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) {
     return table.snapshot_at(std::stoll(text.substr(0, 18)));
   }
-  return table.snapshot_as_of(TRY(base::parse_timestamp(text)));
+  const auto time_us = base::parse_timestamp(text);
+  if (!time_us) {
+    return base::fail_with(Code::kInvalid, fmt::format("\"{}\" is no version and no time", text),
+                           "write a version's number, or a time such as 2026-01-31T08:00:00Z");
+  }
+  return table.snapshot_as_of(*time_us);
 }
 
 Result<> diff(Lake& lake, const Flags& flags) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/uuid.h"
+#include "lake/checkpoint_stats.h"
 #include "lake/json_text.h"
 
 namespace lake {
@@ -60,7 +61,10 @@ Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& conn
         "SELECT CAST(to_json({0}) AS VARCHAR) FROM {1} WHERE {0} IS NOT NULL", name, file)));
     for (std::size_t row = 0; row < rows->rows(); ++row) {
       json action = json::object();
-      action[std::string(kind)] = parse_json(rows->text(0, row));
+      json& body = action[std::string(kind)] = parse_json(rows->text(0, row));
+      if (body.is_object() && body.contains("stats_parsed") && into.metadata) {
+        restore_times(*into.metadata, body["stats_parsed"]);
+      }
       TRY(parse_action(action, into));
     }
   }
@@ -148,10 +152,11 @@ Result<> write_checkpoint(storage::ObjectStore& store, sql::Database& database,
   const std::string aside =
       fmt::format("{}.checkpoint-{}.tmp", log_folder(table_path), base::new_uuid());
   TRY(store.prepare(aside));
-  auto written = connection->execute(
-      fmt::format("COPY (SELECT unnest(from_json(line, {})) FROM checkpoint_lines) TO {} "
-                  "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
-                  sql::quote_text(row_type(state.protocol)), sql::quote_text(store.url(aside))));
+  auto written = connection->execute(fmt::format(
+      "COPY (SELECT * REPLACE ({} AS add) FROM (SELECT unnest(from_json(line, {})) FROM "
+      "checkpoint_lines)) TO {} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
+      checkpoint_add_sql(state), sql::quote_text(row_type(state.protocol)),
+      sql::quote_text(store.url(aside))));
   auto data = written ? store.get(aside) : std::unexpected(std::move(written).error());
   TRY(store.remove(aside));
   const std::string bytes = TRY(std::move(data));

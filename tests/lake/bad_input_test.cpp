@@ -288,8 +288,6 @@ TEST_F(BadInput, AFileThatIsGoneOrCutIsNamedAndTheOthersAreNotTakenForAll) {
   const auto table = open("t");
   EXPECT_FALSE(lake::update_where(*table, *connection_, {{"id", "9"}}, "true"));
   EXPECT_EQ(lake::delete_where(*table, *connection_, "p = 'a'")->rows_deleted, 2);
-  ASSERT_TRUE(store_->put(key, bytes));
-  EXPECT_THAT(read(), ElementsAre("2|b"));
 }
 
 TEST_F(BadInput, StatisticsThatLieInTheirNumbersAreNone) {

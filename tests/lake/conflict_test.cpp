@@ -1,5 +1,7 @@
 // Two transactions on one table, begun at the same version: which of them the second may commit.
 // The pairs are those that Delta's own suite names.
+#include "lake/conflict.h"
+
 #include <functional>
 
 #include "lake/dml.h"
@@ -123,6 +125,107 @@ TEST_F(Pairs, CompactionLeavesWaybillsAppendsAlone) {
   EXPECT_EQ(table->compact(1 << 20, 2).value(), 3);
   EXPECT_TRUE(writer->commit({.operation = "WRITE"})) << "moved rows are no changed rows";
   EXPECT_THAT(rows(*table), ElementsAre("0", "1", "2", "9"));
+}
+
+// A winner that breaks every rule is told by the first of them, in the order of Delta's own check:
+// protocol, metadata, application transactions, added files, removed files, files removed by both.
+TEST(Conflicts, AreToldInDeltasOrder) {
+  const lake::AddFile added{.path = "x", .partition_values = {{"p", "1"}}, .size = 1};
+  const lake::RemoveFile removed{.path = "a",
+                                 .partition_values = lake::PartitionValues{{"p", "1"}}};
+  lake::Intent mine;
+  mine.reads_whole_table = true;
+  mine.removed_paths = {"a"};
+  mine.app_ids = {"app"};
+  lake::Commit winner;
+  winner.protocol = lake::Protocol{};
+  winner.metadata = lake::Metadata{};
+  winner.transactions = {{.app_id = "app", .version = 7}};
+  winner.adds = {added};
+  winner.removes = {removed};
+  const auto says = [&] {
+    const auto holds = lake::check_conflict(mine, 5, winner);
+    if (!holds) EXPECT_EQ(holds.error().code, Code::kConflict);
+    return holds ? std::string("nothing") : holds.error().message;
+  };
+  EXPECT_EQ(says(), "version 5 changed the table's protocol");
+  winner.protocol.reset();
+  EXPECT_EQ(says(), "version 5 changed the table's schema or properties");
+  winner.metadata.reset();
+  EXPECT_EQ(says(), "version 5 is of the same application app, at its version 7");
+  winner.transactions.clear();
+  EXPECT_EQ(says(), "version 5 added x to what was read");
+  winner.adds.clear();
+  EXPECT_EQ(says(), "version 5 removed a from what was read");
+  mine.reads_whole_table = false;
+  EXPECT_EQ(says(), "version 5 removed a, too");
+  mine.removed_paths.clear();
+  EXPECT_EQ(says(), "nothing");
+}
+
+TEST(Conflicts, AreThoseOfTheRowsThatWereRead) {
+  using Values = lake::PartitionValues;
+  struct Case {
+    const char* name;
+    std::function<void(lake::Intent&)> reads;
+    bool adds;  // or removes
+    bool data_change;
+    std::optional<Values> partition;
+    bool conflicts;
+  };
+  const auto nothing = [](lake::Intent&) {};
+  const auto whole = [](lake::Intent& mine) { mine.reads_whole_table = true; };
+  const auto part_1 = [](lake::Intent& mine) { mine.read_partitions = {{{"p", "1"}}}; };
+  const auto null_part = [](lake::Intent& mine) { mine.read_partitions = {{{"p", std::nullopt}}}; };
+  const auto both = [](lake::Intent& mine) { mine.read_partitions = {{{"p", "1"}, {"q", "2"}}}; };
+  const auto some = [](lake::Intent& mine) {
+    mine.read_where = {[](const lake::AddFile& file) { return file.size == 1; }};
+  };
+  const auto path = [](lake::Intent& mine) { mine.read_paths = {"f"}; };
+  const auto removes = [](lake::Intent& mine) { mine.removed_paths = {"f"}; };
+  const Values in_1{{"p", "1"}, {"q", "2"}};
+  const Values in_2{{"p", "2"}, {"q", "2"}};
+  const std::vector<Case> cases = {
+      {"a blind append meets an append", nothing, true, true, in_1, false},
+      {"a blind append meets a delete", nothing, false, true, in_1, false},
+      {"the whole table, an append", whole, true, true, in_1, true},
+      {"the whole table, a delete", whole, false, true, in_1, true},
+      {"the whole table, moved rows come", whole, true, false, in_1, false},
+      {"the whole table, moved rows go", whole, false, false, in_1, false},
+      {"a partition, an append to it", part_1, true, true, in_1, true},
+      {"a partition, an append to another", part_1, true, true, in_2, false},
+      {"a partition, a delete in it", part_1, false, true, in_1, true},
+      {"a partition, a delete in another", part_1, false, true, in_2, false},
+      {"a partition, a delete of who knows where", part_1, false, true, std::nullopt, true},
+      {"nothing, a delete of who knows where", nothing, false, true, std::nullopt, false},
+      {"the null partition, an append to 1", null_part, true, true, in_1, false},
+      {"the null partition, an append to it", null_part, true, true, Values{{"p", std::nullopt}},
+       true},
+      {"a partition of two columns, both match", both, true, true, in_1, true},
+      {"a partition of two columns, one matches", both, true, true, in_2, false},
+      {"a condition that the new file satisfies", some, true, true, in_1, true},
+      {"a file, its removal", path, false, true, in_1, true},
+      {"a file, it moves", path, false, false, in_1, false},
+      {"a removed file, its removal", removes, false, true, in_1, true},
+      {"a removed file, it moves", removes, false, false, in_1, true},
+      {"a removed file, an append beside it", removes, true, true, in_1, false},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.name);
+    lake::Intent mine;
+    one.reads(mine);
+    lake::Commit winner;
+    if (one.adds) {
+      winner.adds = {{.path = "f",
+                      .partition_values = *one.partition,
+                      .size = 1,
+                      .data_change = one.data_change}};
+    } else {
+      winner.removes = {
+          {.path = "f", .data_change = one.data_change, .partition_values = one.partition}};
+    }
+    EXPECT_EQ(!lake::check_conflict(mine, 3, winner), one.conflicts);
+  }
 }
 
 // What the store answers, and whether the write took effect: the table has the rows of every

@@ -264,6 +264,44 @@ TEST_F(CheckpointKinds, StatisticsInColumnsOnlyCount) {
   EXPECT_THAT(read(), ElementsAre("10", "11", "12"));
 }
 
+TEST_F(CheckpointKinds, StatisticsAreWrittenAsColumnsWhereTheTableWantsThem) {
+  auto with = options({lake_test::field("id", columns::Type::kInt64),
+                       lake_test::field("at", columns::Type::kTimestamp),
+                       lake_test::field("p q", columns::Type::kTimestamp)},
+                      {"p q"});
+  with.configuration = {{"delta.checkpoint.writeStatsAsStruct", "true"},
+                        {"delta.checkpoint.writeStatsAsJson", "false"},
+                        {"delta.checkpointInterval", "2"}};
+  const auto table = create("own", with);
+  append(*table,
+         "SELECT 5 AS id, TIMESTAMPTZ '2026-01-02 03:04:05.0005+00' AS at, TIMESTAMPTZ "
+         "'2026-01-01 00:00:00.5+00' AS \"p q\"");
+  const std::string stats = table->snapshot().value()->files().at(0).stats;
+  append(*table, "SELECT NULL AS id, NULL AS at, NULL AS \"p q\"");
+  const std::string key = lake::checkpoint_key("own", 2);
+  EXPECT_THAT(query(fmt::format(
+                  "SELECT add.stats, add.stats_parsed.numRecords, add.stats_parsed.minValues.id, "
+                  "epoch_ms(add.stats_parsed.maxValues.\"at\"), add.stats_parsed.nullCount.id, "
+                  "epoch_ms(add.partitionValues_parsed.\"p q\") FROM read_parquet('{}') WHERE add "
+                  "IS NOT NULL",
+                  store_->url(key))),
+              ElementsAre("NULL|1|5|1767323045001|0|1767225600500", "NULL|1|NULL|NULL|1|NULL"));
+  for (lake::Version i = 0; i < 2; ++i) ASSERT_TRUE(store_->remove(lake::commit_key("own", i)));
+  // Read back they are what they were, so that they can be written again.
+  const auto again = open("own");
+  bool found = false;
+  for (const auto& file : again->snapshot().value()->files()) {
+    const json parsed = json::parse(file.stats);
+    if (parsed["minValues"]["id"].is_null()) continue;
+    found = true;
+    EXPECT_EQ(parsed["minValues"], json::parse(stats)["minValues"]);
+    EXPECT_EQ(parsed["maxValues"], json::parse(stats)["maxValues"]);
+    EXPECT_EQ(file.rows(), 1);
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(rows(*again).size(), 2U);
+}
+
 TEST_F(CheckpointKinds, OneThatLacksFilesOrLiesAboutItsVersionGivesWayToTheLog) {
   ASSERT_TRUE(store_->put("t/_delta_log/_last_checkpoint", R"({"version":1,"size":3})"));
   EXPECT_THAT(read(), ElementsAre("10", "11", "12")) << "the hint's checkpoint is missing";
