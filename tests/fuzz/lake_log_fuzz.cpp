@@ -16,6 +16,7 @@ void fuzz_commit(std::string_view text) {
   const auto commit = lake::parse_commit(text);
   if (!commit) return;
   const std::string printed = lake::print_commit(*commit);
+  if (printed.empty()) return;  // actions of other kinds alone
   const auto again = lake::parse_commit(printed);
   if (!again || lake::print_commit(*again) != printed) std::abort();
   const auto state = lake::advance({}, 0, 1, *commit);
@@ -26,10 +27,10 @@ void fuzz_commit(std::string_view text) {
 
 void fuzz_bitmap(std::string_view bytes) {
   const auto rows = lake::decode_bitmap(bytes, static_cast<std::int64_t>(bytes.size()) % 5000);
-  if (rows && lake::decode_bitmap(lake::encode_bitmap(*rows),
-                                  static_cast<std::int64_t>(rows->size())) != rows) {
-    std::abort();
-  }
+  if (!rows) return;
+  const auto again =
+      lake::decode_bitmap(lake::encode_bitmap(*rows), static_cast<std::int64_t>(rows->size()));
+  if (!again || *again != *rows) std::abort();
 }
 
 void fuzz_descriptor(std::string_view text) {
