@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lake/deletion_vector.h"
+#include "lake/fast_actions.h"
 #include "lake/json_text.h"
 #include "lake/spark_schema.h"
 #include "lake/uri.h"
@@ -353,6 +354,7 @@ Result<Commit> parse_commit(std::string_view text) {
   Commit commit;
   int line = 0;
   bool anything = false;
+  FastActions fast;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view one = text.substr(0, end);
@@ -360,6 +362,7 @@ Result<Commit> parse_commit(std::string_view text) {
     ++line;
     if (one.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     anything = true;
+    if (fast.take(one, commit)) continue;
     const json action = parse_json(one);
     if (action.is_discarded()) return base::fail(Code::kCorrupt, "line {} is no JSON", line);
     auto parsed = parse_action(action, commit);

@@ -31,12 +31,11 @@ bool is_true(const State& state, const char* property) {
 
 }  // namespace
 
-Change::Change(StoreTable& table, sql::Connection& connection,
-               std::unique_ptr<Transaction> transaction)
+Change::Change(StoreTable& table, sql::Connection& connection, Transaction& transaction)
     : table_(table),
       connection_(connection),
-      transaction_(std::move(transaction)),
-      base_(static_cast<const StateSnapshot&>(transaction_->base())),
+      transaction_(transaction),
+      base_(static_cast<const StateSnapshot&>(transaction.base())),
       state_(base_.state()) {}
 
 bool Change::feeds_changes() const {
@@ -55,16 +54,17 @@ Result<Changed> Change::run(Table& table, sql::Connection& connection, const Wri
   CommitInfo described = info;
   described.user_metadata = options.user_metadata;
   for (int attempt = 1;; ++attempt) {
-    Change change(store_table, connection, TRY(table.begin()));
+    const auto transaction = TRY(table.begin());
+    Change change(store_table, connection, *transaction);
     if (!options.app_id.empty()) {
-      change.transaction_->set_transaction(options.app_id, options.app_version);
+      transaction->set_transaction(options.app_id, options.app_version);
       change.anything_ = true;
     }
     Result<Version> done = -1;
     if (auto made = body(change); !made) {
       done = std::unexpected(std::move(made).error());
     } else if (change.anything_) {
-      done = change.transaction_->commit(described);
+      done = transaction->commit(described);
     }
     change.clean_up(done ? nullptr : &done.error());
     if (done) {
@@ -93,28 +93,33 @@ Result<> Change::set_metadata(Metadata metadata) {
   if (state_.mapping != ColumnMapping::kNone) TRY(assign_mapping(metadata));
   metadata.schema = to_schema(TRY(parse_spark_schema(metadata.schema_string)));
   state_ = TRY(with_metadata(state_, metadata));
-  transaction_->set_metadata(std::move(metadata));
+  transaction_.set_metadata(std::move(metadata));
   anything_ = true;
   return {};
 }
 
+void Change::add_staged(AddFile file) {
+  staged(table_.path() + "/" + file.path);
+  transaction_.add_unsynced(std::move(file));
+  anything_ = true;
+}
+
 void Change::add(AddFile file) {
-  transaction_->add(std::move(file));
+  transaction_.add(std::move(file));
   anything_ = true;
 }
 
 void Change::remove(const AddFile& file) {
-  transaction_->remove(file);
+  transaction_.remove(file);
   anything_ = true;
 }
 
 Result<std::int64_t> Change::stage(const std::string& select) {
   std::int64_t rows = 0;
-  for (AddFile& file :
-       TRY(stage_rows(table_.store(), connection_, table_.path(), state_, select))) {
-    staged(table_.path() + "/" + file.path);
+  for (AddFile& file : TRY(stage_rows(table_.store(), connection_, table_.path(), state_, select,
+                                      "", Sync::kWithCommit))) {
     rows += file.rows();
-    add(std::move(file));
+    add_staged(std::move(file));
   }
   return rows;
 }
@@ -137,7 +142,7 @@ Result<> Change::stage_changes(const std::string& select) {
       stage_rows(table_.store(), connection_, table_.path(), with_type, select, "_change_data/"));
   for (const AddFile& file : files) {
     staged(table_.path() + "/" + file.path);
-    transaction_->add_change(
+    transaction_.add_change(
         {.path = file.path, .partition_values = file.partition_values, .size = file.size});
   }
   return {};
@@ -155,8 +160,8 @@ Result<Files> Change::read_files(std::shared_ptr<const FilePredicate> predicate)
   Files files = files_where([&](const AddFile& file) { return predicate->may_match(file); });
   std::vector<std::string> paths;
   for (const auto& file : files) paths.push_back(file->path);
-  transaction_->read_files(paths);
-  transaction_->read_where([predicate = std::move(predicate)](const AddFile& file) {
+  transaction_.read_files(paths);
+  transaction_.read_where([predicate = std::move(predicate)](const AddFile& file) {
     return predicate->may_match(file);
   });
   return files;
@@ -164,7 +169,7 @@ Result<Files> Change::read_files(std::shared_ptr<const FilePredicate> predicate)
 
 Result<Files> Change::read_where(const std::string& condition, const std::string& qualifier) {
   if (condition.empty()) {
-    transaction_->read_whole_table();
+    transaction_.read_whole_table();
     return files_where([](const AddFile&) { return true; });
   }
   return read_files(std::make_shared<const FilePredicate>(

@@ -24,8 +24,13 @@ class Change {
                                    const WriteOptions& options, const CommitInfo& info,
                                    const Body& body);
 
+  // On a transaction that the caller commits.
+  Change(StoreTable& table, sql::Connection& connection, Transaction& transaction);
+  // What has to go when this is over; after an error also the files of this attempt.
+  void clean_up(const base::Error* error);
+
   sql::Connection& connection() { return connection_; }
-  Transaction& transaction() { return *transaction_; }
+  Transaction& transaction() { return transaction_; }
   StoreTable& table() { return table_; }
   const StateSnapshot& base() const { return base_; }
   // The base, with the metadata that this change sets.
@@ -41,6 +46,8 @@ class Change {
   base::Result<> stage_changes(const std::string& select);
   void remove(const AddFile& file);
   void add(AddFile file);
+  // A new file of this attempt that is not durable yet.
+  void add_staged(AddFile file);
 
   // The files of the base that may have rows with this property.
   Files files_where(const std::function<bool(const AddFile&)>& may_match) const;
@@ -54,12 +61,9 @@ class Change {
   void staged(std::string key) { staged_.push_back(std::move(key)); }
 
  private:
-  Change(StoreTable& table, sql::Connection& connection, std::unique_ptr<Transaction> transaction);
-  void clean_up(const base::Error* error);
-
   StoreTable& table_;
   sql::Connection& connection_;
-  std::unique_ptr<Transaction> transaction_;
+  Transaction& transaction_;
   const StateSnapshot& base_;
   State state_;
   Changed counts_;

@@ -80,6 +80,11 @@ struct Merge {
   std::vector<MergeClause> clauses;
 };
 
+// As Snapshot::scan_sql, without the files whose partitions or statistics exclude a condition on
+// the table's columns; the rows still need to be filtered by it. kInvalid with DuckDB's message.
+base::Result<std::string> scan_where(const Snapshot& snapshot, sql::Connection& connection,
+                                     const std::string& condition);
+
 // kInvalid when a row of the table is to be changed by two rows of the source.
 base::Result<Changed> merge(Table& table, sql::Connection& connection, const Merge& what,
                             const WriteOptions& options = {});

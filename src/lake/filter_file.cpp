@@ -97,7 +97,6 @@ Result<std::optional<AddFile>> filter_file(Change& change, const AddFile& file,
                  .data_change = true,
                  .stats = TRY(stats_of(change, to, filtered->rows)),
                  .tags = own_tags(file)};
-  TRY(store.sync({to}));
   return result;
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lake/dml.h"
 #include "lake/json_text.h"
+#include "lake/snapshot.h"
 
 namespace lake {
 namespace {
@@ -212,6 +214,17 @@ bool FilePredicate::may_match_statistics(const Test& test, const json& stats) {
   auto max = value_of(test.sql_type, member(member(stats, "maxValues"), test.column.c_str()));
   if (max && test.sql_type == "TIMESTAMPTZ") std::get<std::int64_t>(*max) += kStatisticsCutUs;
   return may_match_range(test, min, max);
+}
+
+Result<std::string> scan_where(const Snapshot& snapshot, sql::Connection& connection,
+                               const std::string& condition) {
+  const auto& base = static_cast<const StateSnapshot&>(snapshot);
+  const auto predicate = TRY(FilePredicate::parse(base.state(), connection, condition, ""));
+  Files files;
+  base.state().files.each([&](const auto& file) {
+    if (predicate.may_match(*file)) files.push_back(file);
+  });
+  return base.scan_files_sql(files);
 }
 
 bool FilePredicate::may_match(const AddFile& file) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/check.h"
 #include "lake/filter_file.h"
 
 namespace lake {
@@ -209,6 +210,15 @@ Result<DeletedRows> Rewrite::rows_of(const Counted& file) {
   return gone;
 }
 
+void Rewrite::add_folded(std::vector<Counted>& files) const {
+  for (const auto& file : folded_) {
+    if (std::ranges::find(files, file, &Counted::file) != files.end()) continue;
+    const auto at = std::ranges::find(scan_.files, file);
+    CHECK(at != scan_.files.end(), "a folded file is none of the change: {}", file->path);
+    files.push_back({.file = file, .index = at - scan_.files.begin()});
+  }
+}
+
 // Takes the touched rows out of the large files.
 Result<> Rewrite::filter(std::vector<Counted>& files) {
   const std::int64_t small_bytes = small_file_bytes(*change_.state().metadata);
@@ -217,7 +227,7 @@ Result<> Rewrite::filter(std::vector<Counted>& files) {
     const auto filtered = TRY(filter_file(change_, *one.file, TRY(rows_of(one))));
     if (!filtered) continue;
     one.filtered = true;
-    if (filtered->rows() != 0) change_.add(*filtered);
+    if (filtered->rows() != 0) change_.add_staged(*filtered);
   }
   return {};
 }
@@ -287,6 +297,7 @@ Result<> Rewrite::apply(const std::vector<RowAction>& actions, const std::string
     if (feeds) return stage_new({fresh});
     return stage_new({updated_rows(files, actions, source), inserts});
   }
+  add_folded(files);
   TRY(filter(files));
   for (const Counted& one : files) change_.remove(*one.file);
   std::vector<Counted> filtered;

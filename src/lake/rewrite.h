@@ -36,6 +36,10 @@ class Rewrite {
   // More of them.
   base::Result<> touch_more(const std::string& select);
   const std::string& touched() const { return touched_; }
+  // These files, which are among those of the change, are written anew even if none of their rows
+  // is touched; not where the table has deletion vectors.
+  void fold(const Files& files) { folded_ = files; }
+
   // The condition that a row of `touched` is that row of target.
   static std::string same_place();
 
@@ -59,6 +63,7 @@ class Rewrite {
   base::Result<DeletedRows> rows_of(const Counted& file);
   base::Result<> write_vectors(const std::vector<Counted>& files);
   base::Result<> filter(std::vector<Counted>& files);
+  void add_folded(std::vector<Counted>& files) const;
   std::string delete_list(const std::vector<RowAction>& actions) const;
   std::string column_names() const;
   std::string target_of(const std::vector<Counted>& files) const;
@@ -78,6 +83,7 @@ class Rewrite {
   Change& change_;
   NumberedScan scan_;
   std::string touched_;
+  Files folded_;
 };
 
 }  // namespace lake

@@ -118,8 +118,8 @@ class Stager {
     return {};
   }
 
-  Result<std::vector<AddFile>> finish() {
-    TRY(store_.sync(keys_));
+  Result<std::vector<AddFile>> finish(Sync sync = Sync::kNow) {
+    if (sync == Sync::kNow) TRY(store_.sync(keys_));
     keys_.clear();
     return std::move(files_);
   }
@@ -269,7 +269,8 @@ std::vector<std::pair<std::string, std::string>> constraints_of(const State& sta
 
 Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store, sql::Connection& connection,
                                         const std::string& table_path, const State& state,
-                                        const std::string& select, const std::string& prefix) {
+                                        const std::string& select, const std::string& prefix,
+                                        Sync sync) {
   Stager stager(store, connection, table_path, state, prefix);
   auto copied = stager.prepare_constraints();
   if (copied) {
@@ -277,7 +278,7 @@ Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store, sql::Connec
                                                        : stager.copy_partitions(select);
   }
   if (!copied) return std::unexpected(in_table(copied.error(), table_path));
-  return stager.finish();
+  return stager.finish(sync);
 }
 
 Result<std::vector<AddFile>> stage_partition(storage::ObjectStore& store,

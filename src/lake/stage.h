@@ -13,13 +13,17 @@
 
 namespace lake {
 
+// Whether staged files are durable at once, or with the commit that adds them.
+enum class Sync { kNow, kWithCommit };
+
 // As Table::stage, below `prefix` (with a slash at its end). When it fails, no file stays behind
 // (as far as the store lets it remove them).
 base::Result<std::vector<AddFile>> stage_rows(storage::ObjectStore& store,
                                               sql::Connection& connection,
                                               const std::string& table_path, const State& state,
                                               const std::string& select,
-                                              const std::string& prefix = "");
+                                              const std::string& prefix = "",
+                                              Sync sync = Sync::kNow);
 
 // Where a new file of a partition lies, from the table's folder on.
 std::string new_file_path(const State& state, const PartitionValues& values);

@@ -94,9 +94,11 @@ class StoreTable final : public Table, public std::enable_shared_from_this<Store
 std::unique_ptr<Transaction> make_transaction(std::shared_ptr<StoreTable> table,
                                               std::shared_ptr<const StateSnapshot> base);
 
-// Writes one version. kAlreadyExists when somebody else has it. After an error whose outcome is
-// not known the version is read back and told by its commitInfo.txnId.
+// Writes one version, and before it syncs the files with the keys `unsynced`. kAlreadyExists when
+// somebody else has it. After an error whose outcome is not known the version is read back and told
+// by its commitInfo.txnId.
 base::Result<> write_commit(storage::ObjectStore& store, const std::string& table_path,
-                            Version version, const Commit& commit);
+                            Version version, const Commit& commit,
+                            const std::vector<std::string>& unsynced = {});
 
 }  // namespace lake

@@ -103,6 +103,8 @@ class Transaction {
   virtual ~Transaction() = default;
   virtual const Snapshot& base() const = 0;
   virtual void add(AddFile file) = 0;
+  // The same for a file that was written and is not durable yet: commit() syncs it.
+  virtual void add_unsynced(AddFile file) = 0;
   virtual void remove(const AddFile& file, bool data_change = true) = 0;
   virtual void set_transaction(const std::string& app_id, std::int64_t version) = 0;
   // A new schema or configuration in the same commit.

@@ -34,6 +34,10 @@ class StoreTransaction final : public Transaction {
 
   const Snapshot& base() const override { return *base_; }
   void add(AddFile file) override { commit_.adds.push_back(std::move(file)); }
+  void add_unsynced(AddFile file) override {
+    unsynced_.push_back(table_->path() + "/" + file.path);
+    add(std::move(file));
+  }
   void remove(const AddFile& file, bool data_change) override {
     intent_.removed_paths.insert(file.path);
     commit_.removes.push_back({.path = file.path,
@@ -79,6 +83,7 @@ class StoreTransaction final : public Transaction {
   std::shared_ptr<const StateSnapshot> base_;
   Intent intent_;
   Commit commit_;
+  std::vector<std::string> unsynced_;  // keys
 };
 
 Result<> StoreTransaction::check_metadata() {
@@ -199,7 +204,7 @@ Result<Version> StoreTransaction::commit(const CommitInfo& info) {
     checked = head->version();
     const Version next = checked + 1;
     stamp();
-    const auto written = write_commit(table_->store(), table_->path(), next, commit_);
+    const auto written = write_commit(table_->store(), table_->path(), next, commit_, unsynced_);
     if (written) {
       // It is committed; a snapshot that cannot follow it is the next reader's error.
       static_cast<void>(table_->publish(next, std::move(commit_)));
@@ -208,6 +213,7 @@ Result<Version> StoreTransaction::commit(const CommitInfo& info) {
       return next;
     }
     if (written.error().code != Code::kAlreadyExists) return std::unexpected(written.error());
+    unsynced_.clear();
     if (std::chrono::steady_clock::now() > deadline) {
       return base::fail_with(
           Code::kUnavailable,
@@ -227,9 +233,11 @@ std::unique_ptr<Transaction> make_transaction(std::shared_ptr<StoreTable> table,
 }
 
 Result<> write_commit(storage::ObjectStore& store, const std::string& table_path, Version version,
-                      const Commit& commit) {
+                      const Commit& commit, const std::vector<std::string>& unsynced) {
   const std::string key = commit_key(table_path, version);
-  auto written = store.put_if_absent(key, print_commit(commit));
+  auto written = unsynced.empty()
+                     ? store.put_if_absent(key, print_commit(commit))
+                     : store.sync_and_put_if_absent(unsynced, key, print_commit(commit));
   if (written) return {};
   // The write may have taken effect although it failed (a lost answer, a repeated request).
   const auto there = read_commit(store, table_path, version);

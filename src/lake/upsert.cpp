@@ -1,11 +1,12 @@
 #include "lake/upsert.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/check.h"
-#include "lake/actions.h"
-#include "lake/snapshot.h"
+#include "lake/filter_file.h"
+#include "lake/rewrite.h"
 #include "lake/stage.h"
 
 namespace lake {
@@ -13,6 +14,8 @@ namespace {
 
 using base::Code;
 using base::Result;
+
+constexpr std::size_t kSmallFilesMax = 8;  // of a partition
 
 std::string join_names(const std::vector<std::string>& names) {
   std::string text;
@@ -35,15 +38,11 @@ class Upsert {
   Result<Upserted> run() {
     const std::int64_t changed_rows = TRY(check_changed());
     if (changed_rows == 0) return Upserted{};
-    TRY(find_partitions());
-    const std::int64_t old_rows = TRY(remove_old_files());
-    std::int64_t new_rows = 0;
-    for (AddFile& file : TRY(table_.stage(connection_, new_rows_sql()))) {
-      new_rows += file.rows();
-      transaction_.add(std::move(file));
-    }
-    const std::int64_t updated = old_rows + changed_rows - new_rows;
-    return Upserted{.rows_inserted = changed_rows - updated, .rows_updated = updated};
+    Change change(static_cast<StoreTable&>(table_), connection_, transaction_);
+    const auto updated = replace(change);
+    change.clean_up(updated ? nullptr : &updated.error());
+    if (!updated) return std::unexpected(updated.error());
+    return Upserted{.rows_inserted = changed_rows - *updated, .rows_updated = *updated};
   }
 
  private:
@@ -69,22 +68,76 @@ class Upsert {
     return counts->int_at(0, 0);
   }
 
-  // The partitions to rewrite, and what this reads.
-  Result<> find_partitions() {
-    const auto& columns = metadata_.partition_columns;
-    const bool in_keys = std::ranges::all_of(columns, [&](const std::string& column) {
-      return std::ranges::find(keys_, column) != keys_.end();
-    });
-    if (columns.empty() || !in_keys) transaction_.read_whole_table();
-    if (columns.empty()) return {};
-    TRY(take_partitions(changed_));
-    if (!in_keys) {
-      TRY(take_partitions(fmt::format("({}) AS old SEMI JOIN {} AS changed ON {}",
-                                      transaction_.base().scan_sql(), changed_, same_key())));
-    } else {
-      transaction_.read_partitions({partitions_.begin(), partitions_.end()});
+  // The old rows go and the changed ones come; how many of them have an old row.
+  Result<std::int64_t> replace(Change& change) {
+    std::string columns;
+    for (const SparkField& field : *state_.fields) {
+      const std::string name = sql::quote_name(field.name);
+      columns += fmt::format(", CAST({0} AS {1}) AS {0}", name, field.sql_type);
     }
-    return {};
+    const std::string source = TRY(change.keep(fmt::format(
+        "SELECT row_number() OVER () AS {}{} FROM {}", Rewrite::kSourceColumn, columns, changed_)));
+    Files files = TRY(candidates(change, source));
+    const Files small = small_files();
+    for (const auto& file : small) {
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+    }
+    Rewrite rewrite(change, files);
+    rewrite.fold(small);
+    TRY(rewrite.touch(fmt::format("SELECT {}, 1, changed.{} FROM {} JOIN {} AS changed ON {}",
+                                  Rewrite::place(), Rewrite::kSourceColumn, rewrite.target(),
+                                  source, same_key())));
+    const auto updated = TRY(connection_.query(
+        fmt::format("SELECT count(DISTINCT __waybill_touched_source) FROM {}", rewrite.touched())));
+    TRY(rewrite.apply({{.deletes = true}}, "",
+                      fmt::format("SELECT {} FROM {}", column_names(), source)));
+    return updated->int_at(0, 0);
+  }
+
+  // The files that can have a changed key; puts what this reads on the transaction.
+  Result<Files> candidates(Change& change, const std::string& source) {
+    auto predicate = std::make_shared<const FilePredicate>(TRY(key_ranges(source)));
+    const auto& columns = metadata_.partition_columns;
+    by_partition_ =
+        !columns.empty() && std::ranges::all_of(columns, [&](const std::string& column) {
+          return std::ranges::find(keys_, column) != keys_.end();
+        });
+    if (!by_partition_) return change.read_files(std::move(predicate));
+    TRY(take_partitions(source));
+    transaction_.read_partitions({partitions_.begin(), partitions_.end()});
+    return change.files_where([&](const AddFile& file) {
+      return partitions_.contains(file.partition_values) && predicate->may_match(file);
+    });
+  }
+
+  // Rows with a changed key have each of its columns between the least and the greatest.
+  Result<FilePredicate> key_ranges(const std::string& source) {
+    FilePredicate predicate = FilePredicate::from_tree(state_, nlohmann::json(), "");
+    for (const std::string& key : keys_) {
+      const auto range = TRY(connection_.query(fmt::format(
+          "SELECT CAST(min({0}) AS VARCHAR), CAST(max({0}) AS VARCHAR), count(*) - count({0}) FROM "
+          "{1}",
+          sql::quote_name(key), source)));
+      if (range->int_at(2, 0) != 0) continue;  // null is in no range
+      predicate.add_range(state_, key, range->text(0, 0), range->text(1, 0));
+    }
+    return predicate;
+  }
+
+  // Each upsert leaves a file of its rows: those of a partition become one when they are many.
+  Files small_files() const {
+    const std::int64_t bytes = small_file_bytes(metadata_);
+    std::map<PartitionValues, Files> small;
+    state_.files.each([&](const auto& file) {
+      if (file->size < bytes) small[file->partition_values].push_back(file);
+    });
+    Files many;
+    for (const auto& [values, files] : small) {
+      const bool changes = !by_partition_ || partitions_.contains(values);
+      if (changes && files.size() >= kSmallFilesMax)
+        many.insert(many.end(), files.begin(), files.end());
+    }
+    return many;
   }
 
   Result<> take_partitions(const std::string& from) {
@@ -107,47 +160,11 @@ class Upsert {
     return {};
   }
 
-  // Returns how many rows they hold.
-  Result<std::int64_t> remove_old_files() {
-    std::int64_t rows = 0;
-    bool known = true;
-    for (const AddFile& file : transaction_.base().files()) {
-      if (!metadata_.partition_columns.empty() && !partitions_.contains(file.partition_values)) {
-        continue;
-      }
-      known = known && file.rows() >= 0;
-      rows += file.rows();
-      transaction_.remove(file);
-      anything_old_ = true;
-    }
-    if (known) return rows;
-    const auto counted = TRY(connection_.query("SELECT count(*) FROM (" + old_rows_sql() + ")"));
-    return counted->int_at(0, 0);
-  }
-
-  std::string old_rows_sql() const {
-    Files files;
-    state_.files.each([&](const auto& file) {
-      if (metadata_.partition_columns.empty() || partitions_.contains(file->partition_values)) {
-        files.push_back(file);
-      }
-    });
-    return static_cast<const StateSnapshot&>(transaction_.base()).scan_files_sql(files);
-  }
-
-  std::string new_rows_sql() const {
-    const std::string columns = column_names();
-    const std::string changed = fmt::format("SELECT {} FROM {}", columns, changed_);
-    if (!anything_old_) return changed;
-    return fmt::format("SELECT {} FROM ({}) AS old ANTI JOIN {} AS changed ON {} UNION ALL {}",
-                       columns, old_rows_sql(), changed_, same_key(), changed);
-  }
-
   std::string same_key() const {
     std::string condition;
     for (const std::string& key : keys_) {
       const std::string name = sql::quote_name(key);
-      condition += fmt::format("{0}old.{1} IS NOT DISTINCT FROM changed.{1}",
+      condition += fmt::format("{0}target.{1} IS NOT DISTINCT FROM changed.{1}",
                                condition.empty() ? "" : " AND ", name);
     }
     return condition;
@@ -166,8 +183,8 @@ class Upsert {
   const State& state_;
   const std::string changed_;  // quoted
   const std::vector<std::string>& keys_;
+  bool by_partition_ = false;  // the key tells a row's partition
   std::set<PartitionValues> partitions_;
-  bool anything_old_ = false;
 };
 
 }  // namespace

@@ -16,11 +16,11 @@ struct Upserted {
 };
 
 // Replaces the rows of `changed_table` (a table or view of `connection` with the columns of
-// `table`) by `keys`, and adds those whose key is new. Rewrites only the partitions that change;
-// adds, removes and reads are put on the transaction, which the caller commits. Nulls count as
-// equal. When the partition columns are not all among the keys, the partitions that hold a changed
-// key are looked up, so that a row may move from one to another. kInvalid when two changed rows
-// have one key, or for keys that are no columns.
+// `table`) by `keys`, and adds those whose key is new: old rows are taken out of their files, the
+// changed ones become a file of their own, with what small files hold. Adds, removes and reads are
+// put on the transaction, which the caller commits; it makes the files durable. Nulls count as
+// equal. A row may move from one partition to another when the partition columns are not all among
+// the keys. kInvalid when two changed rows have one key, or for keys that are no columns.
 base::Result<Upserted> stage_upsert(Table& table, sql::Connection& connection,
                                     Transaction& transaction, const std::string& changed_table,
                                     const std::vector<std::string>& keys);

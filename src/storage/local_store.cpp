@@ -53,16 +53,24 @@ class LocalStore final : public ObjectStore {
   Result<> put_if_absent(const std::string& key, std::string_view data) override {
     TRY(check_key(key));
     if (head(key)) return base::fail(Code::kAlreadyExists, "the object {} exists", key);
-    const Path temporary = TRY(write_temporary(key, data));
-    if (auto renamed = disk_.rename_no_replace(temporary, root_ / key); !renamed) {
-      static_cast<void>(disk_.remove(temporary));
-      return renamed;
+    return show(TRY(write_temporary(key, data)), key);
+  }
+
+  // The syncs of the files and of the object's bytes wait for the disk side by side.
+  Result<> sync_and_put_if_absent(const std::vector<std::string>& keys, const std::string& key,
+                                  std::string_view data) override {
+    Result<Path> temporary = base::fail(Code::kIo, "not written");
+    Result<> synced;
+    {
+      const std::jthread writer([&] { temporary = write_temporary(key, data); });
+      synced = sync(keys);
     }
-    if (auto synced = disk_.sync_directory((root_ / key).parent_path()); !synced) {
-      base::stop_process(
-          fmt::format("{} is visible but not durable: {}", key, synced.error().to_string()));
+    if (!temporary) return std::unexpected(std::move(temporary).error());
+    if (!synced) {
+      static_cast<void>(disk_.remove(*temporary));
+      return synced;
     }
-    return {};
+    return show(*temporary, key);
   }
 
   Result<> remove(const std::string& key) override {
@@ -135,33 +143,47 @@ class LocalStore final : public ObjectStore {
     for (const Path& folder : fresh) {
       if (folder != root_) folders.insert(folder.parent_path());
     }
-    TRY(sync_each(files, [this](const Path& path) -> Result<> {
-      return TRY(disk_.open(path, false))->sync();
+    const std::size_t files_end = files.size();
+    files.insert(files.end(), folders.begin(), folders.end());
+    TRY(sync_each(files.size(), [&](std::size_t i) -> Result<> {
+      if (i >= files_end) return disk_.sync_directory(files[i]);
+      return TRY(disk_.open(files[i], false))->sync();
     }));
-    TRY(sync_each({folders.begin(), folders.end()},
-                  [this](const Path& path) { return disk_.sync_directory(path); }));
     const std::scoped_lock lock(mutex_);
     durable_folders_.insert(fresh.begin(), fresh.end());
     return {};
   }
 
  private:
-  // Runs `sync` for every path, many side by side: the file system gathers them into few writes of
-  // its journal.
+  // Gives an object that is durable under another name its own one.
+  Result<> show(const Path& temporary, const std::string& key) {
+    if (auto renamed = disk_.rename_no_replace(temporary, root_ / key); !renamed) {
+      static_cast<void>(disk_.remove(temporary));
+      return renamed;
+    }
+    if (auto synced = disk_.sync_directory((root_ / key).parent_path()); !synced) {
+      base::stop_process(
+          fmt::format("{} is visible but not durable: {}", key, synced.error().to_string()));
+    }
+    return {};
+  }
+
+  // Runs `sync` for 0 to `count`, many side by side: the file system gathers them into few writes
+  // of its journal.
   template <class Sync>
-  static Result<> sync_each(const std::vector<Path>& paths, Sync sync) {
+  static Result<> sync_each(std::size_t count, Sync sync) {
     std::atomic<std::size_t> next{0};
     std::mutex mutex;
     Result<> result;
     const auto work = [&] {
-      for (std::size_t i = next++; i < paths.size(); i = next++) {
-        auto done = sync(paths[i]);
+      for (std::size_t i = next++; i < count; i = next++) {
+        auto done = sync(i);
         const std::scoped_lock lock(mutex);
         if (!done && result) result = std::move(done);
       }
     };
     std::vector<std::jthread> threads;
-    const std::size_t helpers = std::min(paths.size() / 2, kSyncThreadsMax);
+    const std::size_t helpers = std::min(count / 2, kSyncThreadsMax);
     for (std::size_t i = 0; i < helpers; ++i) threads.emplace_back(work);
     work();
     threads.clear();  // joins

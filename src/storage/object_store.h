@@ -57,6 +57,13 @@ class ObjectStore {
   // kIo: the bytes may be lost although they can be read. The caller must not commit these files
   // and must not ask again; it may write the rows anew under other keys.
   virtual base::Result<> sync(const std::vector<std::string>& keys) = 0;
+  // sync(keys), then put_if_absent(key, data): nobody sees the object before those files are
+  // durable. After kAlreadyExists they are; after other errors as after those of sync().
+  virtual base::Result<> sync_and_put_if_absent(const std::vector<std::string>& keys,
+                                                const std::string& key, std::string_view data) {
+    TRY(sync(keys));
+    return put_if_absent(key, data);
+  }
 };
 
 // All keys below `root`. Creates `root`. Names that start with '.' and end in ".tmp" are unfinished

@@ -7,6 +7,7 @@
 
 #include "lake/actions.h"
 #include "lake/conflict.h"
+#include "lake/fast_actions.h"
 #include "lake/log_files.h"
 #include "lake/spark_schema.h"
 #include "lake/state.h"
@@ -115,6 +116,35 @@ TEST(Actions, ThatAreBrokenAreNamedByLine) {
   }
   const auto other = lake::parse_commit(R"({"metaData":{"id":"a","format":{"provider":"orc"}}})");
   EXPECT_EQ(other.error().code, Code::kUnsupported);
+}
+
+TEST(Actions, AreReadTheSameOnTheFastWay) {
+  for (
+      const std::string line : {
+          R"({"add":{"path":"a%20b","partitionValues":{"d":"","e":null,"f":"x"},"size":5,"modificationTime":7,"dataChange":true,"stats":"{\"numRecords\":1}","tags":{"a":"b","c":null},"new":[1]}})",
+          R"({"add":{"path":"a","partitionValues":{},"size":5,"modificationTime":7,"dataChange":false,"tags":null,"deletionVector":null}})",
+          R"({"remove":{"path":"a","deletionTimestamp":3,"dataChange":true,"extendedFileMetadata":true,"partitionValues":{"d":"1"},"size":2}})",
+          R"({"remove":{"path":"a","dataChange":false}})",
+      }) {
+    lake::Commit fast;
+    ASSERT_TRUE(lake::FastActions().take(line, fast)) << line;
+    lake::Commit slow;
+    ASSERT_TRUE(lake::parse_action(nlohmann::json::parse(line), slow)) << line;
+    EXPECT_EQ(lake::print_commit(fast), lake::print_commit(slow));
+  }
+}
+
+TEST(Actions, ThatAreNotOrdinaryAreNotTakenOnTheFastWay) {
+  for (const std::string line :
+       {R"({"add":{"path":"a","size":-1}})", R"({"add":{"path":"../a","size":1}})",
+        R"({"add":{"size":1}})", R"({"add":{"path":"a","size":1.5}})", R"({"add":{"path":"a")",
+        R"({"add":{"path":"a"},"remove":{"path":"b"}})", R"({"add":null})",
+        R"({"add":{"path":"a","deletionVector":{"storageType":"i"}}})",
+        R"({"add":{"path":"a","stats_parsed":{"numRecords":1}}})", R"({"txn":{"appId":"a"}})"}) {
+    lake::Commit commit;
+    EXPECT_FALSE(lake::FastActions().take(line, commit)) << line;
+    EXPECT_TRUE(commit.adds.empty() && commit.removes.empty());
+  }
 }
 
 TEST(Actions, CountRowsOnlyByTheStatisticsOwnNumber) {

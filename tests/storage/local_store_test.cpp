@@ -226,6 +226,23 @@ TEST_F(LocalStore, SyncsNewFoldersOnceUpToTheRoot) {
   EXPECT_THAT(disk.synced_folders, ElementsAre(root / "t/day=3"));
 }
 
+TEST_F(LocalStore, ShowsAnObjectOnlyWhenTheFilesBeforeItAreDurable) {
+  FailingDisk disk;
+  auto store = storage::local_store(disk, folder_ / "watched").value();
+  ASSERT_TRUE(store->prepare("t/part"));
+  std::ofstream(store->url("t/part")) << "bytes";
+  disk.fail_folder_sync = true;
+  EXPECT_EQ(store->sync_and_put_if_absent({"t/part"}, "t/log/0", "x").error().code, Code::kIo);
+  EXPECT_EQ(store->head("t/log/0").error().code, Code::kNotFound);
+  disk.fail_folder_sync = false;
+  ASSERT_TRUE(store->sync_and_put_if_absent({"t/part"}, "t/log/0", "x"));
+  EXPECT_TRUE(disk.synced_folders.contains(folder_ / "watched/t"));
+  EXPECT_EQ(store->get("t/log/0").value(), "x");
+  EXPECT_EQ(store->sync_and_put_if_absent({"t/part"}, "t/log/0", "y").error().code,
+            Code::kAlreadyExists);
+  EXPECT_EQ(store->list("t/log/").value().size(), 1U);
+}
+
 using LocalStoreDeathTest = LocalStore;
 
 TEST_F(LocalStoreDeathTest, StopsTheProcessWhenAVisibleObjectMayNotBeDurable) {
