@@ -116,8 +116,10 @@ void PatternEngine::release(std::vector<Waiting>& rows, std::vector<PatternMatch
       at = by_key_.try_emplace(waiting.key).first;
     }
     Key& key = at->second;
+    key_rows_ -= key.rows.size();
     matcher_.add(key.rows, waiting.row);
     matcher_.advance(key.rows, waiting.row.time_us - 1, out);
+    key_rows_ += key.rows.size();
     arm(waiting.key, key);
   }
 }
@@ -151,17 +153,13 @@ void PatternEngine::fire(std::vector<PatternMatch>& out) {
       const auto at = by_key_.find(timer.key);
       if (at == by_key_.end() || at->second.armed_us != timer.at_us) continue;
       at->second.armed_us = INT64_MAX;
+      key_rows_ -= at->second.rows.size();
       matcher_.advance(at->second.rows, watermark_us_, out);
+      key_rows_ += at->second.rows.size();
       arm(timer.key, at->second);
     }
     if (!fired) break;
   }
-}
-
-std::size_t PatternEngine::rows_live() const {
-  std::size_t rows = waiting_rows_;
-  for (const auto& [hash, key] : by_key_) rows += key.rows.size();
-  return rows;
 }
 
 void PatternEngine::clear() {
@@ -171,6 +169,7 @@ void PatternEngine::clear() {
   by_key_.clear();
   held_ = 0;
   waiting_rows_ = 0;
+  key_rows_ = 0;
 }
 
 const columns::Batch& PatternEngine::compact() {

@@ -49,7 +49,7 @@ class PatternEngine final : public PatternSegments {
 
   // Rows in memory against rows that are needed.
   std::size_t rows_held() const { return held_; }
-  std::size_t rows_live() const;
+  std::size_t rows_live() const { return waiting_rows_ + key_rows_; }
   // Keeps only what is needed, in one segment; its rows are the whole state.
   const columns::Batch& compact();
   std::int64_t abandoned() const { return matcher_.abandoned(); }
@@ -86,6 +86,7 @@ class PatternEngine final : public PatternSegments {
   std::vector<std::unique_ptr<const PatternSegment>> segments_;
   std::size_t held_ = 0;
   std::size_t waiting_rows_ = 0;
+  std::size_t key_rows_ = 0;
   std::map<std::int64_t, std::vector<Waiting>> waiting_;  // by second of event time
   std::map<std::int64_t, std::vector<Timer>> timers_;     // the same
   std::unordered_map<KeyHash, Key, Hasher> by_key_;

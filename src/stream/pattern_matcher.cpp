@@ -61,6 +61,7 @@ bool Matcher::run(KeyRows& key, base::TimestampUs watermark_us) {
     if (has_silence_) pass_time(key, std::min(time_us, end_us));
     if (key.threads_.empty() || time_us >= end_us) return true;
     if (key.next_ - key.first_ >= rules_.rows_max) {
+      ++abandoned_;
       key.threads_.clear();
       return true;
     }

@@ -117,7 +117,8 @@ class Matcher {
   void add(KeyRows& key, const PatternRow& row) const { key.rows_.push_back(row); }
   // Everything that is certain now that all rows up to `watermark_us` are there.
   void advance(KeyRows& key, base::TimestampUs watermark_us, std::vector<PatternMatch>& out);
-  // Attempts given up because they followed more than kThreadsMax ways.
+  // Attempts given up because they followed more than kThreadsMax ways or saw more than rows_max
+  // rows.
   std::int64_t abandoned() const { return abandoned_; }
 
  private:

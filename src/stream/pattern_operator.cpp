@@ -9,6 +9,8 @@
 namespace stream {
 namespace {
 
+// Rows further ahead of the clock would wait for years: they count as late.
+constexpr std::int64_t kAheadMaxUs = base::kUsPerDay;
 constexpr std::int64_t kTimeStepUs = 10 * base::kUsPerSecond;  // how finely silence is told
 constexpr std::size_t kCompactFrom = 100'000;  // rows in memory before it is worth it
 constexpr std::size_t kChunkRows = 200'000;    // of one value in the state
@@ -66,7 +68,7 @@ class PatternOperator final : public Operator {
     TRY(count_input(epoch, outcome, next));
     TRY(split_late(epoch, outcome));
     TRY(split_dead(epoch, outcome));
-    arrived_ = TRY(reader_->take(epoch.connection, input_table_, in_time()));
+    arrived_ = TRY(reader_->take(epoch.connection, input_table_, in_time(epoch)));
     next.advance(epoch.now_us);
     watermark_ = std::move(next);
     PatternEngine& engine = reader_->engine();
@@ -129,11 +131,12 @@ class PatternOperator final : public Operator {
   std::string wanted() const {
     return reader_->where().empty() ? "true" : fmt::format("({}) IS TRUE", reader_->where());
   }
-  std::string is_late() const {
-    return fmt::format("({0} IS NULL OR {0} <= {1})", reader_->time_us(), watermark_.us());
+  std::string is_late(const Epoch& epoch) const {
+    return fmt::format("({0} IS NULL OR {0} <= {1} OR {0} > {2})", reader_->time_us(),
+                       watermark_.us(), epoch.now_us + kAheadMaxUs);
   }
-  std::string in_time() const {
-    return fmt::format("{} AND {} AND NOT {}", fits(), wanted(), is_late());
+  std::string in_time(const Epoch& epoch) const {
+    return fmt::format("{} AND {} AND NOT {}", fits(), wanted(), is_late(epoch));
   }
 
   static std::string encoded(const columns::Batch& all, std::size_t from) {
@@ -159,12 +162,12 @@ class PatternOperator final : public Operator {
       for (eventlog::Partition p = 0; p < epoch.partitions.at(topic); ++p)
         next.expect({topic, p}, epoch.now_us);
     }
-    const auto counted = TRY(epoch.connection.query(
-        fmt::format("SELECT {5}, {6}, count(*), count(*) FILTER (NOT ({0})), "
-                    "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
-                    "max({3}) FROM {4} GROUP BY 1, 2",
-                    fits(), wanted(), is_late(), reader_->time_us(), sql::quote_name(input_table_),
-                    topic_sql(input()), partition_sql(input()))));
+    const auto counted = TRY(epoch.connection.query(fmt::format(
+        "SELECT {5}, {6}, count(*), count(*) FILTER (NOT ({0})), "
+        "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
+        "max({3}) FILTER ({3} <= {7}) FROM {4} GROUP BY 1, 2",
+        fits(), wanted(), is_late(epoch), reader_->time_us(), sql::quote_name(input_table_),
+        topic_sql(input()), partition_sql(input()), epoch.now_us + Watermark::kFutureAllowedUs)));
     for (std::size_t row = 0; row < counted->rows(); ++row) {
       const eventlog::TopicPartition source{
           counted->text(0, row), static_cast<eventlog::Partition>(counted->int_at(1, row))};
@@ -190,7 +193,7 @@ class PatternOperator final : public Operator {
     TRY(epoch.connection.execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE {} AND {} AND {}",
                     sql::quote_name(late_), fmt::join(names, ", "), sql::quote_name(input_table_),
-                    fits(), wanted(), is_late())));
+                    fits(), wanted(), is_late(epoch))));
     outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
                                .table = model_.late_table(),
                                .writer = model_.table,

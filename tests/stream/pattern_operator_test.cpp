@@ -209,6 +209,30 @@ TEST_P(PatternEquality, TablesAreWhatHistoryGives) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PatternEquality, testing::Range(1U, 9U));
 
+std::string scan_at(int event, base::TimestampUs time_us, const char* key, const char* grade) {
+  return fmt::format(
+      R"({{"event_id":"E-{}","shipment_id":{},"event_time":"{}","hub_id":"H","amount":20,"grade":"{}"}})",
+      event, key, base::format_rfc3339(time_us), grade);
+}
+
+TEST(PatternRows, FarAheadOfTheClockAreLateAndHoldNothingBack) {
+  World world = make_world(1);
+  must(world.start());
+  const base::TimestampUs now_us = world.clock().now_us();
+  const base::TimestampUs year_9999_us = 253'402'000'000LL * base::kUsPerSecond;
+  world.append({{"S", scan_at(1, now_us - 900 * base::kUsPerSecond, "\"S\"", "b")},
+                {"S", scan_at(2, year_9999_us, "\"S\"", "b")},
+                {"S", scan_at(3, now_us - 700 * base::kUsPerSecond, "\"S\"", "a")}});
+  must(world.drain());
+  world.append({{"S", scan_at(4, now_us, "\"S\"", "a")}});
+  must(world.drain());
+  world.end_cleanly();
+  EXPECT_EQ(world.snapshot("gold.silences")->rows(), 1);
+  EXPECT_EQ(world.snapshot("gold.silences_late")->rows(), 1);
+  EXPECT_EQ(world.counts("gold.silences").late, 1);
+  EXPECT_EQ(world.counts("gold.silences").out, 3);
+}
+
 class PatternLateness : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(PatternLateness, LateRowsAreInTheLateTableAndNowhereElse) {
