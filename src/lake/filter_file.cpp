@@ -81,7 +81,7 @@ Result<std::optional<AddFile>> filter_file(Change& change, const AddFile& file,
   const std::string from = table_path + "/" + file.path;
   std::string path = new_file_path(change.state(), file.partition_values);
   const std::string to = table_path + "/" + path;
-  TRY(store.fetch({from}));
+  const storage::Hold hold = TRY(store.fetch({from}));  // while it is read
   TRY(store.prepare(to));
   change.staged(to);
   const auto filtered = filter_parquet(store.url(from), store.url(to), gone);
