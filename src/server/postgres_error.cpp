@@ -26,6 +26,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"", "a row breaks the constraint", "23514"},
     {"", "is to be changed by two rows", "21000"},
     {"", "has no column", "42703"},
+    {"", "it is no column of the table", "42703"},
     {"", "already exists", "42P07"},
     {"", "relation \"", "42P01"},
     {"", "square root of a negative", "2201F"},

@@ -305,7 +305,8 @@ class Worker {
     return tag ? FrameWriter(FrameKind::kAnswer).text(*tag).bytes() : refusal(tag.error());
   }
   base::Result<std::string> change_lake(const ChangeRequest& request) {
-    const auto store = TRY(storage::local_store(base::posix_file_system(), folder_));
+    const auto store =
+        TRY(storage::local_store(base::posix_file_system(), folder_, storage::Root::kThere));
     const auto catalog = lake::make_catalog(*store, *database_);
     const auto views = views_of(*catalog);
     const auto lake = TRY(LakeSql::open(*views, *database_));

@@ -283,11 +283,11 @@ class LocalStore final : public ObjectStore {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root) {
+base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root,
+                                                       Root is) {
   root = std::filesystem::absolute(root).lexically_normal();
   if (!root.has_filename()) root = root.parent_path();
-  // A process that is shut in may open a store that is there, and no folder above it.
-  if (!disk.list(root)) {
+  if (is == Root::kMayBeNew) {
     TRY(disk.create_directories(root));
     TRY(disk.sync_directory(root.parent_path()));
   }

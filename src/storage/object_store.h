@@ -66,9 +66,13 @@ class ObjectStore {
   }
 };
 
-// All keys below `root`. Creates `root`. Names that start with '.' and end in ".tmp" are unfinished
-// writes and are not listed. A put_if_absent whose name is already visible when the folder cannot
-// be synced stops the process: others may build on an object that a crash would take back.
-base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root);
+// All keys below `root`, which is created; one that is kThere already is taken as it is, without a
+// look at the folders above it, which a process that is shut in cannot have. Names that start with
+// '.' and end in ".tmp" are unfinished writes and are not listed. A put_if_absent whose name is
+// already visible when the folder cannot be synced stops the process: others may build on an object
+// that a crash would take back.
+enum class Root : std::uint8_t { kMayBeNew, kThere };
+base::Result<std::unique_ptr<ObjectStore>> local_store(base::FileSystem& disk, base::Path root,
+                                                       Root is = Root::kMayBeNew);
 
 }  // namespace storage

@@ -48,7 +48,7 @@ def raw(port: int, request: bytes, seconds: float = 5, close: bool = True) -> by
                 connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(1 << 20):
                 answer += part
-        except (TimeoutError, ConnectionError):
+        except (TimeoutError, OSError):  # the other side may have closed before all was sent
             pass
     return answer
 

@@ -16,7 +16,7 @@ class ParquetFilter : public lake_test::LakeTest {
 
   // Everything that differs between rows: nulls, runs, long and short texts, dictionaries and not.
   void write(int rows, const std::string& options) {
-    ASSERT_TRUE(connection_->execute(fmt::format(
+    const auto written = connection_->execute(fmt::format(
         "COPY (SELECT i AS id, CASE WHEN i % 3 = 0 THEN NULL ELSE i * 0.5::DOUBLE END AS half, "
         "CAST(i % 7 AS INTEGER) AS small, 'name ' || (i % 50) AS name, i % 5 = 0 AS flag, "
         "CASE WHEN i % 1000 < 900 THEN NULL ELSE repeat('x', CAST(i % 40 AS INTEGER)) || i END AS "
@@ -25,7 +25,8 @@ class ParquetFilter : public lake_test::LakeTest {
         "CAST(i AS DECIMAL(30, 3)) AS exact, CAST(i % 11 AS FLOAT) AS ratio, uuid_or.u AS code "
         "FROM range({}) AS r(i), (SELECT md5('a')::BLOB AS u) AS uuid_or) TO '{}' (FORMAT parquet, "
         "{})",
-        rows, file("in.parquet"), options)));
+        rows, file("in.parquet"), options));
+    ASSERT_TRUE(written) << written.error().to_string();
   }
 
   base::Result<lake::FilteredFile> filter(const std::vector<std::uint64_t>& gone) {
