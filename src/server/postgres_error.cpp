@@ -25,6 +25,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"", kNoRight, "42501"},
     {"", "a row breaks the constraint", "23514"},
     {"", "is to be changed by two rows", "21000"},
+    {"", "match several rows of the source", "21000"},
     {"", "has no column", "42703"},
     {"", "it is no column of the table", "42703"},
     {"", "already exists", "42P07"},

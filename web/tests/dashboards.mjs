@@ -11,6 +11,8 @@ if (!kPlaces.full || !kPlaces.empty) {
   console.error('WAYBILL_FULL and WAYBILL_EMPTY are not set: give the addresses of two running Waybills');
   process.exit(2);
 }
+// A truck counts as stuck after an hour, which is longer than the Waybill of this test runs.
+const kMayBeEmpty = new Set(['Newest stuck trucks']);
 const shots = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const kFlags = [
@@ -126,7 +128,7 @@ for (const place of ['full', 'empty']) {
       await test(`${where}: every panel draws`, async () => {
         await settled(page);
         const kinds = Object.fromEntries(spec.charts.map((chart) => [chart.title, chart.kind]));
-        const lacking = (panels) => panels.filter((panel) => (place === 'full'
+        const lacking = (panels) => panels.filter((panel) => (place === 'full' && !kMayBeEmpty.has(panel.title)
           ? !hasDrawn(panel, kinds[panel.title]) : panel.state !== 'No data yet' && !hasDrawn(panel, kinds[panel.title])));
         await until('every panel', async () => {
           const panels = await panelsOf(page);
