@@ -2,6 +2,7 @@
 
 #include <lz4frame.h>
 #include <snappy.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <bit>
@@ -128,6 +129,23 @@ Result<std::string> lz4_frame(std::string_view data) {
   return out;
 }
 
+// In one go where the frame says how much comes out; otherwise, or when it lied, piece by piece.
+Result<> unzstd(std::string_view data, std::size_t size_max, std::string& out) {
+  struct Free {
+    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+  };
+  thread_local const std::unique_ptr<ZSTD_DCtx, Free> context(ZSTD_createDCtx());
+  const unsigned long long size = ZSTD_getFrameContentSize(data.data(), data.size());
+  if (size <= size_max) {  // the marks of unknown sizes and of errors are larger than any size
+    out.resize(size);
+    const std::size_t got =
+        ZSTD_decompressDCtx(context.get(), out.data(), out.size(), data.data(), data.size());
+    if (ZSTD_isError(got) == 0 && got == size) return {};
+  }
+  out = TRY(decompress("zstd", data, size_max));
+  return {};
+}
+
 }  // namespace
 
 Result<> decompress_block(BlockCodec codec, std::string_view data, std::size_t size_max,
@@ -146,8 +164,7 @@ Result<> decompress_block(BlockCodec codec, std::string_view data, std::size_t s
     case BlockCodec::kLz4:
       return unlz4(data, size_max, out);
     case BlockCodec::kZstd:
-      out = TRY(decompress("zstd", data, size_max));
-      return {};
+      return unzstd(data, size_max, out);
   }
   return fail(Code::kUnsupported, "compression codec {} is not known", static_cast<int>(codec));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/uuid.h"
 #include "lake/checkpoint_stats.h"
@@ -14,8 +15,9 @@ using base::Code;
 using base::Result;
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 6> kKinds{"protocol", "metaData", "txn",
-                                                 "add",      "remove",   "sidecar"};
+// Statistics are read by the schema, which may stand in any part.
+constexpr std::array<std::string_view, 2> kSchemaKinds{"protocol", "metaData"};
+constexpr std::array<std::string_view, 4> kStateKinds{"txn", "add", "remove", "sidecar"};
 
 // What a row of a checkpoint looks like, for DuckDB's from_json.
 constexpr std::string_view kRow = R"row({
@@ -49,12 +51,14 @@ std::string row_type(const Protocol& protocol) {
 }
 
 Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& connection,
-                              const std::string& key, Commit& into) {
+                              const std::string& key, std::span<const std::string_view> kinds,
+                              Commit& into) {
+  const TimeColumns times = into.metadata ? time_columns(*into.metadata) : TimeColumns();
   const storage::Hold held = TRY(store.fetch({key}));
   const std::string file =
       "read_parquet(" + sql::quote_text(store.url(key)) + ", hive_partitioning = false)";
   const auto columns = TRY(connection.query("SELECT * FROM " + file + " LIMIT 0"))->columns();
-  for (const std::string_view kind : kKinds) {
+  for (const std::string_view kind : kinds) {
     if (std::ranges::find(columns, kind, &sql::ColumnInfo::name) == columns.end()) continue;
     const std::string name = sql::quote_name(kind);
     const auto rows = TRY(connection.query(fmt::format(
@@ -62,9 +66,8 @@ Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& conn
     for (std::size_t row = 0; row < rows->rows(); ++row) {
       json action = json::object();
       json& body = action[std::string(kind)] = parse_json(rows->text(0, row));
-      if (body.is_object() && body.contains("stats_parsed") && into.metadata) {
-        restore_times(*into.metadata, body["stats_parsed"]);
-      }
+      if (body.is_object() && body.contains("stats_parsed"))
+        restore_times(times, body["stats_parsed"]);
       TRY(parse_action(action, into));
     }
   }
@@ -74,17 +77,17 @@ Result<> read_parquet_actions(storage::ObjectStore& store, sql::Connection& conn
 Result<Commit> read_keys(storage::ObjectStore& store, sql::Connection& connection,
                          const std::string& table_path, const Checkpoint& checkpoint) {
   Commit commit;
-  for (const std::string& key : checkpoint.keys) {
-    if (key.ends_with(".json")) {
-      commit = TRY(parse_commit(TRY(store.get(key))));
-    } else {
-      TRY(read_parquet_actions(store, connection, key, commit));
-    }
+  const auto read = [&](const std::string& key, std::span<const std::string_view> kinds) {
+    return read_parquet_actions(store, connection, key, kinds, commit);
+  };
+  if (checkpoint.keys.front().ends_with(".json")) {
+    commit = TRY(parse_commit(TRY(store.get(checkpoint.keys.front()))));
+  } else {
+    for (const std::string& key : checkpoint.keys) TRY(read(key, kSchemaKinds));
+    for (const std::string& key : checkpoint.keys) TRY(read(key, kStateKinds));
   }
-  for (const std::string& name : std::vector(commit.sidecars)) {
-    TRY(read_parquet_actions(store, connection, log_folder(table_path) + "_sidecars/" + name,
-                             commit));
-  }
+  for (const std::string& name : std::vector(commit.sidecars))
+    TRY(read(log_folder(table_path) + "_sidecars/" + name, kStateKinds));
   if (!commit.protocol || !commit.metadata) {
     return base::fail(Code::kCorrupt, "it has no protocol or no metaData");
   }

@@ -94,20 +94,27 @@ std::string checkpoint_add_sql(const State& state) {
   return fmt::format("CASE WHEN add IS NOT NULL THEN struct_insert({}, {}) END", base, more);
 }
 
-void restore_times(const Metadata& metadata, json& stats_parsed) {
+TimeColumns time_columns(const Metadata& metadata) {
+  TimeColumns columns;
   const auto mapping = column_mapping(metadata.configuration);
-  if (!mapping) return;
+  if (!mapping) return columns;
   // A name that no mapping gave is its own.
   auto fields = parse_spark_schema(metadata.schema_string, *mapping);
   if (!fields) fields = parse_spark_schema(metadata.schema_string);
-  if (!fields) return;
+  if (!fields) return columns;
   for (const SparkField& field : *fields) {
     const bool utc = field.physical_type == "TIMESTAMPTZ";
-    if (!utc && field.physical_type != "TIMESTAMP") continue;
+    if (utc || field.physical_type == "TIMESTAMP") columns.emplace_back(field.physical_name, utc);
+  }
+  return columns;
+}
+
+void restore_times(const TimeColumns& columns, json& stats_parsed) {
+  for (const auto& [name, utc] : columns) {
     for (const char* bound : {"minValues", "maxValues"}) {
       const auto values = stats_parsed.find(bound);
       if (values == stats_parsed.end() || !values->is_object()) continue;
-      const auto value = values->find(field.physical_name);
+      const auto value = values->find(name);
       if (value != values->end()) restore_time(*value, utc);
     }
   }

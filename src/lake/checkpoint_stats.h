@@ -16,7 +16,10 @@ namespace lake {
 // `stats`; "add" when it stays as it is.
 std::string checkpoint_add_sql(const State& state);
 
+// The columns of times by their physical names, and whether they are instants (in UTC).
+using TimeColumns = std::vector<std::pair<std::string, bool>>;
+TimeColumns time_columns(const Metadata& metadata);
 // Times of `stats_parsed`, as DuckDB prints them, become those that statistics have in JSON.
-void restore_times(const Metadata& metadata, nlohmann::json& stats_parsed);
+void restore_times(const TimeColumns& columns, nlohmann::json& stats_parsed);
 
 }  // namespace lake

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "base/block_compress.h"
-#include "base/compress.h"
 
 namespace lake::parquet {
 namespace {
@@ -55,17 +54,6 @@ Result<std::string> to_zstd(std::string_view data) {
   return out;
 }
 
-Result<> from_zstd(std::string_view data, std::string& out) {
-  struct Free {
-    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-  };
-  thread_local const std::unique_ptr<ZSTD_DCtx, Free> context(ZSTD_createDCtx());
-  const std::size_t size =
-      ZSTD_decompressDCtx(context.get(), out.data(), out.size(), data.data(), data.size());
-  if (ZSTD_isError(size) != 0 || size != out.size()) return broken("its zstd data");
-  return {};
-}
-
 }  // namespace
 
 Result<std::string_view> ChunkFilter::uncompress(std::string_view body, std::int64_t size,
@@ -74,20 +62,12 @@ Result<std::string_view> ChunkFilter::uncompress(std::string_view body, std::int
   if (!compressed || codec_ == kUncompressed) return body;
   const auto bytes = static_cast<std::size_t>(size);
   plain_.clear();
-  switch (codec_) {
-    case kZstd:
-      plain_.resize(bytes);
-      TRY(from_zstd(body, plain_));
-      break;
-    case kSnappy:
-      if (bytes > 0) TRY(base::decompress_block(base::BlockCodec::kSnappy, body, bytes, plain_));
-      break;
-    case kGzip:
-      plain_ = TRY(base::decompress("gzip", body, bytes));
-      break;
-    default:
-      return unknown("codec", codec_);
-  }
+  const auto codec = codec_ == kZstd     ? base::BlockCodec::kZstd
+                     : codec_ == kSnappy ? base::BlockCodec::kSnappy
+                     : codec_ == kGzip   ? base::BlockCodec::kGzip
+                                         : base::BlockCodec::kNone;
+  if (codec == base::BlockCodec::kNone) return unknown("codec", codec_);
+  if (bytes > 0 && !base::decompress_block(codec, body, bytes, plain_)) return broken("its data");
   if (plain_.size() != bytes) return broken("its size");
   return std::string_view(plain_);
 }

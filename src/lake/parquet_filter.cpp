@@ -147,6 +147,8 @@ class Filter {
   Result<> plan(const std::vector<std::uint64_t>& gone) {
     if (footer_.has(kEncryption)) return unknown("encryption");
     kinds_ = TRY(kinds_of(footer_));
+    if (std::ranges::adjacent_find(gone, std::ranges::greater_equal{}) != gone.end())
+      return base::fail(Code::kInvalid, "the rows to take out are not in order, each once");
     Value* groups = footer_.find(kRowGroups);
     if (groups == nullptr) return broken("it has no row groups");
     auto next = gone.begin();

@@ -19,10 +19,10 @@ struct FilteredFile {
 };
 
 // Writes `to`, which is not synced: `from` without the rows with these numbers (from 0, sorted,
-// each once). What statistics say is as tight as it was. Memory is bounded by the columns' largest
-// pieces. kUnsupported for files that are not known how to filter (nested columns, encryption,
-// some encodings): read their rows and write them instead. kCorrupt, kIo. After an error `to` may
-// be there in part.
+// each once). Bounds of numbers, text, dates and times stay exact; other types lose theirs. Memory
+// is bounded by the columns' largest pieces. kUnsupported for files that are not known how to
+// filter (nested columns, encryption, some encodings): read their rows and write them instead.
+// kCorrupt, kIo. After an error `to` may be there in part.
 base::Result<FilteredFile> filter_parquet(const base::Path& from, const base::Path& to,
                                           const std::vector<std::uint64_t>& gone);
 

@@ -227,7 +227,11 @@ Result<> Rewrite::filter(std::vector<Counted>& files) {
     const auto filtered = TRY(filter_file(change_, *one.file, TRY(rows_of(one))));
     if (!filtered) continue;
     one.filtered = true;
-    if (filtered->rows() != 0) change_.add_staged(*filtered);
+    if (filtered->rows() != 0) {
+      change_.add_staged(*filtered);
+    } else {
+      TRY(change_.table().store().remove(change_.table().path() + "/" + filtered->path));
+    }
   }
   return {};
 }

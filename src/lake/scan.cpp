@@ -56,7 +56,10 @@ class Scan {
     for (const auto& file : files) {
       if (!is_own_file(source_.folder, file->path)) return refusal(file->path);
     }
-    if (const auto there = fetch_files(source_, files); !there) {
+    auto there = fetch_files(source_, files);
+    if (there) {
+      held_ = *std::move(there);
+    } else {  // the SELECT says it
       return without_files(failing_condition(there.error()));
     }
     Groups groups = group(files);
@@ -70,6 +73,7 @@ class Scan {
   }
 
   Files take_order() { return std::move(order_); }
+  storage::Hold take_held() { return std::move(held_); }
 
  private:
   struct Groups {
@@ -206,6 +210,7 @@ class Scan {
   const bool numbered_;
   std::vector<std::string> parts_;
   Files order_;
+  storage::Hold held_;  // what makes the files readable
 };
 
 }  // namespace
@@ -274,9 +279,7 @@ std::string scan_files_sql(const State& state, const FileSource& source, const F
 NumberedScan scan_numbered_sql(const State& state, const FileSource& source, const Files& files) {
   Scan scan(state, source, true);
   std::string sql = scan.build(files);
-  // What cannot be fetched, the SELECT says.
-  auto held = fetch_files(source, files).value_or(storage::Hold());
-  return {.sql = std::move(sql), .files = scan.take_order(), .held = std::move(held)};
+  return {.sql = std::move(sql), .files = scan.take_order(), .held = scan.take_held()};
 }
 
 std::string scan_sql(const State& state, const FileSource& source,

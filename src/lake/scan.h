@@ -51,8 +51,8 @@ std::string scan_files_sql(const State& state, const FileSource& source, const F
 inline constexpr const char* kFileColumn = "__waybill_file";  // index in `files`
 inline constexpr const char* kRowColumn = "__waybill_row";    // from 0, within the file
 struct NumberedScan {
-  std::string sql;  // the table's columns, then the two
-  Files files;      // in the order that kFileColumn counts
+  std::string sql;          // the table's columns, then the two
+  Files files;              // in the order that kFileColumn counts
   storage::Hold held = {};  // keeps them where they are
 };
 NumberedScan scan_numbered_sql(const State& state, const FileSource& source, const Files& files);

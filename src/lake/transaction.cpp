@@ -245,8 +245,12 @@ Result<> write_commit(storage::ObjectStore& store, const std::string& table_path
       there->commit.info.value("txnId", "") == commit.info.value("txnId", "-")) {
     return {};
   }
-  if (there)
+  if (there) {
+    // Whether the files are durable is told by the store's kAlreadyExists alone.
+    if (!unsynced.empty() && written.error().code != Code::kAlreadyExists)
+      return std::unexpected(std::move(written).error().in("cannot commit to " + table_path));
     return base::fail(Code::kAlreadyExists, "version {} of {} exists", version, table_path);
+  }
   if (there.error().code == Code::kNotFound) {
     if (written.error().code == Code::kAlreadyExists) written.error().code = Code::kUnavailable;
     return std::unexpected(std::move(written).error().in("cannot commit to " + table_path));

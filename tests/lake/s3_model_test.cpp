@@ -20,12 +20,6 @@ using storage::SimulatedS3;
 
 using Rows = std::map<int, int>;  // id -> value
 
-class ManualClock final : public base::Clock {
- public:
-  base::TimestampUs now_us() const override { return now; }
-  base::TimestampUs now = 1'763'900'000'000'000;
-};
-
 // What a change does to the rows, and how it is asked for.
 struct Step {
   std::string name;
@@ -57,7 +51,7 @@ class S3Model : public lake_test::LakeTest {
         }};
     storage::RetryWorld retry{
         .clock = clock_,
-        .sleep_us = [this](std::int64_t us) { clock_.now += us; },
+        .sleep_us = [this](std::int64_t us) { clock_.advance_us(us); },
         .random = [this] { return static_cast<double>(chance_() % 100) / 100; }};
     return storage::s3_store_over(base::posix_file_system(), clock_, options, s3_, retry, world)
         .value();
@@ -209,7 +203,7 @@ class S3Model : public lake_test::LakeTest {
     std::shared_ptr<lake::Table> table = {};
   };
   std::mt19937 chance_;
-  ManualClock clock_;
+  base::ManualClock clock_{1'763'900'000'000'000};
   SimulatedS3 s3_;
   std::int64_t deadline_us_ = 400'000;
   std::uint32_t trouble_ = 0;  // one request in so many fails; 0: none

@@ -12,12 +12,6 @@
 namespace storage {
 namespace {
 
-class ManualClock final : public base::Clock {
- public:
-  base::TimestampUs now_us() const override { return now; }
-  base::TimestampUs now = 1'763'900'000'000'000;
-};
-
 class CredentialsTest : public ::testing::Test {
  protected:
   CredentialsTest()
@@ -44,11 +38,11 @@ class CredentialsTest : public ::testing::Test {
     return (folder_ / name).string();
   }
   std::string rfc3339_in(std::int64_t seconds) const {
-    return base::format_rfc3339(clock_.now + seconds * base::kUsPerSecond);
+    return base::format_rfc3339(clock_.now_us() + seconds * base::kUsPerSecond);
   }
 
   const base::Path folder_;
-  ManualClock clock_;
+  base::ManualClock clock_{1'763'900'000'000'000};
   std::map<std::string, std::string> variables_;
   std::unique_ptr<HttpClient> http_ = curl_client();
 };
@@ -93,7 +87,7 @@ TEST_F(CredentialsTest, AreGivenForAWebIdentityToken) {
   ASSERT_TRUE(keys) << keys.error().to_string();
   EXPECT_EQ(keys->access_key_id, "ASIA1");
   EXPECT_EQ(keys->session_token, "t");
-  EXPECT_EQ(keys->expires_us, clock_.now + 3600 * base::kUsPerSecond);
+  EXPECT_EQ(keys->expires_us, clock_.now_us() + 3600 * base::kUsPerSecond);
   EXPECT_NE(asked.find("WebIdentityToken=a%2Btoken%2Fof%3Dletters"), std::string::npos) << asked;
   EXPECT_NE(asked.find("RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Flake%20writer"), std::string::npos);
 }
@@ -125,9 +119,9 @@ TEST_F(CredentialsTest, OfAnInstanceAreRenewedBeforeTheyExpire) {
   variables_["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata.url();
   CredentialChain chain(world());
   EXPECT_EQ(chain.credentials()->access_key_id, "ASIA1");
-  clock_.now += 3000 * base::kUsPerSecond;
+  clock_.advance_us(3000 * base::kUsPerSecond);
   EXPECT_EQ(chain.credentials()->access_key_id, "ASIA1") << "ten minutes are left";
-  clock_.now += 400 * base::kUsPerSecond;
+  clock_.advance_us(400 * base::kUsPerSecond);
   EXPECT_EQ(chain.credentials()->access_key_id, "ASIA2") << "less than five minutes were left";
 }
 
@@ -141,9 +135,9 @@ TEST_F(CredentialsTest, ThatStillHoldAreKeptWhenTheServiceDoesNotAnswer) {
   CredentialChain chain(world());
   ASSERT_TRUE(chain.credentials());
   answers = false;
-  clock_.now += 400 * base::kUsPerSecond;
+  clock_.advance_us(400 * base::kUsPerSecond);
   EXPECT_EQ(chain.credentials()->access_key_id, "ASIA1");
-  clock_.now += 300 * base::kUsPerSecond;
+  clock_.advance_us(300 * base::kUsPerSecond);
   EXPECT_FALSE(chain.credentials()) << "they are over";
 }
 

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::int64_t kGraceUs = 10 * base::kUsPerSecond;
 
-class ManualClock final : public base::Clock {
- public:
-  base::TimestampUs now_us() const override { return now; }
-  std::atomic<base::TimestampUs> now = 1'763'900'000'000'000;
-};
-
 class FileCacheTest : public ::testing::Test {
  protected:
   FileCacheTest()
@@ -32,13 +26,13 @@ class FileCacheTest : public ::testing::Test {
     std::filesystem::create_directories(cache_->path(key).parent_path());
     std::ofstream(cache_->path(key)) << std::string(bytes, 'x');
     ASSERT_TRUE(cache_->keep(key));
-    clock_.now += 1;
+    clock_.advance_us(1);
   }
-  void let_grace_pass() { clock_.now += kGraceUs + 1; }
+  void let_grace_pass() { clock_.advance_us(kGraceUs + 1); }
   bool there(const std::string& key) { return std::filesystem::exists(cache_->path(key)); }
 
   const base::Path folder_;
-  ManualClock clock_;
+  base::ManualClock clock_{1'763'900'000'000'000};
   std::shared_ptr<FileCache> cache_;
 };
 
@@ -116,7 +110,7 @@ TEST_F(FileCacheTest, HoldsUnderPressureFromManyThreads) {
             std::filesystem::rename(beside, cache_->path(key));
             static_cast<void>(cache_->keep(key));
           }
-          clock_.now += kGraceUs;
+          clock_.advance_us(kGraceUs);
           missing += there(key) ? 0 : 1;
         }
       });

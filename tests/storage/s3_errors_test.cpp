@@ -59,12 +59,6 @@ TEST(S3Errors, TakeAMissingObjectForThatWhateverRegionTheBucketTells) {
 // A client whose pauses are written down; nobody answers.
 class S3Retries : public ::testing::Test {
  protected:
-  class ManualClock final : public base::Clock {
-   public:
-    base::TimestampUs now_us() const override { return now; }
-    base::TimestampUs now = kNow;
-  };
-
   std::vector<std::int64_t> pauses(double random) {
     std::vector<std::int64_t> slept;
     CredentialChain chain({.http = s3_,
@@ -76,7 +70,7 @@ class S3Retries : public ::testing::Test {
                      .sleep_us =
                          [&](std::int64_t us) {
                            slept.push_back(us);
-                           clock_.now += us + 100'000;
+                           clock_.advance_us(us + 100'000);
                          },
                      .random = [random] { return random; }},
                     {.bucket = "b", .endpoint = "http://s3"}, {});
@@ -84,7 +78,7 @@ class S3Retries : public ::testing::Test {
     return slept;
   }
 
-  ManualClock clock_;
+  base::ManualClock clock_{kNow};
   SimulatedS3 s3_;
 };
 

@@ -15,12 +15,6 @@ namespace {
 
 using Fault = SimulatedS3::Fault;
 
-class ManualClock final : public base::Clock {
- public:
-  base::TimestampUs now_us() const override { return now; }
-  base::TimestampUs now = 1'763'900'000'000'000;
-};
-
 class S3StoreTest : public ::testing::Test {
  protected:
   S3StoreTest()
@@ -47,7 +41,7 @@ class S3StoreTest : public ::testing::Test {
     RetryWorld retry{.clock = clock_,
                      .sleep_us =
                          [this](std::int64_t us) {
-                           clock_.now += us;
+                           clock_.advance_us(us);
                            slept_us_ += us;
                          },
                      .random = [] { return 0.5; }};
@@ -73,7 +67,7 @@ class S3StoreTest : public ::testing::Test {
   }
 
   const base::Path folder_;
-  ManualClock clock_;
+  base::ManualClock clock_{1'763'900'000'000'000};
   SimulatedS3 s3_;
   S3StoreOptions options_;
   std::int64_t slept_us_ = 0;
@@ -215,7 +209,7 @@ TEST_F(S3StoreTest, BoundsItsCacheButKeepsWhatWasJustHandedOut) {
   for (int i = 0; i < 5; ++i) s3_.objects[fmt::format("b/lake/f{}", i)] = std::string(100, 'x');
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(store_->fetch({fmt::format("f{}", i)}));
   EXPECT_TRUE(std::filesystem::exists(store_->url("f0"))) << "it may be about to be opened";
-  clock_.now += kFetchHoldUs + 1;
+  clock_.advance_us(kFetchHoldUs + 1);
   s3_.objects["b/lake/g"] = std::string(100, 'x');
   ASSERT_TRUE(store_->fetch({"g"}));
   EXPECT_FALSE(std::filesystem::exists(store_->url("f0")));
