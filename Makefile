@@ -107,7 +107,7 @@ accept-dashboards: build $(VENV)/STAMP ## every panel of the dashboards and of t
 	@$(PYTHON) tests/interop/dashboards_browser.py
 
 accept-redis: build $(VENV)/STAMP ## the Redis door by redis-cli and redis-py beside a real Redis, and rows passed on to one
-	@command -v redis-benchmark redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
+	@command -v redis-benchmark >/dev/null && command -v redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
 	@$(PYTHON) tests/interop/redis_interop.py
 	@$(PYTHON) tests/interop/redis_push.py 20
 
@@ -132,7 +132,7 @@ bench-stream: binary $(VENV)/STAMP ## Nexmark by second of processor time, with 
 	@$(PYTHON) bench/stream_peers.py $(BUILD)/waybill $(BUILD)/bench/nexmark
 
 bench-redis: binary $(VENV)/STAMP ## look-ups by RESP, with a real redis-server beside it
-	@command -v redis-benchmark redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
+	@command -v redis-benchmark >/dev/null && command -v redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
 	@ninja -C $(BUILD) --quiet redis_server
 	@$(PYTHON) bench/redis.py $(BUILD)/tests/redis_server
 

@@ -9,7 +9,7 @@ packages=(
   libboost1.81-dev libsimdjson-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
   librocksdb-dev librdkafka-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcurl4-openssl-dev libpugixml-dev libhiredis-dev libssl-dev
   libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev
-  chromium postgresql-client kcat curl zstd python3-venv procps ca-certificates
+  chromium postgresql-client kcat curl openssl zstd python3-venv procps ca-certificates
 )
 command -v npm >/dev/null || packages+=(nodejs npm)
 

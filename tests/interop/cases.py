@@ -1,4 +1,4 @@
-"""Runs the named cases of one client and counts them; shared by the log_*.py scripts."""
+"""Cases of a script, which are its functions: which they are, one after the other, counted."""
 import subprocess
 import sys
 import time
@@ -28,6 +28,13 @@ def output_of(command, given=None, seconds=60, check=True):
     if check and done.returncode != 0:
         raise AssertionError(f"exit {done.returncode}: {done.stderr.decode(errors='replace')[-1500:]}")
     return done.stdout
+
+
+def taking(parameter, module, but=()):
+    """The functions of a module (its globals()) whose first parameter has that name, in the order of the text."""
+    return [value for name, value in module.items()
+            if getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == (parameter,)
+            and value.__module__ == module["__name__"] and name not in but]
 
 
 def run(cases, *arguments, only=None):

@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
+
+import cases
 
 WAYBILL, TOOL = sys.argv[1:3]
 ROOT = tempfile.mkdtemp(prefix="cli-tables-")
@@ -186,18 +187,9 @@ CASES = (list_shows_every_table, list_goes_on_beside_a_broken_table, history_nam
 
 
 def main():
-    failed = 0
-    for case in CASES:
-        try:
-            case()
-            print(f"ok     {case.__name__.replace('_', ' ')}", flush=True)
-        except Exception:
-            failed += 1
-            print(f"FAILED {case.__name__.replace('_', ' ')}", flush=True)
-            traceback.print_exc()
+    status = cases.run(CASES)
     shutil.rmtree(ROOT, ignore_errors=True)
-    print(f"{len(CASES) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return status
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import time
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from log_cases import fresh, until
+from cases import fresh, until
 
 ERROR = KafkaError
 

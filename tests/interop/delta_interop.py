@@ -11,12 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
+
+import cases
 
 TOOL = sys.argv[1]
 ROOT = tempfile.mkdtemp(prefix="delta-interop-")
@@ -209,19 +210,5 @@ CASES = [
 ]
 
 
-def main():
-    failed = 0
-    for case in CASES:
-        try:
-            case()
-            print(f"ok     {case.__name__}")
-        except Exception:  # noqa: BLE001 - every failure is printed and counted
-            failed += 1
-            print(f"FAILED {case.__name__}")
-            traceback.print_exc(file=sys.stdout)
-    print(f"{len(CASES) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.run(CASES))

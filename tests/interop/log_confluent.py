@@ -9,7 +9,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicC
 from confluent_kafka.admin import (AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType)
 
 from confluent_client import Client, drain, ERROR, numbered, poll_until, refusal
-from log_cases import fresh, run, until
+from cases import fresh, run, until
 
 
 # --- producing --------------------------------------------------------------------------------------------------------

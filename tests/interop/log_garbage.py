@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 
-from log_cases import fresh, output_of, run, until
+from cases import fresh, output_of, run, until
 from log_peers import kcat
 
 PRODUCE, FETCH, METADATA, API_VERSIONS = 0, 1, 3, 18

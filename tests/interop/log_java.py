@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from kafka_peer import install, java
-from log_cases import fresh, output_of, run, until
+from cases import fresh, output_of, run, until
 
 TOOLS = "org.apache.kafka.tools."
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from log_cases import fresh, output_of, run, until
+from cases import fresh, output_of, run, until
 from log_peers import kcat
 
 

@@ -9,9 +9,10 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 import psycopg
+
+import cases
 
 TABLE = "silver.numbers=SELECT i AS id, 'text ' || i AS word FROM range(1000) t(i)"
 
@@ -190,25 +191,7 @@ def a_client_that_says_nothing_holds_nobody_up(doors):
         raw.close()
 
 
-CASES = [value for name, value in list(globals().items())
-         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("doors",)]
-
-
-def main():
-    failed = 0
-    doors = Doors(os.path.abspath(sys.argv[1]))
-    cases = [case for case in CASES if not sys.argv[2:] or case.__name__ in sys.argv[2:]]
-    for case in cases:
-        try:
-            case(doors)
-            print("ok    ", case.__name__.replace("_", " "), flush=True)
-        except Exception:  # noqa: BLE001
-            failed += 1
-            print("FAILED", case.__name__.replace("_", " "))
-            traceback.print_exc(file=sys.stdout)
-    doors.stop()
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-sys.exit(main())
+doors = Doors(os.path.abspath(sys.argv[1]))
+status = cases.run(cases.taking("doors", globals()), doors, only=sys.argv[2:])
+doors.stop()
+sys.exit(status)

@@ -13,12 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import uuid
 
 import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
+
+import cases
 
 UTC = dt.timezone.utc
 TABLES = [
@@ -377,29 +378,13 @@ def a_stop_tells_idle_clients_and_ends(server):
     assert "stopping" in str(error), error
 
 
-CASES = [value for name, value in list(globals().items())
-         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("server",)]
-
-
 def main():
-    only = sys.argv[2:]
-    failed = 0
-    cases = [case for case in CASES if not only or case.__name__ in only]
     with tempfile.TemporaryDirectory() as lake:
         server = Server(os.path.abspath(sys.argv[1]), lake)
-        for case in cases:
-            try:
-                case(server)
-                print("ok    ", case.__name__.replace("_", " "))
-            except Exception:  # noqa: BLE001
-                failed += 1
-                print("FAILED", case.__name__.replace("_", " "))
-                traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
+        status = cases.run(cases.taking("server", globals()), server, only=sys.argv[2:])
         if server.process.poll() is None:
             server.stop()
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return status
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import uuid
 
 import psycopg
 from psycopg import errors
+
+import cases
 
 UTC = dt.timezone.utc
 TABLES = [
@@ -409,26 +410,7 @@ def running_queries_are_listed_and_ended(server):
         assert session.execute("SELECT 1").fetchone() == (1,)
 
 
-CASES = [value for name, value in list(globals().items())
-         if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:1] == ("server",)]
-
-
-def main():
-    failed = 0
-    server = Server(os.path.abspath(sys.argv[1]))
-    cases = [case for case in CASES if not sys.argv[2:] or case.__name__ in sys.argv[2:]]
-    for case in cases:
-        try:
-            case(server)
-            print("ok    ", case.__name__.replace("_", " "), flush=True)
-        except Exception:  # noqa: BLE001
-            failed += 1
-            print("FAILED", case.__name__.replace("_", " "))
-            traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-    server.stop()
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
-sys.exit(main())
+server = Server(os.path.abspath(sys.argv[1]))
+status = cases.run(cases.taking("server", globals()), server, only=sys.argv[2:])
+server.stop()
+sys.exit(status)

@@ -1,7 +1,7 @@
 """Real S3 servers for tests: each runs as a process on a loopback port of its own, with a bucket.
 
 versitygw keeps objects as files and answers conditional creates under a lock; moto keeps them in
-memory. Both are behind `make accept-lake`'s set-up (S3_PEERS names their folder). The module also
+memory. Both are behind `make accept-s3`'s set-up (S3_PEERS names their folder). The module also
 checks, from the outside and before anything is trusted to them, that a conditional create is atomic.
 """
 

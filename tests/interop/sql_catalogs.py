@@ -11,11 +11,11 @@ queries compile to, in words of its own; psql: describe.c of PostgreSQL 15, by p
 import subprocess
 import sys
 import tempfile
-import traceback
 
 import psycopg
 from psycopg import errors
 
+import cases
 import sql_server
 
 GRAFANA_PATH = """quote_ident(table_schema) IN (SELECT CASE WHEN trim(s[i]) = '"$user"' THEN user ELSE trim(s[i]) END
@@ -265,29 +265,12 @@ def a_change_is_no_part_of_a_transaction(server):
             raise AssertionError("a transaction took it")
 
 
-CASES = [value for value in list(globals().values()) if callable(value) and getattr(value, "__code__", None)
-         and value.__code__.co_varnames[:1] == ("server",) and value not in (psql, rows_of)]
-
-
 def main():
-    only, failed, ran = sys.argv[2:], 0, 0
     with tempfile.TemporaryDirectory() as lake:
         server = sql_server.Waybill(sys.argv[1], lake)
-        for case in CASES:
-            if only and case.__name__ not in only:
-                continue
-            ran += 1
-            try:
-                case(server)
-                print("ok    ", case.__name__.replace("_", " "), flush=True)
-            except Exception:  # noqa: BLE001
-                failed += 1
-                print("FAILED", case.__name__.replace("_", " "))
-                traceback.print_exc(file=sys.stdout, limit=-4)
-                sys.stdout.flush()
+        status = cases.run(cases.taking("server", globals(), but=("psql", "rows_of")), server, only=sys.argv[2:])
         server.stop()
-    print(f"{ran - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return status
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def main():
                 waybill.run("run", "silver.side_input", check=False)
             sent = send(waybill, folder / "events", chance, kills=3)
             waybill.settle(300)
-            checks.check("all is taken in", True, f"{events} events in {sent} pieces, three kills")
+            print(f"{events} events in {sent} pieces, three kills")
             waybill.stop()
             judge = batch(waybill, known, counts, checks)
             for query in QUERIES:

@@ -16,30 +16,10 @@
 #include "server/sql_session.h"
 #include "server/sql_worker.h"
 #include "server/sql_writes.h"
+#include "sql/column_type.h"
 #include "storage/object_store.h"
 
 namespace {
-
-columns::Type type_of(sql::Kind kind) {
-  switch (kind) {
-    case sql::Kind::kBoolean:
-      return columns::Type::kBoolean;
-    case sql::Kind::kInteger:
-      return columns::Type::kInt32;
-    case sql::Kind::kBigInt:
-      return columns::Type::kInt64;
-    case sql::Kind::kDouble:
-      return columns::Type::kFloat64;
-    case sql::Kind::kBlob:
-      return columns::Type::kBytes;
-    case sql::Kind::kDate:
-      return columns::Type::kDate;
-    case sql::Kind::kTimestampTz:
-      return columns::Type::kTimestamp;
-    default:
-      return columns::Type::kString;
-  }
-}
 
 base::Result<> fill(lake::Catalog& catalog, sql::Database& database, const std::string& name,
                     const std::string& select) {
@@ -48,7 +28,8 @@ base::Result<> fill(lake::Catalog& catalog, sql::Database& database, const std::
   const auto statement = TRY(connection->prepare(select));
   columns::Schema schema;
   for (const auto& column : statement->columns()) {
-    schema.fields.push_back({column.name, type_of(column.kind), true});
+    schema.fields.push_back(
+        {column.name, sql::column_type(column.kind).value_or(columns::Type::kString), true});
   }
   const auto table = TRY(catalog.open_or_create(name, {.name = name, .schema = schema}));
   auto transaction = TRY(table->begin());
