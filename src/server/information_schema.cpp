@@ -120,24 +120,12 @@ constexpr auto kEmpty = std::to_array<EmptyTable>({
      "foreign_server_name"},
 });
 
-std::string in_full(std::string_view view) {
-  std::string sql;
-  for (const char c : view) {
-    if (c == '@') {
-      sql += fmt::format("{}.main.", kCompatDatabase);
-    } else {
-      sql += c;
-    }
-  }
-  return sql;
-}
-
 }  // namespace
 
 std::vector<std::string> information_schema_statements() {
   std::vector<std::string> statements;
   for (const auto view : kViews) {
-    statements.push_back("CREATE VIEW information." + in_full(view));
+    statements.push_back("CREATE VIEW information." + with_catalog_names(view));
   }
   for (const auto& [name, columns] : kEmpty) {
     std::string typed;

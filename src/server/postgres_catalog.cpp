@@ -117,12 +117,25 @@ std::string format_type_macro() {
     if (type.array != 0) names += fmt::format(", {}: '{}[]'", type.array, type.sql_name);
   }
   return "CREATE MACRO format_type(id, modifier) AS coalesce(MAP {" + names +
-         "}[id], CASE WHEN id IS NOT NULL THEN repeat('?', 3) END) || CASE WHEN modifier > 4 AND id = "
+         "}[id], CASE WHEN id IS NOT NULL THEN repeat('?', 3) END) || CASE WHEN modifier > 4 AND "
+         "id = "
          "1700 "
          "THEN '(' || (modifier - 4) // 65536 || ',' || (modifier - 4) % 65536 || ')' ELSE '' END";
 }
 
 }  // namespace
+
+std::string with_catalog_names(std::string_view text) {
+  std::string sql;
+  for (const char c : text) {
+    if (c == '@') {
+      sql += fmt::format("{}.main.", kCompatDatabase);
+    } else {
+      sql += c;
+    }
+  }
+  return sql;
+}
 
 std::vector<std::string> postgres_catalog_statements() {
   std::vector<std::string> statements = {fmt::format("USE {}", kCompatDatabase),

@@ -21,6 +21,8 @@ std::vector<std::string> postgres_function_statements();
 std::vector<std::string> information_schema_statements();
 // PostgreSQL's operators and functions for data.
 std::vector<std::string> postgres_dialect_statements();
+// The text of a macro or view with '@' for what lies in the database of the catalogs.
+std::string with_catalog_names(std::string_view text);
 // Whether information_schema has it.
 bool is_information_view(std::string_view name);
 

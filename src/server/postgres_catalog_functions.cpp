@@ -154,17 +154,7 @@ constexpr auto kDefinitions = std::to_array<std::string_view>({
     " recursive := true)",
 });
 
-std::string in_full(std::string_view macro) {
-  std::string sql = "CREATE MACRO ";
-  for (const char c : macro) {
-    if (c == '@') {
-      sql += fmt::format("{}.main.", kCompatDatabase);
-    } else {
-      sql += c;
-    }
-  }
-  return sql;
-}
+std::string in_full(std::string_view macro) { return "CREATE MACRO " + with_catalog_names(macro); }
 
 }  // namespace
 

@@ -175,6 +175,14 @@ std::string upper(std::string_view text) {
   return out;
 }
 
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  });
+  return out;
+}
+
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t value = 0;
   const char* const end = text.data() + text.size();
@@ -204,10 +212,8 @@ bool RedisClient::answer(const Arguments& arguments) {
   if (command == nullptr) return refuse(refusal(arguments));
   const auto words = static_cast<std::int64_t>(arguments.size());
   if (command->arity >= 0 ? words != command->arity : words < -command->arity) {
-    std::string lower(command->name);
-    std::ranges::transform(lower, lower.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return refuse(fmt::format("ERR wrong number of arguments for '{}' command", lower));
+    return refuse(
+        fmt::format("ERR wrong number of arguments for '{}' command", lower(command->name)));
   }
   if (queue_ && !is_never_queued(*command)) return enqueue(arguments);
   command->run(*this, arguments);

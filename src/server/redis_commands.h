@@ -80,6 +80,7 @@ std::span<const RedisCommand> redis_commands();
 const RedisCommand* find_redis_command(std::string_view name);
 
 std::string upper(std::string_view text);
+std::string lower(std::string_view text);
 std::optional<std::uint64_t> whole_number(std::string_view text);
 
 }  // namespace server

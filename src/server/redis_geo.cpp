@@ -62,13 +62,6 @@ std::optional<double> real(std::string_view text) {
   return value;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 std::optional<double> unit_metres(std::string_view text) {
   const std::string unit = lower(text);
   if (unit == "m") return 1.0;

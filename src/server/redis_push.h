@@ -4,8 +4,9 @@
 // Keys are those of the Redis door, "<look-up>:<id>"; a row is a string of JSON, or a hash of its
 // fields that are not null; rows with a `ttl` expire by themselves. Within its database all keys
 // "<look-up>:*" are Waybill's: others are deleted. The key "waybill:served:<look-up>" is written in
-// one transaction with every batch of rows: when Redis does not have the mark that was written last
-// (restarted without its data, an older copy, somebody else's hand), the look-up is sent anew.
+// one transaction with every batch of changes, and after all rows of a look-up that is sent whole:
+// when Redis does not have the mark that was written last (restarted without its data, an older
+// copy, somebody else's hand), the look-up is sent anew.
 //
 // What waits is a set of keys, bounded by kPendingMax for each look-up (beyond that the look-up is
 // sent whole); their rows are read when they are sent, so that Redis never gets an older row after

@@ -13,13 +13,6 @@ using protocol::resp::Writer;
 
 constexpr std::string_view kVersion = "7.0.15";  // whose answers these are
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 }  // namespace
 
 void ping(RedisClient& client, const Arguments& arguments) {

@@ -6,6 +6,7 @@
 #include "protocol/postgres/lexer.h"
 #include "server/postgres_rewrite.h"
 #include "server/sql_change.h"
+#include "sql/column_type.h"
 
 namespace server {
 namespace {
@@ -14,39 +15,12 @@ using base::Code;
 using Kind = SqlChange::Kind;
 using protocol::postgres::lower;
 
-std::optional<columns::Type> type_of(sql::Kind kind) {
-  switch (kind) {
-    case sql::Kind::kBoolean:
-      return columns::Type::kBoolean;
-    case sql::Kind::kTinyInt:
-    case sql::Kind::kSmallInt:
-    case sql::Kind::kInteger:
-      return columns::Type::kInt32;
-    case sql::Kind::kBigInt:
-    case sql::Kind::kUInteger:
-    case sql::Kind::kHugeInt:  // sums of integers
-      return columns::Type::kInt64;
-    case sql::Kind::kFloat:
-    case sql::Kind::kDouble:
-      return columns::Type::kFloat64;
-    case sql::Kind::kVarchar:
-      return columns::Type::kString;
-    case sql::Kind::kBlob:
-      return columns::Type::kBytes;
-    case sql::Kind::kDate:
-      return columns::Type::kDate;
-    case sql::Kind::kTimestampTz:
-      return columns::Type::kTimestamp;
-    default:
-      return std::nullopt;
-  }
-}
-
 base::Result<columns::Schema> schema_of(const std::vector<sql::ColumnInfo>& columns) {
   columns::Schema schema;
   for (const auto& column : columns) {
-    const auto type = type_of(column.kind);
-    if (!type) {
+    const auto type = sql::column_type(column.kind);
+    // Sums of integers are huge integers.
+    if (!sql::holds_exactly(column.kind) && column.kind != sql::Kind::kHugeInt) {
       return base::fail_with(
           Code::kUnsupported,
           fmt::format("a table made by SQL cannot have the column {} of type {}", column.name,

@@ -270,14 +270,7 @@ class ComposedOperator final : public Operator {
     }
     TRY(epoch.connection.execute(
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", sql::quote_name(late_), select)));
-    outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
-                               .table = model_.late_table(),
-                               .writer = model_.table,
-                               .select = "SELECT * FROM " + sql::quote_name(late_),
-                               .changed = {},
-                               .gone = {},
-                               .key = {},
-                               .rows = rows});
+    outcome.changes.push_back(append_rows(model_.late_table(), model_.table, late_, rows));
     return {};
   }
 
@@ -304,14 +297,7 @@ class ComposedOperator final : public Operator {
       rows = count->int_at(0, 0);
       outcome.counts[{model_.table, 0}].made = rows;
     }
-    outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
-                               .table = model_.table,
-                               .writer = model_.table,
-                               .select = "SELECT * FROM " + sql::quote_name(output_table_),
-                               .changed = {},
-                               .gone = {},
-                               .key = {},
-                               .rows = rows});
+    outcome.changes.push_back(append_rows(model_.table, model_.table, output_table_, rows));
     return {};
   }
 

@@ -52,6 +52,15 @@ void Operator::note_kept(state::WriteSet& changes) const {
   changes.put(state_prefix() + "kept", kept_as());
 }
 
+TableChange append_rows(std::string table, std::string writer, const std::string& from,
+                        std::int64_t rows) {
+  return {.kind = TableChange::Kind::kAppend,
+          .table = std::move(table),
+          .writer = std::move(writer),
+          .select = "SELECT * FROM " + sql::quote_name(from),
+          .rows = rows};
+}
+
 std::string rows_table(const std::string& table) { return "rows of " + table; }
 
 bool Relation::has_places() const { return !changes && schema.find("_partition").has_value(); }

@@ -53,6 +53,9 @@ struct TableChange {
   std::vector<std::string> key = {};  // kUpsert
   std::int64_t rows = 0;
 };
+// All rows of the temporary table `from` are appended.
+TableChange append_rows(std::string table, std::string writer, const std::string& from,
+                        std::int64_t rows);
 
 // The rows of one epoch on their way through the models.
 struct Epoch {

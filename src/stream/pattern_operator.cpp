@@ -76,14 +76,7 @@ class PatternOperator final : public Operator {
     const std::int64_t rows = TRY(
         reader_->output().write(epoch.connection, engine, matches, reader_->kept(), output_table_));
     outcome.counts[{model_.table, 0}].made = rows;
-    outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
-                               .table = model_.table,
-                               .writer = model_.table,
-                               .select = "SELECT * FROM " + sql::quote_name(output_table_),
-                               .changed = {},
-                               .gone = {},
-                               .key = {},
-                               .rows = rows});
+    outcome.changes.push_back(append_rows(model_.table, model_.table, output_table_, rows));
     publish(matches);
     return outcome;
   }
@@ -194,14 +187,7 @@ class PatternOperator final : public Operator {
         fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE {} AND {} AND {}",
                     sql::quote_name(late_), fmt::join(names, ", "), sql::quote_name(input_table_),
                     fits(), wanted(), is_late(epoch))));
-    outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
-                               .table = model_.late_table(),
-                               .writer = model_.table,
-                               .select = "SELECT * FROM " + sql::quote_name(late_),
-                               .changed = {},
-                               .gone = {},
-                               .key = {},
-                               .rows = late});
+    outcome.changes.push_back(append_rows(model_.late_table(), model_.table, late_, late));
     return {};
   }
 

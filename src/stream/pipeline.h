@@ -4,8 +4,9 @@
 // (after a crash the same plan is run again, and what is found committed is not done twice):
 //   1. the plan (epoch, intervals, the time it counts as now, versions of static tables) is written
 //      and synced;
-//   2. the rows of every table are staged as Parquet files, synced;
-//   3. each table's Delta commit carries txn(pipeline/table, epoch);
+//   2. the rows of every table are staged as Parquet files;
+//   3. each table's Delta commit carries txn(waybill/pipeline/model/table, epoch), its files durable
+//      before it;
 //   4. state, consumed offsets and run records go into one synced state change.
 // Threads: run() owns a thread for epochs and one that reads and decodes ahead; the rest from any.
 #pragma once

@@ -93,14 +93,7 @@ base::Result<> Pipeline::share(const EpochPlan& plan, EpochInput input,
     TRY(connection_->share(table, rows));
     TRY(landing_connection_->share(table, rows));
     if (rows->rows() == 0) continue;
-    changes.push_back({.kind = TableChange::Kind::kAppend,
-                       .table = bronze,
-                       .writer = bronze,
-                       .select = "SELECT * FROM " + sql::quote_name(table),
-                       .changed = {},
-                       .gone = {},
-                       .key = {},
-                       .rows = static_cast<std::int64_t>(rows->rows())});
+    changes.push_back(append_rows(bronze, bronze, table, static_cast<std::int64_t>(rows->rows())));
     runs::Run run = run_of(plan, bronze, 1);
     const columns::Column& partitions = rows->column("_partition");
     for (std::size_t row = 0; row < rows->rows(); ++row) {
@@ -150,14 +143,7 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
     runs.back().by_source = std::move(outcome.counts);
     for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
     if (outcome.dead.empty()) continue;
-    changes.push_back({.kind = TableChange::Kind::kAppend,
-                       .table = kDeadLetters,
-                       .writer = op->model().table,
-                       .select = "SELECT * FROM " + sql::quote_name(outcome.dead),
-                       .changed = {},
-                       .gone = {},
-                       .key = {},
-                       .rows = 1});
+    changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
   }
   return {};
 }

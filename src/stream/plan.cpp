@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sql/column_type.h"
 #include "stream/pattern_operator.h"
 
 namespace stream {
@@ -216,48 +217,13 @@ base::Result<std::string> select_from(sql::Connection& connection, const Plan& p
 namespace {
 
 base::Result<columns::Type> table_type(const runs::Model& model, const sql::ColumnInfo& column) {
-  using sql::Kind;
-  switch (column.kind) {
-    case Kind::kBoolean:
-      return columns::Type::kBoolean;
-    case Kind::kTinyInt:
-    case Kind::kSmallInt:
-    case Kind::kInteger:
-    case Kind::kUTinyInt:
-    case Kind::kUSmallInt:
-      return columns::Type::kInt32;
-    case Kind::kBigInt:
-    case Kind::kHugeInt:
-    case Kind::kUInteger:
-    case Kind::kUBigInt:
-    case Kind::kUHugeInt:
-      return columns::Type::kInt64;
-    case Kind::kFloat:
-    case Kind::kDouble:
-    case Kind::kDecimal:
-      return columns::Type::kFloat64;
-    case Kind::kVarchar:
-    case Kind::kEnum:
-    case Kind::kUuid:
-      return columns::Type::kString;
-    case Kind::kBlob:
-      return columns::Type::kBytes;
-    case Kind::kDate:
-      return columns::Type::kDate;
-    case Kind::kTimestamp:
-    case Kind::kTimestampS:
-    case Kind::kTimestampMs:
-    case Kind::kTimestampNs:
-    case Kind::kTimestampTz:
-      return columns::Type::kTimestamp;
-    default:
-      return std::unexpected(
-          base::Error{.code = base::Code::kInvalid,
-                      .message = fmt::format("column '{}' is {}, which a table cannot hold yet",
-                                             column.name, column.type),
-                      .mend = "CAST it, for example to VARCHAR"}
-              .at(model.file, model.sql_line));
-  }
+  if (const auto type = sql::column_type(column.kind)) return *type;
+  return std::unexpected(base::Error{
+      .code = base::Code::kInvalid,
+      .message =
+          fmt::format("column '{}' is {}, which a table cannot hold yet", column.name, column.type),
+      .mend = "CAST it, for example to VARCHAR"}
+                             .at(model.file, model.sql_line));
 }
 
 }  // namespace

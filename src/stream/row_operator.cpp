@@ -78,15 +78,10 @@ class RowOperator final : public Operator {
     std::vector<std::string> names;
     for (const columns::Field& field : schema().fields)
       names.push_back(sql::quote_name(field.name));
-    outcome.changes.push_back({.kind = TableChange::Kind::kAppend,
-                               .table = model_.table,
-                               .writer = model_.table,
-                               .select = fmt::format("SELECT {} FROM {}", fmt::join(names, ", "),
-                                                     sql::quote_name(output_table_)),
-                               .changed = {},
-                               .gone = {},
-                               .key = {},
-                               .rows = rows});
+    TableChange change = append_rows(model_.table, model_.table, output_table_, rows);
+    change.select =
+        fmt::format("SELECT {} FROM {}", fmt::join(names, ", "), sql::quote_name(output_table_));
+    outcome.changes.push_back(std::move(change));
     return outcome;
   }
 

@@ -3,36 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sql/column_type.h"
+
 namespace stream {
 namespace {
 
 constexpr std::int64_t kRowsAlways = 300;  // small enough for tests to get there
 constexpr std::int64_t kRowsOfChunk = 50'000;
-
-// What columns::Batch holds without loss.
-bool fits_batch(sql::Kind kind) {
-  using sql::Kind;
-  switch (kind) {
-    case Kind::kBoolean:
-    case Kind::kTinyInt:
-    case Kind::kSmallInt:
-    case Kind::kInteger:
-    case Kind::kBigInt:
-    case Kind::kUTinyInt:
-    case Kind::kUSmallInt:
-    case Kind::kUInteger:
-    case Kind::kFloat:
-    case Kind::kDouble:
-    case Kind::kVarchar:
-    case Kind::kBlob:
-    case Kind::kDate:
-    case Kind::kTimestamp:
-    case Kind::kTimestampTz:
-      return true;
-    default:
-      return false;
-  }
-}
 
 }  // namespace
 
@@ -54,8 +31,8 @@ base::Result<> StateLog::create(sql::Connection& connection, const std::string& 
   const auto statement = TRY(connection.prepare("SELECT * FROM " + sql::quote_name(kept_)));
   for (const sql::ColumnInfo& column : statement->columns()) {
     const std::string name = sql::quote_name(column.name);
-    save.push_back(fits_batch(column.kind) ? name
-                                           : fmt::format("CAST({0} AS VARCHAR) AS {0}", name));
+    save.push_back(
+        sql::holds_exactly(column.kind) ? name : fmt::format("CAST({0} AS VARCHAR) AS {0}", name));
     load.push_back(fmt::format("CAST({} AS {})", name, column.type));
   }
   save_ = fmt::format("{}", fmt::join(save, ", "));
