@@ -28,6 +28,11 @@ std::unexpected<base::Error> cancelled() {
   return base::fail(Code::kCancelled, "the change was cancelled");
 }
 
+// Whether the folder of `inner` is in that of `outer`; folders that differ in case alone are one.
+bool lies_in(const std::string& inner, const std::string& outer) {
+  return lower(inner).starts_with(lower(outer) + ".");
+}
+
 // Waits for the answer; ends the process when it takes too much, or does not hear.
 base::Result<std::string> wait_for_answer(WorkerProcess& process, std::uint64_t resident_max,
                                           const std::atomic<bool>& stop) {
@@ -99,11 +104,33 @@ base::Result<> SqlWrites::check_right(const std::string& user, const std::string
         fmt::format("users: {}: {{writes: [{}]}} in waybill.yaml gives the right", user,
                     name.schema));
   }
-  const auto owned = options_.project.find(table);
+  const auto owned = std::ranges::find_if(
+      options_.project, [&](const auto& one) { return lower(one.first) == lower(table); });
   if (owned == options_.project.end()) return {};
   return base::fail_with(
       Code::kInvalid, fmt::format("{}table {}: {} writes it", kNoRight, table, owned->second.model),
       "change what writes it, or write to a table of your own");
+}
+
+base::Result<> SqlWrites::check_place(const std::vector<std::string>& name,
+                                      const std::string& table) {
+  auto known = TRY(views_.names());
+  if (std::ranges::find(known, table) != known.end()) return {};
+  for (const auto& part : name) {
+    if (part.find('.') == std::string::npos && lower(part) != "_delta_log") continue;
+    return base::fail_with(
+        Code::kInvalid, fmt::format("{}name {}: it has a dot, or is that of a log", kNoRight, part),
+        "choose another name");
+  }
+  for (const auto& [owned, what] : options_.project) known.push_back(owned);
+  for (const auto& other : known) {
+    if (!lies_in(table, other) && !lies_in(other, table)) continue;
+    return base::fail_with(Code::kInvalid,
+                           fmt::format("{}table {}: its folder would hold or lie in that of {}",
+                                       kNoRight, table, other),
+                           "choose another name");
+  }
+  return {};
 }
 
 base::Result<std::string> SqlWrites::run(const std::string& user, const std::string& sql,
@@ -119,6 +146,7 @@ base::Result<std::string> SqlWrites::run(const std::string& user, const std::str
     return std::unexpected(table.error());
   }
   TRY(check_right(user, *table));
+  if (creates) TRY(check_place(change.target, *table));
   if (catalog_.store().keeps_copies()) {
     return base::fail_with(Code::kUnsupported, "changes by SQL of a lake on S3 are not served",
                            "write with a model, or with another engine");
@@ -133,11 +161,26 @@ base::Result<std::string> SqlWrites::run(const std::string& user, const std::str
   return done;
 }
 
-// Without its log a folder is no table: that goes first.
+// Without its log a folder is no table: that goes first. A folder with another table's log in it
+// stays as it is; the store is asked, since the catalog does not look below a table.
 base::Result<std::string> SqlWrites::drop(const std::string& table) {
   auto folder = table;
   std::ranges::replace(folder, '.', '/');
   auto& store = catalog_.store();
+  std::optional<std::string> inner;
+  for (const auto& [owned, what] : options_.project) {
+    if (lies_in(owned, table)) inner = owned;
+  }
+  for (const auto& object : TRY(store.list(folder + "/"))) {
+    const auto log = object.key.find("/_delta_log/", folder.size() + 1);
+    if (log != std::string::npos) inner = object.key.substr(0, log);
+  }
+  if (inner) {
+    return base::fail_with(
+        Code::kInvalid,
+        fmt::format("{}table {}: its folder holds that of {}", kNoRight, table, *inner),
+        "delete its rows instead");
+  }
   for (const auto& below : {folder + "/_delta_log/", folder + "/"}) {
     for (const auto& object : TRY(store.list(below))) TRY(store.remove(object.key));
   }

@@ -51,6 +51,8 @@ class SqlWrites {
   base::Result<std::string> find_table(const std::vector<std::string>& name, bool create,
                                        const std::vector<std::string>& search_path);
   base::Result<> check_right(const std::string& user, const std::string& table) const;
+  // Tables are folders: the folder of a new one may not be, hold or lie in that of another.
+  base::Result<> check_place(const std::vector<std::string>& name, const std::string& table);
   base::Result<std::string> drop(const std::string& table);
   base::Result<std::string> run_in_process(const std::string& sql, const std::string& table,
                                            const std::vector<std::string>& search_path,

@@ -224,13 +224,21 @@ def who_may_not_change_is_told_so(server):
     cases = {
         "INSERT INTO w.hubs VALUES (9, 'x', 'y')": ("42501", "models/w.hubs.sql"), "DELETE FROM w.hubs": ("42501", "models/w.hubs.sql"),
         "CREATE TABLE gold.x AS SELECT 1 AS a": ("42501", "schema gold"), "DROP TABLE w.hubs": ("42501", "models/w.hubs.sql"),
-        "CREATE TABLE elsewhere AS SELECT 1 AS a": ("42501", "schema public"), "DELETE FROM sandbox.nope": ("42P01", ""),
-        "CREATE TABLE sandbox.\"../../x\" AS SELECT 1 AS a": ("42501", ""),
+        "CREATE TABLE gold.\"X\" AS SELECT 1 AS a": ("42501", "schema gold"), "DELETE FROM sandbox.nope": ("42P01", ""),
+        "CREATE TABLE sandbox.\"../../x\" AS SELECT 1 AS a": ("42501", ""), "DROP TABLE w.\"HUBS\"": ("42501", "models/w.hubs.sql"),
+        "CREATE TABLE w AS SELECT 1 AS a": ("42501", "that of w."), "CREATE TABLE \"W\" AS SELECT 1 AS a": ("42501", "that of w."),
+        "CREATE TABLE IF NOT EXISTS public.w (a int)": ("42501", "that of w."), "CREATE TABLE later AS SELECT 1 AS a": ("42501", "that of later.model"),
+        "CREATE TABLE w.\"hubs.x\" AS SELECT 1 AS a": ("42501", "dot"), "CREATE TABLE \"w.hubs\".x AS SELECT 1 AS a": ("42501", "dot"),
+        "CREATE TABLE sandbox._delta_log AS SELECT 1 AS a": ("42501", "log"), "CREATE TABLE w.\"LATER\" AS SELECT 1 AS a": ("42501", "models/w.later.sql"),
     }
     for text, (code, part) in cases.items():
         error = raises(psycopg.Error, server, text)
         assert error.sqlstate == code and part in str(error), (text, error.sqlstate, str(error))
     assert raises(psycopg.Error, server, "INSERT INTO w.events VALUES (1)", user="tester").sqlstate == "25006"
+    assert rows_of(server, "SELECT count(*) FROM w.hubs") == [(6,)]
+    with server.connect(user="writer") as connection:
+        connection.execute("CREATE TABLE w2 AS SELECT 1 AS a")  # a neighbour of "w", not in it
+        connection.execute("DROP TABLE w2")
 
 
 def wrong_changes_name_what_is_wrong_and_change_nothing(server):

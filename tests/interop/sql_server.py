@@ -32,8 +32,10 @@ TABLES = {
         " '{\"kind\": \"' || (ARRAY['scan', 'load', 'door'])[i % 3 + 1] || '\", \"weight\": ' || i || '.5, \"tags\": [\"t' || i || '\"]}' AS payload FROM generate_series(1, 400) t(i)",
     ),
 }
-# What stands for the project: w.hubs is a model's table, the user "writer" may change the schemas "sandbox" and "w".
-OPTIONS = ["--model=w.hubs:hub:where freight changes hands", "--writes=writer:sandbox", "--writes=writer:w"]
+# What stands for the project: w.hubs is a model's table, the user "writer" may change the schemas
+# "sandbox", "w" and "public". Two models have not run yet.
+OPTIONS = ["--model=w.hubs:hub:where freight changes hands", "--model=w.later:hub:", "--model=later.model:hub:",
+           "--writes=writer:sandbox", "--writes=writer:w", "--writes=writer:public"]
 
 
 class Waybill:
