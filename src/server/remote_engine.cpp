@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "protocol/postgres/command.h"
 #include "protocol/postgres/lexer.h"
 #include "protocol/postgres/types.h"
 #include "server/postgres_error.h"
 #include "server/postgres_rows.h"
-#include "server/sql_change.h"
 #include "server/sql_writes.h"
 
 namespace server {
@@ -233,7 +233,7 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
   // A user without any right is told of a session that only reads, as before.
   bool may_change(const std::string& sql) const {
     const auto* const writes = workers_.options().writes;
-    return writes != nullptr && writes->may_write(origin_.user) && is_change(sql);
+    return writes != nullptr && writes->may_write(origin_.user) && pg::is_change(sql);
   }
 
   pg::Answer<std::unique_ptr<pg::Rows>> change(const std::string& sql) {

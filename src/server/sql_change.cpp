@@ -352,15 +352,6 @@ std::string list_of(const std::vector<lake::Assignment>& assignments) {
 
 }  // namespace
 
-bool is_change(const std::string& sql) {
-  for (const auto& token : protocol::postgres::tokenize(sql)) {
-    constexpr auto kWords =
-        std::to_array<std::string_view>({"insert", "update", "delete", "merge", "create", "drop"});
-    return std::ranges::any_of(kWords, [&](auto word) { return token.is_word(word); });
-  }
-  return false;
-}
-
 base::Result<SqlChange> parse_change(const std::string& sql) { return Reader(sql).run(); }
 
 std::vector<std::string> SqlChange::readings() const {

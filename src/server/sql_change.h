@@ -31,8 +31,6 @@ struct SqlChange {
   std::vector<std::string> readings() const;
 };
 
-// By its first words.
-bool is_change(const std::string& sql);
 // kInvalid with "syntax error" for what cannot be read, kUnsupported for RETURNING and the like.
 base::Result<SqlChange> parse_change(const std::string& sql);
 

@@ -273,6 +273,31 @@ def a_change_is_no_part_of_a_transaction(server):
             raise AssertionError("a transaction took it")
 
 
+def a_change_comes_into_no_transaction_by_another_way(server):
+    with server.connect(user="writer") as connection:
+        connection.execute("CREATE TABLE sandbox.outside AS SELECT 1::int AS n")
+        connection.execute("INSERT INTO sandbox.outside VALUES (%s)", [2], prepare=True)
+        # Parsed while no transaction was open, and now named again: Bind and Execute alone.
+        connection.execute("BEGIN")
+        try:
+            connection.execute("INSERT INTO sandbox.outside VALUES (%s)", [3], prepare=True)
+        except errors.ActiveSqlTransaction:
+            connection.execute("ROLLBACK")
+        else:
+            raise AssertionError("a transaction took it")
+        for text in ("COPY (INSERT INTO sandbox.outside VALUES (4)) TO STDOUT", "COPY (DELETE FROM sandbox.outside) TO STDOUT (FORMAT csv)",
+                     "DECLARE c CURSOR WITH HOLD FOR DELETE FROM sandbox.outside", "DECLARE c CURSOR FOR INSERT INTO sandbox.outside VALUES (5)"):
+            for begin in ("", "BEGIN; "):
+                try:
+                    connection.execute(begin + text)
+                except errors.FeatureNotSupported as error:
+                    assert "of its own" in error.diag.message_hint, error
+                else:
+                    raise AssertionError(text)
+                connection.execute("ROLLBACK")
+    assert sorted(rows_of(server, "SELECT n FROM sandbox.outside")) == [(1,), (2,)]
+
+
 def main():
     with tempfile.TemporaryDirectory() as lake:
         server = sql_server.Waybill(sys.argv[1], lake)

@@ -293,6 +293,18 @@ TEST(PostgresSession, AnswersExtendedQueries) {
       {"a whole query",
        [](Client& c) { c.parse("", "rows 2").bind("", "").describe('P', "").execute("").sync(); },
        "1 2 T D(0) D(1) C(SELECT 2) Z(I)"},
+      {"a change that was prepared before the transaction",
+       [](Client& c) {
+         c.parse("s", "delete x").sync().query("begin").bind("", "s").execute("").sync();
+       },
+       "1 Z(I) C(BEGIN) Z(T) 2 E(25001) Z(E)"},
+      {"a change in COPY and in a cursor",
+       [](Client& c) {
+         c.parse("", "copy (delete from x) to stdout").sync();
+         c.parse("", "declare c cursor with hold for insert into x select 1").sync();
+         c.query("copy (merge into x) to stdout").query("begin; declare c cursor for drop table x");
+       },
+       "E(0A000) Z(I) E(0A000) Z(I) E(0A000) Z(I) C(BEGIN) E(0A000) Z(E)"},
       {"a parameter",
        [](Client& c) {
          c.parse("s", "values $1").describe('S', "s").bind("", "s", {"5"}).execute("").sync();

@@ -1,5 +1,7 @@
 #include "protocol/postgres/command.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "protocol/postgres/lexer.h"
@@ -17,6 +19,15 @@ std::unexpected<ErrorFields> syntax_error(std::string_view what, std::string hin
   fields.sqlstate = "42601";
   fields.message = "syntax error in " + std::string(what);
   fields.hint = std::move(hint);
+  return std::unexpected(std::move(fields));
+}
+
+// A change gives no rows, and would be committed although the command fails.
+std::unexpected<ErrorFields> refuse_change(std::string_view query, std::string_view where) {
+  ErrorFields fields;
+  fields.sqlstate = "0A000";
+  fields.message = first_word(query) + " cannot run in " + std::string(where);
+  fields.hint = "send it as a statement of its own";
   return std::unexpected(std::move(fields));
 }
 
@@ -288,6 +299,7 @@ Read read_declare(Cursor& cursor) {
     return syntax_error("DECLARE", "write DECLARE name CURSOR FOR SELECT …");
   }
   command.query = cursor.rest();
+  if (is_change(command.query)) return refuse_change(command.query, "a cursor");
   return command;
 }
 
@@ -328,6 +340,7 @@ Read read_command(std::string_view sql) {
   if (cursor.word("copy")) {
     auto copy = read_copy(sql);
     if (!copy) return std::unexpected(std::move(copy).error());
+    if (is_change((*copy)->query)) return refuse_change((*copy)->query, "COPY");
     return Command{
         .kind = Kind::kCopy, .tag = "COPY", .query = (*copy)->query, .copy = (*copy)->options};
   }
@@ -369,6 +382,15 @@ std::string first_word(std::string_view sql) {
     return word;
   }
   return "SELECT";
+}
+
+bool is_change(std::string_view sql) {
+  constexpr auto kWords =
+      std::to_array<std::string_view>({"insert", "update", "delete", "merge", "create", "drop"});
+  const auto tokens = tokenize(sql);
+  return !tokens.empty() && std::ranges::any_of(kWords, [&](std::string_view word) {
+    return tokens.front().is_word(word);
+  });
 }
 
 }  // namespace protocol::postgres

@@ -60,4 +60,8 @@ std::expected<std::optional<Command>, ErrorFields> read_command(std::string_view
 // What a statement that is none of these does, by its first word: "SELECT", "EXPLAIN", "INSERT", ….
 std::string first_word(std::string_view sql);
 
+// Whether it changes tables: INSERT, UPDATE, DELETE, MERGE, CREATE or DROP, by its first word. Each
+// is a commit of its own, so that none is a part of another command or of a transaction.
+bool is_change(std::string_view sql);
+
 }  // namespace protocol::postgres

@@ -146,14 +146,16 @@ Answer<> Session::check_not_failed(const Statement& statement) const {
 }
 
 // A change is a commit of its own: a transaction could not take it back.
-Answer<> Session::check_outside_transaction(const std::string& sql) const {
-  if (status_ != TransactionStatus::kInTransaction) return {};
-  const auto word = first_word(sql);
-  const bool changes = word == "INSERT" || word == "UPDATE" || word == "DELETE" ||
-                       word == "MERGE" || word == "CREATE" || word == "DROP";
-  if (!changes) return {};
-  return refuse("25001", word + " cannot run inside a transaction block",
+Answer<> Session::check_outside_transaction(const Statement& statement) const {
+  if (status_ != TransactionStatus::kInTransaction || !statement.changes) return {};
+  return refuse("25001", statement.tag + " cannot run inside a transaction block",
                 "each change is committed at once: use autocommit");
+}
+
+void Session::name_query(std::string_view sql, Statement& statement) {
+  const auto word = first_word(sql);
+  statement.changes = is_change(sql);
+  statement.tag = statement.changes || word == "EXPLAIN" ? word : "SELECT";
 }
 
 Answer<std::shared_ptr<Session::Statement>> Session::make_statement(const std::string& sql,
@@ -167,10 +169,10 @@ Answer<std::shared_ptr<Session::Statement>> Session::make_statement(const std::s
     statement->empty = statement->command->kind == Command::Kind::kEmpty;
     if (statement->command->kind != Command::Kind::kDeclare) return statement;
   } else {
-    statement->tag = first_word(sql) == "EXPLAIN" ? "EXPLAIN" : "SELECT";
+    name_query(sql, *statement);
   }
   if (status_ == TransactionStatus::kFailed) return statement;  // check_not_failed refuses it
-  if (auto outside = check_outside_transaction(sql); !outside)
+  if (auto outside = check_outside_transaction(*statement); !outside)
     return std::unexpected(outside.error());
   auto prepared = engine_->prepare(statement->command ? statement->command->query : sql, types);
   if (!prepared) return std::unexpected(prepared.error());
@@ -297,6 +299,8 @@ Answer<> Session::execute(const Execute& message, std::string& out) {
   const auto portal = found->second;
   if (!portal->ran) {
     if (auto checked = check_not_failed(*portal->statement); !checked) return checked;
+    // It may have been parsed before the transaction began.
+    if (auto outside = check_outside_transaction(*portal->statement); !outside) return outside;
     if (portal->statement->empty) {
       BackendEncoder(out).empty_query_response();
       return {};
@@ -389,8 +393,9 @@ Answer<> Session::run_simple(const std::string& sql, std::string& out) {
     if (auto ran = run_command(*statement->command, portal, true, out); !ran) return ran;
     if (!portal->rows || sending_) return {};
   } else {
-    if (auto outside = check_outside_transaction(sql); !outside) return outside;
-    portal->tag = first_word(sql) == "EXPLAIN" ? "EXPLAIN" : "SELECT";
+    name_query(sql, *statement);
+    if (auto outside = check_outside_transaction(*statement); !outside) return outside;
+    portal->tag = statement->tag;
     auto rows = engine_->query(sql, {static_cast<std::size_t>(kAllRows), kOutputBytes, {}});
     if (!rows) return std::unexpected(rows.error());
     note_sources(**rows, out);

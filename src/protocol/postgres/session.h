@@ -73,6 +73,7 @@ class Session {
     std::unique_ptr<Prepared> prepared;  // of a query, and of the query in DECLARE
     std::string tag;
     bool empty = false;
+    bool changes = false;  // tables
   };
   struct Portal {
     std::shared_ptr<Statement> statement;
@@ -126,10 +127,12 @@ class Session {
   void fail(const ErrorFields& fields, std::string& out);
   void fail_fatally(ErrorFields fields, std::string& out);
 
+  // What it is called and whether it changes tables, of what is no command.
+  static void name_query(std::string_view sql, Statement& statement);
   Answer<std::shared_ptr<Statement>> make_statement(const std::string& sql,
                                                     const std::vector<Oid>& types);
   Answer<> check_not_failed(const Statement& statement) const;
-  Answer<> check_outside_transaction(const std::string& sql) const;
+  Answer<> check_outside_transaction(const Statement& statement) const;
   Answer<const std::vector<ColumnDescription>*> columns_of(const Statement& statement);
   // Runs a command; what it sends after its effect is left in `portal` or `sending_`.
   Answer<> run_command(const Command& command, const std::shared_ptr<Portal>& portal, bool simple,
