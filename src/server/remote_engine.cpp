@@ -91,6 +91,9 @@ class RemotePrepared final : public pg::Prepared {
  public:
   RemotePrepared(RemoteEngine& engine, std::string sql, std::vector<pg::Oid> named)
       : engine_(engine), sql_(std::move(sql)), named_(std::move(named)) {}
+  ~RemotePrepared() override;
+  RemotePrepared(const RemotePrepared&) = delete;
+  RemotePrepared& operator=(const RemotePrepared&) = delete;
 
   const std::vector<pg::Oid>& parameter_types() const override { return types_; }
   const std::vector<pg::ColumnDescription>& columns() const override { return columns_; }
@@ -287,6 +290,7 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     FrameWriter frame(fresh ? FrameKind::kOpen : FrameKind::kApply);
     if (fresh) {
       ++generation_;
+      dropped_.clear();
       frame.u32(static_cast<std::uint32_t>(process_id_));
     }
     frame.u32(static_cast<std::uint32_t>(settings_.size()));
@@ -328,6 +332,10 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
 
   std::uint64_t generation() const { return generation_; }
 
+  // A statement of the session's worker is not needed any more: told with the next one.
+  void drop_prepared(std::uint32_t id) { dropped_.push_back(id); }
+  std::vector<std::uint32_t> take_dropped() { return std::exchange(dropped_, {}); }
+
  private:
   pg::ErrorFields no_workload(const std::string& name) const {
     std::string names;
@@ -349,7 +357,8 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
   std::atomic<bool> stop_change_ = false;
   std::map<std::string, std::string> settings_;
   bool changed_ = true;
-  std::uint64_t generation_ = 0;  // counts the workers that this session has had
+  std::uint64_t generation_ = 0;        // counts the workers that this session has had
+  std::vector<std::uint32_t> dropped_;  // prepared in the worker, of no more use
   std::chrono::milliseconds timeout_{0};
   std::chrono::milliseconds limit_{0};  // the workload's
 };
@@ -382,8 +391,15 @@ pg::Answer<std::size_t> RemoteRows::fetch(std::size_t rows_max, std::size_t byte
   return fetched.rows;
 }
 
+RemotePrepared::~RemotePrepared() {
+  if (generation_ != 0 && generation_ == engine_.generation()) engine_.drop_prepared(id_);
+}
+
 pg::Answer<> RemotePrepared::prepare(SqlLease& lease) {
   FrameWriter question(FrameKind::kPrepare);
+  const auto dropped = engine_.take_dropped();
+  question.u32(static_cast<std::uint32_t>(dropped.size()));
+  for (const auto id : dropped) question.u32(id);
   question.text(sql_).u32(static_cast<std::uint32_t>(named_.size()));
   for (const pg::Oid type : named_) question.u32(type);
   auto frame = RemoteEngine::ask(lease, question);
@@ -397,6 +413,7 @@ pg::Answer<> RemotePrepared::prepare(SqlLease& lease) {
   // What the client was told of the statement stays true.
   const bool again = generation_ != 0;
   if (again && (types != types_ || columns.size() != columns_.size())) {
+    engine_.drop_prepared(id_);
     pg::ErrorFields changed;
     changed.sqlstate = "0A000";
     changed.message = "cached plan must not change result type";
@@ -448,41 +465,7 @@ pg::Answer<std::unique_ptr<pg::Rows>> PreparedChange::run(
   return engine_.change(out.append(typed, copied));
 }
 
-class RemoteJsonQuery final : public JsonQuery {
- public:
-  RemoteJsonQuery(SqlWorkers& workers, SqlRequest request)
-      : workers_(workers), request_(std::move(request)) {
-    origin_ = {.session = workers.new_session(), .workload = "page", .client = "http"};
-  }
-  ~RemoteJsonQuery() override { workers_.forget(origin_.session); }
-  RemoteJsonQuery(const RemoteJsonQuery&) = delete;
-  RemoteJsonQuery& operator=(const RemoteJsonQuery&) = delete;
-
-  base::Result<std::string> run() override {
-    const auto lease = TRY(workers_.lease(origin_, request_.sql));
-    const std::string frame = TRY(lease->call(FrameWriter(FrameKind::kJson)
-                                                  .text(request_.sql)
-                                                  .i64(static_cast<std::int64_t>(request_.limit))
-                                                  .bytes()));
-    FrameReader reader(frame);
-    if (reader.kind() == FrameKind::kRefusal) return std::unexpected(reader.refusal());
-    std::string text(reader.text());
-    if (reader.ok()) return text;
-    return base::fail(base::Code::kCorrupt, "a SQL worker gave an answer that cannot be read");
-  }
-  void interrupt() override { workers_.interrupt(origin_.session); }
-
- private:
-  SqlWorkers& workers_;
-  const SqlRequest request_;
-  QueryOrigin origin_;
-};
-
 }  // namespace
-
-std::unique_ptr<JsonQuery> remote_json_query(SqlWorkers& workers, SqlRequest request) {
-  return std::make_unique<RemoteJsonQuery>(workers, std::move(request));
-}
 
 std::unique_ptr<pg::Engine> remote_engine(SqlWorkers& workers, Running& running,
                                           std::int32_t process_id, std::shared_ptr<void> slot) {

@@ -27,14 +27,13 @@ enum class FrameKind : std::uint8_t {
   kOpen,       // a new session; process id, settings
   kApply,      // settings
   // A wanted fetch is rows, bytes, formats; what was fetched is rows, done, bytes.
-  kQuery,         // sql, wanted fetch -> rows id, columns, fetched
-  kPrepare,       // sql, types -> parameter types, columns; as prepared id
-  kRun,           // prepared id, values, wanted fetch -> rows id, columns, fetched
-  kFetch,         // rows id, wanted fetch -> fetched
-  kDropRows,      // id
-  kDropPrepared,  // id
-  kJson,          // sql, limit -> text
-  kChange,        // sql, table, search path -> tag; for a process that was started for it
+  kQuery,     // sql, wanted fetch -> rows id, columns, fetched
+  kPrepare,   // dropped prepared ids, sql, types -> prepared id, parameter types, columns
+  kRun,       // prepared id, values, wanted fetch -> rows id, columns, fetched
+  kFetch,     // rows id, wanted fetch -> fetched
+  kDropRows,  // id
+  kJson,      // sql, limit -> text
+  kChange,    // sql, table, search path -> tag; for a process that was started for it
   // From the worker.
   kAnswer = 64,
   kFailure,  // PostgreSQL's error fields

@@ -142,9 +142,6 @@ class Worker {
       case FrameKind::kDropRows:
         rows_.erase(reader.u32());
         return done();
-      case FrameKind::kDropPrepared:
-        prepared_.erase(reader.u32());
-        return done();
       case FrameKind::kJson:
         return json(reader);
       case FrameKind::kChange:
@@ -234,6 +231,8 @@ class Worker {
 
   std::string prepare(FrameReader& reader) {
     if (!engine_) return refusal({.message = "a SQL worker has no session"});
+    for (std::uint32_t dropped = reader.count(); dropped > 0; --dropped)
+      prepared_.erase(reader.u32());
     const std::string sql(reader.text());
     std::vector<pg::Oid> types(reader.count());
     for (pg::Oid& type : types) type = reader.u32();

@@ -163,6 +163,14 @@ def a_prepared_statement_runs_while_its_rows_are_taken(server):
         assert outer.fetchone() == (50,)
 
 
+def a_session_prepares_as_many_statements_as_it_likes_one_after_the_other(server):
+    with server.connect() as session:
+        session.prepare_threshold = None
+        with session.cursor() as cursor:
+            for i in range(10_050):
+                assert cursor.execute("SELECT %s::int", [i]).fetchone() == (i,)
+
+
 def cursors_in_sql_move_and_close(server):
     out = server.psql("BEGIN", "DECLARE c NO SCROLL CURSOR FOR SELECT id FROM silver.numbers ORDER BY id", "FETCH 2 FROM c",
                       "MOVE FORWARD 10 FROM c", "FETCH NEXT FROM c", "FETCH FORWARD 2 IN c", "CLOSE c", "COMMIT")
