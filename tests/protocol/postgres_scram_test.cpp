@@ -10,7 +10,7 @@ constexpr std::string_view kSalt =
     "\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81";
 
 TEST(PostgresScram, GoesThroughTheExampleOfTheRfc) {
-  ScramExchange exchange(make_scram_verifier("pencil", std::string(kSalt)),
+  ScramExchange exchange("user", make_scram_verifier("pencil", std::string(kSalt)),
                          "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
   const auto first = exchange.first("n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
   ASSERT_TRUE(first);
@@ -28,7 +28,7 @@ TEST(PostgresScram, RefusesAWrongProofAndAUserThatIsNobody) {
   const std::optional<ScramVerifier> verifiers[] = {make_scram_verifier("pen", std::string(kSalt)),
                                                     std::nullopt};
   for (const auto& verifier : verifiers) {
-    ScramExchange exchange(verifier, "abc");
+    ScramExchange exchange("user", verifier, "abc");
     ASSERT_TRUE(exchange.first("n,,n=user,r=xyz"));
     const auto last =
         exchange.last("c=biws,r=xyzabc,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
@@ -37,11 +37,22 @@ TEST(PostgresScram, RefusesAWrongProofAndAUserThatIsNobody) {
   }
 }
 
+// Otherwise two attempts tell whether there is such a user.
+TEST(PostgresScram, ANameThatIsNobodysKeepsItsSalt) {
+  const auto salt = [](const std::string& user) {
+    ScramExchange exchange(user, std::nullopt, scram_nonce());
+    const auto first = exchange.first("n,,n=,r=xyz");
+    return first ? first->substr(first->find(",s=")) : first.error().message;
+  };
+  EXPECT_EQ(salt("anna"), salt("anna"));
+  EXPECT_NE(salt("anna"), salt("bert"));
+}
+
 TEST(PostgresScram, RefusesMessagesThatAreNone) {
   const char* const firsts[] = {
       "", "n", "x,,n=u,r=a", "n,,r=a", "n,,", "n,,n=u,r=", "p=tls-server-end-point,,n=u,r=a"};
   for (const char* const message : firsts) {
-    ScramExchange exchange(std::nullopt, "abc");
+    ScramExchange exchange("user", std::nullopt, "abc");
     EXPECT_FALSE(exchange.first(message)) << message;
   }
   const char* const lasts[] = {"",
@@ -51,7 +62,7 @@ TEST(PostgresScram, RefusesMessagesThatAreNone) {
                                "c=biws,r=xyzabc,p=AAAA",
                                "c=biws,r=xyzabc,p=!!!!"};
   for (const char* const message : lasts) {
-    ScramExchange exchange(make_scram_verifier("pencil", "salt"), "abc");
+    ScramExchange exchange("user", make_scram_verifier("pencil", "salt"), "abc");
     ASSERT_TRUE(exchange.first("n,,n=user,r=xyz"));
     const auto last = exchange.last(message);
     ASSERT_FALSE(last) << message;

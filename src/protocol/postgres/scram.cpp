@@ -77,10 +77,12 @@ std::optional<std::string_view> take_attribute(std::string_view& message, char n
   return value;
 }
 
-// The user that nobody is: its steps look like those of any other.
-ScramVerifier of_nobody(const std::string& nonce) {
+// The user that nobody is: its steps look like those of any other, with a salt that stays the same
+// for a name as long as the process lives.
+ScramVerifier of_nobody(std::string_view user) {
+  static const std::string kSecret = random_bytes(kKeyBytes);
   ScramVerifier verifier;
-  verifier.salt = sha256(nonce).substr(0, kSaltBytes);
+  verifier.salt = hmac(kSecret, user).substr(0, kSaltBytes);
   verifier.stored_key = std::string(kKeyBytes, '\0');
   verifier.server_key = verifier.stored_key;
   return verifier;
@@ -136,9 +138,10 @@ base::Result<ScramVerifier> parse_scram_verifier(std::string_view text) {
   return verifier;
 }
 
-ScramExchange::ScramExchange(std::optional<ScramVerifier> verifier, std::string nonce)
+ScramExchange::ScramExchange(std::string_view user, std::optional<ScramVerifier> verifier,
+                             std::string nonce)
     : known_(verifier.has_value()),
-      verifier_(verifier ? *std::move(verifier) : of_nobody(nonce)),
+      verifier_(verifier ? *std::move(verifier) : of_nobody(user)),
       nonce_(std::move(nonce)) {}
 
 base::Result<std::string> ScramExchange::first(std::string_view message) {

@@ -45,7 +45,8 @@ using FindUser = std::function<std::optional<ScramVerifier>(const std::string& u
 // One log-in. Whoever has no verifier goes through the same steps, and fails at the end.
 class ScramExchange {
  public:
-  ScramExchange(std::optional<ScramVerifier> verifier, std::string nonce);
+  // `user` as the start-up message names it: a client's first message may leave it out.
+  ScramExchange(std::string_view user, std::optional<ScramVerifier> verifier, std::string nonce);
 
   // The client's first message to the server's. kInvalid for what is none, kUnsupported for a
   // channel binding.

@@ -113,7 +113,7 @@ void Session::start(const Startup& startup, std::string& out) {
   settings_.put("waybill.versions", "");
   if (!access_.users) return open_engine(startup, out);
   // Who it is must be proved first.
-  login_.emplace(startup, ScramExchange(access_.users(user), scram_nonce()));
+  login_.emplace(startup, ScramExchange(user, access_.users(user), scram_nonce()));
   decoder_.set_trusted(false);
   BackendEncoder(out).authentication_sasl();
 }
