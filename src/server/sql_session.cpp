@@ -112,6 +112,13 @@ class LakeSession final : public ChangeSession {
     return {};
   }
 
+  // The views of older versions, and the files that they read, may have gone since the check.
+  base::Result<> pin_again(const Checked& checked) {
+    for (const auto& [table, version, time] : checked.pinned)
+      TRY(lake_.pin(table, {.by_time = false, .value = version}));
+    return {};
+  }
+
   // Makes the views fresh and keeps what a run of the statement reads.
   base::Result<> begin_run(const Checked& checked) {
     TRY(refresh(checked.reads));
@@ -301,11 +308,13 @@ class FreshStatement final : public sql::Statement {
   std::vector<sql::ColumnInfo> columns() const override { return statement_->columns(); }
   base::Result<std::unique_ptr<sql::Result>> run(
       const std::vector<std::optional<std::string>>& values) override {
+    TRY(session_.pin_again(checked_));
     TRY(session_.begin_run(checked_));
     return statement_->run(values);
   }
   base::Result<std::unique_ptr<sql::RowStream>> stream(
       const std::vector<std::optional<std::string>>& values) override {
+    TRY(session_.pin_again(checked_));
     TRY(session_.begin_run(checked_));
     return statement_->stream(values);
   }
