@@ -233,10 +233,13 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     workers_.interrupt(origin_.session);
   }
 
+  bool may_write(const std::string& user) const override {
+    const auto* const writes = workers_.options().writes;
+    return writes != nullptr && writes->may_write(user);
+  }
   // A user without any right is told of a session that only reads, as before.
   bool may_change(const std::string& sql) const {
-    const auto* const writes = workers_.options().writes;
-    return writes != nullptr && writes->may_write(origin_.user) && pg::is_change(sql);
+    return may_write(origin_.user) && pg::is_change(sql);
   }
 
   pg::Answer<std::unique_ptr<pg::Rows>> change(const std::string& sql) {

@@ -241,6 +241,16 @@ def who_may_not_change_is_told_so(server):
         connection.execute("DROP TABLE w2")
 
 
+def a_session_says_whether_it_only_reads(server):
+    for user, want in (("writer", "off"), ("tester", "on")):
+        with server.connect(user=user) as connection:
+            assert connection.info.parameter_status("default_transaction_read_only") == want, user
+            for text in ("SHOW transaction_read_only", "SHOW default_transaction_read_only", "SELECT current_setting('transaction_read_only')"):
+                assert connection.execute(text).fetchone() == (want,), (user, text)
+            connection.execute("RESET ALL")
+            assert connection.execute("SHOW transaction_read_only").fetchone() == (want,), user
+
+
 def wrong_changes_name_what_is_wrong_and_change_nothing(server):
     with server.connect(user="writer") as connection:
         connection.execute("CREATE TABLE sandbox.strict AS SELECT 1::int AS n, 'a' AS t")

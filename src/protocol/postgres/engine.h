@@ -59,6 +59,8 @@ class Engine {
   virtual Answer<std::unique_ptr<Rows>> query(const std::string& sql, const FirstFetch& first) = 0;
   virtual Answer<std::unique_ptr<Prepared>> prepare(const std::string& sql,
                                                     const std::vector<Oid>& types) = 0;
+  // Whether the user may change anything: by that clients choose what they offer.
+  virtual bool may_write(const std::string&) const { return false; }
   // Called at the start and after every change.
   virtual Answer<> apply(const Settings& settings) = 0;
   // Stops what the session of this process id runs, for pg_cancel_backend; false when there is

@@ -149,12 +149,16 @@ void Session::log_in(const Password& message, std::string& out) {
 }
 
 void Session::open_engine(const Startup& startup, std::string& out) {
+  auto engine = open_engine_(startup);
+  if (!engine) return fail_fatally(engine.error(), out);
+  if ((*engine)->may_write(settings_.get("session_authorization").value_or(""))) {
+    settings_.put("default_transaction_read_only", "off");
+    settings_.put("transaction_read_only", "off");
+  }
   if (auto applied = apply_startup_parameters(startup, out); !applied) {
     return fail_fatally(applied.error(), out);
   }
   settings_.keep_as_defaults();
-  auto engine = open_engine_(startup);
-  if (!engine) return fail_fatally(engine.error(), out);
   if (auto applied = (*engine)->apply(settings_); !applied)
     return fail_fatally(applied.error(), out);
   engine_ = std::move(*engine);
