@@ -304,16 +304,6 @@ class Listener final : public PostgresListener {
 
 }  // namespace
 
-PostgresListener::OpenEngine PostgresListener::engine_of(OpenSql open_sql) {
-  return [open_sql = std::move(open_sql)](
-             Running& running, std::int32_t process_id,
-             std::shared_ptr<void> slot) -> base::Result<std::unique_ptr<pg::Engine>> {
-    auto session = TRY(open_sql());
-    return std::make_unique<PostgresEngine>(std::move(session), running, process_id,
-                                            std::move(slot));
-  };
-}
-
 base::Result<std::unique_ptr<PostgresListener>> PostgresListener::start(const Options& options,
                                                                         OpenEngine open_engine) {
   auto listener = std::make_unique<Listener>(options, std::move(open_engine));

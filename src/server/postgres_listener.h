@@ -32,9 +32,6 @@ class PostgresListener {
   // to be let go of when the engine ends.
   using OpenEngine = std::function<base::Result<std::unique_ptr<protocol::postgres::Engine>>(
       Running& running, std::int32_t process_id, std::shared_ptr<void> slot)>;
-  // Queries run in this process.
-  using OpenSql = std::function<base::Result<std::unique_ptr<SqlSession>>()>;
-  static OpenEngine engine_of(OpenSql open_sql);
 
   virtual ~PostgresListener() = default;
   // Listens when it returns. kInvalid for an address that clients may not be trusted on or a
