@@ -146,6 +146,21 @@ class Reader {
     return wrong();
   }
 
+  // A column of a JOIN may have that name too.
+  static bool has_on_conflict(const std::string& select) {
+    const auto tokens = protocol::postgres::tokenize(select);
+    int depth = 0;
+    for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+      if (tokens[i].is('(')) ++depth;
+      if (tokens[i].is(')')) --depth;
+      const auto& then = tokens[i + 2];
+      if (depth == 0 && tokens[i].is_word("on") && tokens[i + 1].is_word("conflict") &&
+          (then.is('(') || then.is_word("do") || then.is_word("on")))
+        return true;
+    }
+    return false;
+  }
+
   base::Result<SqlChange> insert() {
     SqlChange change;
     if (!word("into")) return wrong();
@@ -158,11 +173,8 @@ class Reader {
       return unsupported("DEFAULT VALUES", "name a value for each column; NULL for none");
     if (done()) return wrong();
     change.select = until({"returning"});
-    const auto tokens = protocol::postgres::tokenize(change.select);
-    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
-      if (tokens[i].is_word("on") && tokens[i + 1].is_word("conflict"))
-        return unsupported("ON CONFLICT", "use MERGE INTO … USING … ON …");
-    }
+    if (has_on_conflict(change.select))
+      return unsupported("ON CONFLICT", "use MERGE INTO … USING … ON …");
     TRY(end());
     return change;
   }

@@ -100,8 +100,7 @@ class Finder {
 }  // namespace
 
 std::vector<TimeTravel> find_time_travels(const std::string& sql) {
-  const auto lower = protocol::postgres::lower(sql);
-  if (lower.find("=>") == std::string::npos) return {};
+  if (sql.find("=>") == std::string::npos) return {};
   return Finder(sql).run();
 }
 

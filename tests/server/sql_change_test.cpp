@@ -48,10 +48,23 @@ TEST(SqlChange, NamesWhereItCannotBeRead) {
   }
   for (const std::string unserved :
        {"INSERT INTO t VALUES (1) RETURNING a", "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1",
+        "INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT c DO NOTHING",
         "UPDATE t SET a = 1 FROM s", "CREATE VIEW v AS SELECT 1"}) {
     const auto change = parse_change(unserved);
     ASSERT_FALSE(change.has_value()) << unserved;
     EXPECT_EQ(change.error().code, base::Code::kUnsupported) << unserved;
+  }
+}
+
+TEST(SqlChange, TakesAColumnThatIsCalledConflict) {
+  for (const std::string sql :
+       {"INSERT INTO t SELECT * FROM a JOIN b ON conflict = 1",
+        "INSERT INTO t VALUES ('on conflict do')",
+        "INSERT INTO t SELECT * FROM a JOIN b ON conflict",
+        "INSERT INTO t SELECT * FROM (SELECT * FROM a JOIN b ON conflict(1))"}) {
+    const auto change = parse_change(sql);
+    EXPECT_TRUE(change.has_value()) << sql;
   }
 }
 
