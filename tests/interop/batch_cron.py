@@ -118,8 +118,9 @@ def reason(text: str, zone: str, at: int, ours: list | str, other: list | str) -
         return "both day fields, one of # L W: croniter asks for both, Waybill for either"
     if isinstance(ours, str) or isinstance(other, str):
         return ""
-    if "*/" in dom and dow != "*" and all_days(dow):
-        return "all seven days of week beside */n days of month: croniter takes the days of month alone, Waybill either"
+    if ("*/" in dom and dow != "*" and every_day(f"0 0 * * {dow}")) or (
+            "*/" in dow and dom != "*" and every_day(f"0 0 {dom} 1 *")):
+        return "one day field names all days, the other has */n: croniter takes the other alone, Waybill either"
     if max(ours[-1], other[-1]) >= 2143238400 and clock_changes(zone, 2050000000, 2060000000):
         return "from December 2037 on: the zone files' tables end there, and summer time with them"
     if any(re.search(r"[a-z0-9]+-[a-z0-9]+/\d+", part, re.I) and wraps(part) for part in fields):
@@ -131,10 +132,10 @@ def reason(text: str, zone: str, at: int, ours: list | str, other: list | str) -
     return ""
 
 
-def all_days(dow: str) -> bool:
-    begin = datetime.datetime(2026, 1, 4)
-    it = croniter(f"0 0 * * {dow}", begin)
-    return all((it.get_next(datetime.datetime) - begin).days == n for n in range(1, 8))
+def every_day(text: str) -> bool:
+    """Whether the field alone lets every day pass, looked at over the days of January."""
+    it = croniter(text, datetime.datetime(2025, 12, 31))
+    return all((it.get_next(datetime.datetime) - datetime.datetime(2025, 12, 31)).days == n for n in range(1, 32))
 
 
 def wraps(part: str) -> bool:
