@@ -54,10 +54,17 @@ class Upsert {
                              fmt::format("the key {} is no column of {}", key, table_.path()),
                              "use its columns: " + column_names());
     }
+    // As the table will hold them: two keys can become one.
+    std::string as_kept;
+    for (const SparkField& field : *state_.fields) {
+      if (std::ranges::find(keys_, field.name) == keys_.end()) continue;
+      as_kept += fmt::format("{}CAST({} AS {})", as_kept.empty() ? "" : ", ",
+                             sql::quote_name(field.name), field.sql_type);
+    }
     const auto counts =
         TRY(connection_.query(fmt::format("SELECT (SELECT count(*) FROM {0}), "
                                           "(SELECT count(*) FROM (SELECT DISTINCT {1} FROM {0}))",
-                                          changed_, join_names(keys_))));
+                                          changed_, as_kept)));
     if (counts->int_at(0, 0) != counts->int_at(1, 0)) {
       return base::fail_with(
           Code::kInvalid,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <mutex>
 #include <set>
 #include <system_error>
@@ -114,9 +115,12 @@ class LocalStore final : public ObjectStore {
     const Path folder = root_ / prefix;
     std::vector<std::string> names;
     for (std::string& name : TRY(disk_.list(folder))) {
-      struct stat status{};
-      const bool found = ::stat((folder / name).c_str(), &status) == 0;
-      if (found && S_ISDIR(status.st_mode)) names.push_back(std::move(name));
+      std::error_code gone;
+      const std::filesystem::directory_iterator entries(folder / name, gone);
+      // An empty folder is what objects left that were removed.
+      if (!gone && entries != std::filesystem::directory_iterator()) {
+        names.push_back(std::move(name));
+      }
     }
     return names;
   }

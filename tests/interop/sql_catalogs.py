@@ -239,6 +239,8 @@ def who_may_not_change_is_told_so(server):
     with server.connect(user="writer") as connection:
         connection.execute("CREATE TABLE w2 AS SELECT 1 AS a")  # a neighbour of "w", not in it
         connection.execute("DROP TABLE w2")
+        assert rows_of(server, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'w2'") == [(0,)]
+        assert "w2" not in str(raises(psycopg.Error, server, "SELECT * FROM w2").diag.message_hint)
 
 
 def a_session_says_whether_it_only_reads(server):

@@ -33,7 +33,8 @@ class FaultyStore final : public storage::ObjectStore {
   }
   bool armed() const { return fault_ != Fault::kNone; }
   bool dead() const { return dead_; }
-  // Before the next creation of a version's file: another process may be first.
+  // Before the next version's files are synced, or its own is created: another process may be
+  // first.
   void before_commit(std::function<void()> run) { before_commit_ = std::move(run); }
   void revive() {
     dead_ = false;
@@ -79,6 +80,7 @@ class FaultyStore final : public storage::ObjectStore {
     return write([&] { return real_.prepare(key); }, [] {});
   }
   base::Result<> sync(const std::vector<std::string>& keys) override {
+    if (!dead_ && before_commit_) std::exchange(before_commit_, nullptr)();
     // What was not synced may be cut after a crash.
     return write([&] { return real_.sync(keys); },
                  [&] {

@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 
+#include "lake/faulty_store.h"
 #include "lake/fixture.h"
 
 namespace {
@@ -46,6 +47,31 @@ TEST_F(Upsert, ReplacesRowsByKeyAndAddsNewOnes) {
   EXPECT_EQ(done.rows_updated, 1);
   EXPECT_THAT(rows(*table), ElementsAre("1|2026-01-01|a", "2|2026-01-02|B", "3|NULL|c"));
   EXPECT_EQ(table->snapshot().value()->files().size(), 1U);
+}
+
+TEST_F(Upsert, RefusesKeysThatAreOneKeyInTheTable) {
+  auto table = create("t", keyed());
+  changed("(1.2, NULL, 'a'), (0.9, NULL, 'b')");
+  const auto done = upsert(*table, {"id"});
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().to_string(), HasSubstr("2 changed rows have only 1 keys"));
+}
+
+// The version is there, but it is a rival's: nothing says that this one's files are durable.
+TEST_F(Upsert, IsNotCommittedWhenItsFilesCannotBeSynced) {
+  auto table = create("t", keyed());
+  lake_test::FaultyStore faulty(*store_);
+  const auto mine = lake::Table::open(faulty, *database_, "t").value();
+  changed("(1, NULL, 'mine')");
+  auto transaction = mine->begin().value();
+  ASSERT_TRUE(lake::stage_upsert(*mine, *connection_, *transaction, "changed", {"id"}));
+  faulty.arm(0, lake_test::Fault::kFails);
+  faulty.before_commit(
+      [&] { append(*table, "SELECT 2 AS id, NULL::DATE AS day, 'rival' AS status"); });
+  const auto committed = transaction->commit({.operation = "MERGE"});
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, Code::kIo) << committed.error().to_string();
+  EXPECT_THAT(rows(*table), ElementsAre("2|NULL|rival"));
 }
 
 TEST_F(Upsert, OfNoRowsChangesNothing) {

@@ -95,6 +95,18 @@ TEST_F(LocalStore, RefusesKeysThatLeaveTheRoot) {
   EXPECT_EQ(store_->list("../").error().code, Code::kInvalid);
 }
 
+TEST_F(LocalStore, AFolderIsThereAsLongAsItHoldsAnObject) {
+  for (const std::string key : {"t/_delta_log/0", "t/1", "u/1", "1"}) {
+    ASSERT_TRUE(store_->put(key, key));
+  }
+  EXPECT_THAT(store_->folders("").value(), ElementsAre("t", "u"));
+  EXPECT_THAT(store_->folders("t/").value(), ElementsAre("_delta_log"));
+  ASSERT_TRUE(store_->remove("t/_delta_log/0"));
+  ASSERT_TRUE(store_->remove("u/1"));
+  EXPECT_THAT(store_->folders("").value(), ElementsAre("t"));
+  EXPECT_THAT(store_->folders("t/").value(), ElementsAre());
+}
+
 TEST_F(LocalStore, ListsByPrefixInKeyOrderAfterAKey) {
   for (const std::string key : {"t/a/1", "t/a.b", "t/a/2", "t/b", "u", "t2/x"}) {
     ASSERT_TRUE(store_->put(key, key));
