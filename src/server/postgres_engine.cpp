@@ -47,11 +47,7 @@ class LakePrepared final : public pg::Prepared {
     if (!result) return std::unexpected(std::move(result).error());
     // The client reads the rows by what it was told of them.
     if ((*result)->columns().size() != columns_.size()) {
-      pg::ErrorFields changed;
-      changed.sqlstate = "0A000";
-      changed.message = "cached plan must not change result type";
-      changed.hint = "prepare the statement again";
-      return std::unexpected(std::move(changed));
+      return std::unexpected(pg::plan_changed());
     }
     return engine_.rows_of(std::move(*result), columns_, sql_);
   }

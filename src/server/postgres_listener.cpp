@@ -152,14 +152,14 @@ class Listener final : public PostgresListener {
   }
 
   pg::Answer<std::unique_ptr<pg::Engine>> open_engine_for(pg::Session::Key key, Running& running) {
-    pg::ErrorFields full;
-    full.sqlstate = "53300";
-    full.message = fmt::format("more than {} connections", options_.connections_max);
-    full.hint = "close connections that are idle, or use a connection pool";
     // Held by the engine; its end counts the session out.
     const auto before = sessions_.fetch_add(1);
     std::shared_ptr<void> slot(nullptr, [this](void*) { sessions_.fetch_sub(1); });
-    if (before >= options_.connections_max) return std::unexpected(std::move(full));
+    if (before >= options_.connections_max) {
+      return std::unexpected(
+          pg::make_error("53300", fmt::format("more than {} connections", options_.connections_max),
+                         "close connections that are idle, or use a connection pool"));
+    }
     auto engine = open_engine_(running, key.process_id, std::move(slot));
     if (!engine) return std::unexpected(postgres_error(engine.error(), ""));
     return *std::move(engine);

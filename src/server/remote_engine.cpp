@@ -18,9 +18,7 @@ namespace {
 namespace pg = protocol::postgres;
 
 pg::ErrorFields no_answer() {
-  pg::ErrorFields fields;
-  fields.message = "a SQL worker gave an answer that cannot be read";
-  return fields;
+  return pg::make_error("XX000", "a SQL worker gave an answer that cannot be read");
 }
 
 class RemoteEngine;
@@ -344,11 +342,8 @@ class RemoteEngine final : public pg::Engine, public Interruptible {
     std::string names;
     for (const auto& [known, workload] : workers_.options().workloads)
       names += (names.empty() ? "" : ", ") + known;
-    pg::ErrorFields fields;
-    fields.sqlstate = "22023";
-    fields.message = fmt::format("there is no workload \"{}\"", name);
-    fields.hint = "waybill.yaml has them under 'workloads': " + names;
-    return fields;
+    return pg::make_error("22023", fmt::format("there is no workload \"{}\"", name),
+                          "waybill.yaml has them under 'workloads': " + names);
   }
 
   std::shared_ptr<void> slot_;
@@ -417,11 +412,7 @@ pg::Answer<> RemotePrepared::prepare(SqlLease& lease) {
   const bool again = generation_ != 0;
   if (again && (types != types_ || columns.size() != columns_.size())) {
     engine_.drop_prepared(id_);
-    pg::ErrorFields changed;
-    changed.sqlstate = "0A000";
-    changed.message = "cached plan must not change result type";
-    changed.hint = "prepare the statement again";
-    return std::unexpected(std::move(changed));
+    return std::unexpected(pg::plan_changed());
   }
   types_ = std::move(types);
   columns_ = std::move(columns);

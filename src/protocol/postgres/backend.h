@@ -31,6 +31,14 @@ struct ErrorFields {
   int position = 0;  // in characters of the query, from 1; 0 = none
 };
 
+inline ErrorFields make_error(std::string sqlstate, std::string message, std::string hint = "") {
+  return {.sqlstate = std::move(sqlstate), .message = std::move(message), .hint = std::move(hint)};
+}
+inline ErrorFields plan_changed() {
+  return make_error("0A000", "cached plan must not change result type",
+                    "prepare the statement again");
+}
+
 enum class TransactionStatus : char { kIdle = 'I', kInTransaction = 'T', kFailed = 'E' };
 
 class BackendEncoder {

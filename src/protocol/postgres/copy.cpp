@@ -11,11 +11,7 @@ namespace {
 using Style = CopyOptions::Style;
 
 std::unexpected<ErrorFields> refuse(std::string sqlstate, std::string message, std::string hint) {
-  ErrorFields fields;
-  fields.sqlstate = std::move(sqlstate);
-  fields.message = std::move(message);
-  fields.hint = std::move(hint);
-  return std::unexpected(std::move(fields));
+  return std::unexpected(make_error(std::move(sqlstate), std::move(message), std::move(hint)));
 }
 
 constexpr const char* kExample = "write COPY (SELECT …) TO STDOUT WITH (FORMAT csv, HEADER)";

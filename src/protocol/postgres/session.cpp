@@ -9,23 +9,18 @@ namespace protocol::postgres {
 
 namespace {
 
-ErrorFields error(std::string sqlstate, std::string message, std::string hint = "") {
-  ErrorFields fields;
-  fields.sqlstate = std::move(sqlstate);
-  fields.message = std::move(message);
-  fields.hint = std::move(hint);
-  return fields;
-}
-
 std::unexpected<ErrorFields> refuse(std::string sqlstate, std::string message,
                                     std::string hint = "") {
-  return std::unexpected(error(std::move(sqlstate), std::move(message), std::move(hint)));
+  return std::unexpected(make_error(std::move(sqlstate), std::move(message), std::move(hint)));
 }
 
 ErrorFields wire_error(const base::Error& failure) {
   const bool unsupported = failure.code == base::Code::kUnsupported;
   const bool limit = failure.code == base::Code::kLimit;
-  return error(unsupported ? "0A000" : limit ? "54000" : "08P01", failure.message, failure.mend);
+  return make_error(unsupported ? "0A000"
+                    : limit     ? "54000"
+                                : "08P01",
+                    failure.message, failure.mend);
 }
 
 int characters(std::string_view utf8) {
@@ -70,7 +65,7 @@ Session::Next Session::step(std::string& out) {
 
 void Session::shut_down(std::string& out) {
   if (engine_ == nullptr || closed_) return;
-  fail_fatally(error("57P01", "Waybill is stopping", "connect again when it is back"), out);
+  fail_fatally(make_error("57P01", "Waybill is stopping", "connect again when it is back"), out);
 }
 
 void Session::fail_fatally(ErrorFields fields, std::string& out) {
@@ -102,8 +97,8 @@ void Session::handle(FrontendMessage& message, std::string& out) {
   if (const auto* unspoken = std::get_if<Unspoken>(&message)) {
     if (skipping_ || unspoken->type == 'd' || unspoken->type == 'c' || unspoken->type == 'f')
       return;
-    fail(error("0A000", "function calls of the protocol are not served",
-               "call the function with SELECT"),
+    fail(make_error("0A000", "function calls of the protocol are not served",
+                    "call the function with SELECT"),
          out);
     skipping_ = false;
     return BackendEncoder(out).ready_for_query(status_);

@@ -6,14 +6,6 @@
 namespace protocol::postgres {
 namespace {
 
-ErrorFields error(std::string sqlstate, std::string message, std::string hint = "") {
-  ErrorFields fields;
-  fields.sqlstate = std::move(sqlstate);
-  fields.message = std::move(message);
-  fields.hint = std::move(hint);
-  return fields;
-}
-
 // Settings in the "options" start-up parameter: "-c name=value --name=value", blanks escaped by
 // "\".
 std::vector<std::pair<std::string, std::string>> read_options(const std::string& options) {
@@ -54,8 +46,8 @@ base::Result<std::string_view> initial_response(std::string_view message) {
 void Session::handle_before_start(FrontendMessage& message, std::string& out) {
   if (login_) {
     if (const auto* password = std::get_if<Password>(&message)) return log_in(*password, out);
-    return fail_fatally(error("08P01", "the log-in is not over", "answer the server's challenge"),
-                        out);
+    return fail_fatally(
+        make_error("08P01", "the log-in is not over", "answer the server's challenge"), out);
   }
   if (const auto* startup = std::get_if<Startup>(&message)) return start(*startup, out);
   if (const auto* cancel = std::get_if<CancelRequest>(&message)) {
@@ -95,18 +87,19 @@ void Session::start(const Startup& startup, std::string& out) {
   const auto user = parameter("user");
   if (user.empty()) {
     return fail_fatally(
-        error("28000", "no user name in the startup message", "connect with a user name"), out);
+        make_error("28000", "no user name in the startup message", "connect with a user name"),
+        out);
   }
   const auto replication = lower(parameter("replication"));
   if (!replication.empty() && replication != "false" && replication != "off" &&
       replication != "0") {
-    return fail_fatally(
-        error("0A000", "replication connections are not served", "connect without replication"),
-        out);
+    return fail_fatally(make_error("0A000", "replication connections are not served",
+                                   "connect without replication"),
+                        out);
   }
   if (access_.encryption_required && !encrypted_) {
-    return fail_fatally(error("28000", "this server takes encrypted connections only",
-                              "connect with sslmode=require"),
+    return fail_fatally(make_error("28000", "this server takes encrypted connections only",
+                                   "connect with sslmode=require"),
                         out);
   }
   settings_.put("session_authorization", user);
@@ -132,12 +125,13 @@ void Session::log_in(const Password& message, std::string& out) {
   if (!answer) {
     refused_ = true;
     if (answer.error().code != base::Code::kNotFound) {
-      return fail_fatally(error("08P01", answer.error().message, answer.error().mend), out);
+      return fail_fatally(make_error("08P01", answer.error().message, answer.error().mend), out);
     }
     const auto user = settings_.get("session_authorization").value_or("");
-    return fail_fatally(error("28P01", "password authentication failed for user \"" + user + "\"",
-                              "check the user and the password; users are in waybill.yaml"),
-                        out);
+    return fail_fatally(
+        make_error("28P01", "password authentication failed for user \"" + user + "\"",
+                   "check the user and the password; users are in waybill.yaml"),
+        out);
   }
   BackendEncoder encoder(out);
   if (first) return encoder.authentication_sasl_continue(*answer);

@@ -72,11 +72,7 @@ const SettingRow* find(std::string_view name) {
 }
 
 std::unexpected<ErrorFields> refuse(std::string sqlstate, std::string message, std::string hint) {
-  ErrorFields fields;
-  fields.sqlstate = std::move(sqlstate);
-  fields.message = std::move(message);
-  fields.hint = std::move(hint);
-  return std::unexpected(std::move(fields));
+  return std::unexpected(make_error(std::move(sqlstate), std::move(message), std::move(hint)));
 }
 
 // "utf-8" and "UTF8" are the same encoding.
