@@ -17,6 +17,7 @@ constexpr int kYieldNice = 19;
 constexpr std::size_t kShownBytes = 1000;  // of a query's text in lists
 // Rows that nobody takes are given up even when nobody waits, after so many times `idle`.
 constexpr int kIdleTimesMax = 10;
+constexpr std::string_view kOnRequest = "it was killed on request";
 const Workload kUnknown{};
 
 // The beginning of a query's text, as good UTF-8.
@@ -314,7 +315,8 @@ base::Error SqlWorkers::ended(std::size_t place, const base::Error& error) {
   spdlog::warn("sql: a worker ended under a query: {}", why);
   return {.code = base::Code::kUnavailable,
           .message = "the query was ended with its process: " + why,
-          .mend = "ask for less at once, or give the workload more memory"};
+          .mend = why == kOnRequest ? "ask who ended it before you run it again"
+                                    : "ask for less at once, or give the workload more memory"};
 }
 
 void SqlWorkers::forget(std::int64_t session) {
@@ -368,7 +370,7 @@ base::Result<> SqlWorkers::kill(std::int64_t id) {
     for (Worker& worker : workers_) {
       if (!worker.leased || worker.origin.session != id) continue;
       if (worker.busy) {
-        kill_worker(worker, "it was killed on request");
+        kill_worker(worker, std::string(kOnRequest));
       } else {
         take_back(worker);
         given_back_.notify_all();

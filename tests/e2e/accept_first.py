@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -147,6 +148,29 @@ def clients(w: Waybill):
     check("waybill status", "positions" in w.run("status").stdout)
 
 
+def queries(w: Waybill):
+    ended = []
+
+    def for_ever(host: str, port: int):
+        with psycopg.connect(host=host, port=port, dbname="waybill", user="analyst", application_name="e2e") as connection:
+            try:
+                connection.execute("SELECT count(*) FROM range(100000000000) a(i) WHERE sqrt(i) > 1e9")
+            except psycopg.Error as error:
+                ended.append(str(error))
+
+    client = threading.Thread(target=for_ever, args=("127.0.0.1", w.postgres_port))
+    client.start()
+    w.until("waybill queries shows what a client runs", lambda: "analyst" in w.run("queries").stdout)
+    row = next(line for line in w.run("queries").stdout.splitlines() if "analyst" in line)
+    check("with its user, client, state and text", "e2e" in row and "running" in row and "range(1000" in row, row)
+    check("waybill queries kill ends it", "is killed" in w.run("queries", "kill", row.split()[0]).stdout)
+    client.join(30)
+    check("the client is told", len(ended) == 1 and "killed" in ended[0].lower(), ended)
+    w.until("it runs no more", lambda: "analyst" not in w.run("queries").stdout)
+    again = w.run("queries", "kill", row.split()[0], check=False)
+    check("what runs no more cannot be killed", again.returncode == 1 and "no query" in again.stderr, again.stdout + again.stderr)
+
+
 def page(w: Waybill):
     done = subprocess.run(["node", "tests/e2e.mjs"], cwd=ROOT / "web", env={**os.environ, "WAYBILL_URL": w.url}, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
@@ -175,7 +199,7 @@ def audit_and_restart(w: Waybill):
 
 def main() -> int:
     with Waybill() as w:
-        for story in (land_partner_files, real_history, files_land_once, records_in, bad_input, clients, page, audit_and_restart):
+        for story in (land_partner_files, real_history, files_land_once, records_in, bad_input, clients, queries, page, audit_and_restart):
             print(f"--- {story.__name__.replace('_', ' ')}", flush=True)
             try:
                 story(w)
