@@ -1,5 +1,6 @@
 #include "stream/aggregate_stage.h"
 
+#include "stream/panes.h"
 #include "stream/partial_aggregates.h"
 #include "stream/state_log.h"
 
@@ -8,6 +9,14 @@ namespace {
 
 std::string comma(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+base::Result<std::vector<std::string>> types_of(sql::Connection& connection,
+                                                const std::string& select) {
+  const auto statement = TRY(connection.prepare(select));
+  std::vector<std::string> types;
+  for (const sql::ColumnInfo& column : statement->columns()) types.push_back(column.type);
+  return types;
 }
 
 // State: parts of the aggregates by group (and by the values of DISTINCT) in `parts_`; what was
@@ -31,26 +40,16 @@ class AggregateStage final : public Stage {
   }
 
   base::Result<> prepare(sql::Connection& connection) {
-    std::vector<std::string> columns;
     std::vector<std::pair<Tree, Tree>> names = aggregates_.wholes;
     for (std::size_t i = 0; i < parts_.groups.size(); ++i) {
-      const std::string name = fmt::format("_wb_g{}", i);
-      keys_.push_back(name);
-      columns.push_back(
-          fmt::format("{} AS {}", TRY(expression_sql(connection, parts_.groups[i])), name));
-      names.emplace_back(parts_.groups[i], column_ref(name));
+      keys_.push_back(fmt::format("_wb_g{}", i));
+      names.emplace_back(parts_.groups[i], column_ref(keys_.back()));
     }
-    for (const std::string& value : aggregates_.values) columns.push_back(value);
-    for (const std::string& part : aggregates_.parts) columns.push_back(part);
     if (parts_.input.changes) {
-      columns.push_back(fmt::format("sum({}) AS _wb_n", kWeight));
+      aggregates_.parts.push_back(fmt::format("sum({}) AS _wb_n", kWeight));
       aggregates_.merges.emplace_back("sum(_wb_n) AS _wb_n");
     }
-    if (columns.empty()) columns.emplace_back("count(*) AS _wb_p0");
-    partial_ =
-        fmt::format("SELECT {} FROM {} AS {}{} GROUP BY ALL HAVING count(*) > 0", comma(columns),
-                    sql::quote_name(parts_.input.table), sql::quote_name(parts_.alias),
-                    parts_.where.empty() ? "" : " WHERE " + parts_.where);
+    TRY(make_partial(connection));
     TRY(log_.create(connection, partial_));
     TRY(make_whole(connection, names));
     TRY(given_.create(connection, fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})",
@@ -157,6 +156,69 @@ class AggregateStage final : public Stage {
   void set_kind() {
     gives_.changes = true;
     gives_.upserts = !read_;
+  }
+
+  std::string input_sql() const {
+    return fmt::format("{} AS {}", sql::quote_name(parts_.input.table),
+                       sql::quote_name(parts_.alias));
+  }
+
+  // The SELECT of what an epoch's rows add.
+  base::Result<> make_partial(sql::Connection& connection) {
+    std::vector<std::string> columns;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const Tree group = TRY(with_plain_buckets(connection, parts_.groups[i], input_sql()));
+      columns.push_back(fmt::format("{} AS {}", TRY(expression_sql(connection, group)), keys_[i]));
+    }
+    for (const auto* more : {&aggregates_.values, &aggregates_.parts})
+      columns.insert(columns.end(), more->begin(), more->end());
+    if (columns.empty()) columns.emplace_back("count(*) AS _wb_p0");
+    partial_ = fmt::format("SELECT {} FROM {}{} GROUP BY ALL HAVING count(*) > 0", comma(columns),
+                           input_sql(), parts_.where.empty() ? "" : " WHERE " + parts_.where);
+    const std::vector<std::string> types = TRY(types_of(connection, partial_));
+    // What is added up keeps its type: a sum of counts is a count.
+    for (std::size_t i = 0; i < aggregates_.merges.size(); ++i) {
+      std::string& merge = aggregates_.merges[i];
+      const std::size_t name = merge.rfind(" AS ");
+      merge = fmt::format("CAST({} AS {}){}", merge.substr(0, name),
+                          types[keys_.size() + aggregates_.values.size() + i], merge.substr(name));
+    }
+    return use_panes(connection, types);
+  }
+
+  // Where the input gives each row once for every window over it: rows of one pane are added up
+  // first, and what they come to is given to the windows.
+  base::Result<> use_panes(sql::Connection& connection, const std::vector<std::string>& types) {
+    if (!parts_.map.is_object() || aggregates_.merges.empty()) return {};
+    const auto panes = TRY(panes_of(connection, parts_.map));
+    if (!panes) return {};
+    for (const auto& [aggregate, whole] : aggregates_.wholes) {
+      if (names_column(aggregate, panes->column)) return {};
+    }
+    if (!parts_.where.empty()) return {};
+    std::vector<std::string> below;
+    std::vector<std::string> above;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const Tree& group = parts_.groups[i];
+      const bool window = names_column(group, panes->column);
+      const std::string sql = TRY(expression_sql(connection, group));
+      if (!window) below.push_back(fmt::format("{} AS {}", sql, keys_[i]));
+      above.push_back(window ? fmt::format("{} AS {}", sql, keys_[i]) : keys_[i]);
+    }
+    for (std::size_t i = 0; i < aggregates_.values.size(); ++i) {
+      below.push_back(aggregates_.values[i]);
+      above.push_back(fmt::format("_wb_d{}", i));
+    }
+    below.insert(below.end(), aggregates_.parts.begin(), aggregates_.parts.end());
+    above.insert(above.end(), aggregates_.merges.begin(), aggregates_.merges.end());
+    const std::string sql = fmt::format(
+        "SELECT {0} FROM (SELECT *, {1} AS {2} FROM (SELECT {3}, {4} FROM ({5}) AS {6} GROUP BY "
+        "ALL)) AS {6} GROUP BY ALL HAVING count(*) > 0",
+        comma(above), panes->windows, sql::quote_name(panes->column), panes->panes, comma(below),
+        panes->rows, sql::quote_name(parts_.alias));
+    const auto same = types_of(connection, sql);
+    if (same && *same == types) partial_ = sql;
+    return {};
   }
 
   // The SELECT over the parts of some groups.

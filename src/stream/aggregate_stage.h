@@ -15,6 +15,7 @@ struct AggregateParts {
   Rows input;
   std::string alias;                     // by which its SQL calls the input
   std::string where;                     // over the input; may be empty
+  Tree map;                              // the SELECT that the input is a view of; null: a table
   std::vector<Tree> groups;              // over the input
   std::vector<std::string> group_names;  // of the columns that show them; "" where none does
   std::vector<Tree> items;               // the SELECT's columns, over the input

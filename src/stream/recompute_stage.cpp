@@ -1,5 +1,6 @@
 #include "stream/recompute_stage.h"
 
+#include "stream/panes.h"
 #include "stream/state_log.h"
 
 namespace stream {
@@ -24,16 +25,7 @@ class RecomputeStage final : public Stage {
   }
 
   base::Result<> prepare(sql::Connection& connection) {
-    std::string columns = names_of(parts_.needed, sql::quote_name(parts_.alias));
-    for (std::size_t i = 0; i < parts_.keys.size(); ++i) {
-      if (!columns.empty()) columns += ", ";
-      columns +=
-          fmt::format("{} AS {}", TRY(expression_sql(connection, parts_.keys[i])), key_names_[i]);
-    }
-    if (parts_.input.changes) columns += fmt::format(", {}", kWeight);
-    arrive_ = fmt::format("SELECT {} FROM {} AS {}{}", columns, sql::quote_name(parts_.input.table),
-                          sql::quote_name(parts_.alias),
-                          parts_.where.empty() ? "" : " WHERE " + parts_.where);
+    TRY(make_arrive(connection));
     TRY(log_.create(connection, arrive_));
     TRY(connection.execute("DROP VIEW IF EXISTS " + touched_));
     TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", touched_,
@@ -106,6 +98,32 @@ class RecomputeStage final : public Stage {
   }
 
  private:
+  // The SELECT of the epoch's rows that are kept: of those that the best n of a key are asked of,
+  // its own best n alone.
+  base::Result<> make_arrive(sql::Connection& connection) {
+    const std::string input =
+        fmt::format("{} AS {}", sql::quote_name(parts_.input.table), sql::quote_name(parts_.alias));
+    const std::string where = parts_.where.empty() ? "" : " WHERE " + parts_.where;
+    std::string columns = names_of(parts_.needed, sql::quote_name(parts_.alias));
+    std::string firsts;
+    std::string same = fmt::format("{} IS NOT DISTINCT FROM _wb_m", parts_.best_value);
+    for (std::size_t i = 0; i < parts_.keys.size(); ++i) {
+      const Tree key = TRY(with_plain_buckets(connection, parts_.keys[i], input));
+      const std::string sql = TRY(expression_sql(connection, key));
+      columns += fmt::format("{}{} AS {}", columns.empty() ? "" : ", ", sql, key_names_[i]);
+      firsts += fmt::format("{} AS _wb_b{}, ", sql, i);
+      same += fmt::format(" AND {} IS NOT DISTINCT FROM _wb_b{}", sql, i);
+    }
+    if (parts_.input.changes) columns += fmt::format(", {}", kWeight);
+    arrive_ = fmt::format("SELECT {} FROM {}", columns, input);
+    if (!parts_.input.changes && !parts_.best_of.empty())
+      arrive_ += fmt::format(" SEMI JOIN (SELECT {}{} AS _wb_m FROM {}{} GROUP BY ALL) ON {}",
+                             firsts, parts_.best_of, input, where, same);
+    arrive_ += where;
+    if (!parts_.input.changes && !parts_.best.empty()) arrive_ += " " + parts_.best;
+    return {};
+  }
+
   std::string forgotten() const { return sql::quote_name(parts_.name + " forgotten"); }
   static std::string weighted(const std::string& select) {
     return fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})", kWeight, select);

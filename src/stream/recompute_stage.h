@@ -26,6 +26,9 @@ struct RecomputeParts {
   std::string time;
   std::int64_t ttl_us = 0;
   std::string best;
+  // Of `best` for first places alone: `max(value)`, which all of them have; may be empty.
+  std::string best_of;
+  std::string best_value;
 };
 
 // The table that the SELECT of a stage reads.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
+
+#include "stream/step.h"
 
 namespace stream {
 namespace {
@@ -63,6 +66,8 @@ base::Result<bool> SourceReader::read_piece(Decoders& decoders,
 }
 
 void SourceReader::read_ahead(std::stop_token stop) {
+  prometheus::Counter& cpu_seconds = step_cpu(topics_.front().topic.name, "read");
+  double cpu_before = thread_cpu_seconds();
   while (!stop.stop_requested()) {
     bool any = false;
     for (auto& [partition, position] : next_) {
@@ -79,6 +84,8 @@ void SourceReader::read_ahead(std::stop_token stop) {
       any = true;
       changed_.notify_all();
     }
+    const double cpu_now = thread_cpu_seconds();
+    cpu_seconds.Increment(cpu_now - std::exchange(cpu_before, cpu_now));
     if (any) continue;
     const std::vector<std::pair<eventlog::TopicPartition, eventlog::Offset>> positions(
         next_.begin(), next_.end());

@@ -376,7 +376,9 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_map(const Tree& node,
   const std::string sql = TRY(print(select));
   TRY(connection_.execute(
       fmt::format("CREATE OR REPLACE TEMP VIEW {} AS {}", sql::quote_name(rows.table), sql)));
-  return add(std::make_unique<ViewStage>(rows, sql));
+  Planned planned = TRY(add(std::make_unique<ViewStage>(rows, sql)));
+  planned.map = std::move(select);
+  return planned;
 }
 
 // A condition that drops a source's rows before anything else sees them is counted by its name.

@@ -63,6 +63,7 @@ class StagePlanner {
     Stage* stage = nullptr;
     std::optional<Pending> pending;
     SourceUse* source = nullptr;  // when it is a table of the model's own FROM
+    Tree map = nullptr;           // the SELECT that it is a view of, when it remembers nothing
   };
   struct Input {
     Planned planned;

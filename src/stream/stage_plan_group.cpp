@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "stream/kept_rows.h"
+#include "stream/panes.h"
 #include "stream/stage_plan.h"
 
 namespace stream {
@@ -97,8 +98,8 @@ std::int64_t session_gap_us(sql::Connection& connection, const Tree& node) {
   return lags ? gap : 0;
 }
 
-// `row_number() OVER (…)` of a QUALIFY row_number() <= n, also by the name of a column; null: it is
-// another condition.
+// `row_number() OVER (…)`, rank() or dense_rank() of a QUALIFY row_number() <= n, also by the name
+// of a column; null: it is another condition. More rows can only push a row back.
 const Tree* numbered(const Tree& node) {
   if (!has_node(node, "qualify")) return nullptr;
   const Tree& qualify = node["qualify"];
@@ -112,7 +113,25 @@ const Tree* numbered(const Tree& node) {
       if (text_of(item, "alias") == name->column) left = &item;
     }
   }
-  return text_of(*left, "type") == "WINDOW_ROW_NUMBER" ? left : nullptr;
+  static constexpr std::array kPlaces{"WINDOW_ROW_NUMBER", "WINDOW_RANK", "WINDOW_RANK_DENSE"};
+  return std::ranges::find(kPlaces, text_of(*left, "type")) != kPlaces.end() ? left : nullptr;
+}
+
+// What every first place has: the greatest or least value of what it is ordered by first.
+base::Result<> note_first(sql::Connection& connection, const Tree& node, const Tree& number,
+                          RecomputeParts& parts) {
+  const Tree& value = node["qualify"]["right"]["value"].value("value", Tree());
+  const std::string type = text_of(node["qualify"], "type");
+  const bool first = value.is_number_integer() &&
+                     value.get<std::int64_t>() == (type == "COMPARE_LESSTHAN" ? 2 : 1);
+  const Tree& orders = list_of(number, "orders");
+  if (!first || orders.empty()) return {};
+  const std::string nulls = text_of(orders[0], "null_order");
+  if (nulls != "ORDER_DEFAULT" && nulls != "NULLS LAST") return {};
+  const std::string way = text_of(orders[0], "type");
+  parts.best_value = TRY(expression_sql(connection, orders[0]["expression"]));
+  parts.best_of = fmt::format("{}({})", way == "DESCENDING" ? "max" : "min", parts.best_value);
+  return {};
 }
 
 }  // namespace
@@ -155,6 +174,7 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_group(Tree node, Input& i
   parts.state = state_prefix();
   parts.input = rows;
   parts.alias = input.alias;
+  parts.map = input.planned.map;
   if (has_node(node, "where_clause"))
     parts.where = TRY(expression_sql(connection_, node["where_clause"]));
   parts.columns = TRY(describe_node(node));
@@ -175,8 +195,10 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_group(Tree node, Input& i
     SourceUse* source = input.planned.source;
     if (source == nullptr || rows.changes) continue;
     // A row is late when the first of its groups to close is closed.
+    const Tree closing =
+        TRY(with_plain_buckets(connection_, bare(groups[i]), sql::quote_name(rows.table)));
     const std::string closes =
-        fmt::format("epoch_us({}) + {}", TRY(expression_sql(connection_, bare(groups[i]))), *lag);
+        fmt::format("epoch_us({}) + {}", TRY(expression_sql(connection_, closing)), *lag);
     source->late_us =
         source->late_us.empty() ? closes : fmt::format("least({}, {})", source->late_us, closes);
   }
@@ -259,6 +281,7 @@ base::Result<StagePlanner::Planned> StagePlanner::plan_window(const Tree& node, 
                              : text_of(node["qualify"], "type") == "COMPARE_LESSTHAN" ? "<"
                                                                                       : "<=",
                              TRY(expression_sql(connection_, node["qualify"]["right"])));
+    TRY(note_first(connection_, node, *number, parts));
   }
   std::vector<Input> inputs{input};
   const LagOf lags = lags_of(inputs);
@@ -321,6 +344,7 @@ base::Result<std::optional<StagePlanner::Planned>> StagePlanner::extend(
   (*leaf)["subquery"]["node"] = inner.node;
   outer.parts.columns = TRY(describe_node(outer.node));
   outer.parts.best.clear();
+  outer.parts.best_of.clear();
   outer.parts.lags.clear();
   outer.keys.clear();
   outer.shown.clear();

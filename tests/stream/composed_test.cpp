@@ -54,6 +54,29 @@ const std::vector<Case> kCases{
             "event_time) -\n"
             "    INTERVAL '40 seconds', time_bucket(INTERVAL '20 seconds', event_time),\n"
             "    INTERVAL '20 seconds')) AS start FROM bronze.a) GROUP BY start, k")}},
+    {"HoppingParts",
+     {model("gold.hopping_parts", "key: [start, kk]\n",
+            "SELECT start, upper(k) AS kk, min(v) AS low, max(v) AS high, count(DISTINCT v) AS "
+            "kinds,\n"
+            "  avg(v) AS mean, count(*) FILTER (WHERE v > 50) AS many FROM (\n"
+            "  SELECT k, v, unnest(range(time_bucket(INTERVAL '15 seconds', event_time) -\n"
+            "    INTERVAL '30 seconds', time_bucket(INTERVAL '30 seconds', event_time) +\n"
+            "    INTERVAL '1 second', INTERVAL '15 seconds')) AS start FROM bronze.a\n"
+            "  WHERE v IS DISTINCT FROM 7) h\n"
+            "GROUP BY h.start, upper(h.k) HAVING max(v) % 3 <> 0")}},
+    {"FirstPlaces",
+     {model("gold.first", "key: [k, start, id]\n",
+            "SELECT k, id, v, time_bucket(INTERVAL '20 seconds', event_time) AS start\n"
+            "FROM bronze.a WHERE v IS DISTINCT FROM 99 QUALIFY rank() OVER (PARTITION BY k,\n"
+            "  time_bucket(INTERVAL '20 seconds', event_time) ORDER BY v DESC) = 1")}},
+    {"LeastPlaces",
+     {model("gold.least", "key: [k, id]\nttl: 1 day\n",
+            "SELECT a.k, a.id, v FROM bronze.a AS a\n"
+            "QUALIFY rank() OVER (PARTITION BY a.k ORDER BY v NULLS LAST, a.event_time) < 2")}},
+    {"SecondPlaces",
+     {model("gold.second", "key: [k, id]\nttl: 1 day\n",
+            "SELECT k, id, v, dense_rank() OVER (PARTITION BY k ORDER BY v DESC) AS place\n"
+            "FROM bronze.a QUALIFY dense_rank() OVER (PARTITION BY k ORDER BY v DESC) = 2")}},
     {"RunningGroups",
      {model("gold.running", "key: [k]\n",
             "SELECT k, count(*) AS n, sum(v) AS total, max(event_time) AS newest\n"
