@@ -1,16 +1,24 @@
 #include "batch/daily.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "base/logging.h"
+#include "batch/flags.h"
+#include "lake/dml.h"
 #include "stream/plan.h"
 
 namespace batch {
 namespace {
 
+constexpr int kAttemptsMax = 4;
+constexpr std::string_view kFirstDay = "0001-01-01";
+
 std::string plan_key(const std::string& table) { return "daily-plan/" + table; }
 std::string done_key(const std::string& table) { return "daily/" + table; }
+// The last day that runs which go on by themselves have closed.
+std::string until_key(const std::string& table) { return "daily-until/" + table; }
 std::string app_id(const std::string& table) { return "waybill/daily/" + table; }
 
 // The newest time at or before `now_us` at which the schedule's clock showed its hour and minute;
@@ -28,29 +36,56 @@ base::Result<base::TimestampUs> last_due(sql::Connection& connection,
   return result->int_at(0, 0);
 }
 
-std::unexpected<base::Error> at_model(const runs::Model& model, base::Error error) {
-  const int line = model.sql_line + std::max(0, error.line - 1);
-  return std::unexpected(std::move(error).at(model.file, line));
+// The day that a clock of this zone shows.
+base::Result<std::int32_t> day_in(sql::Connection& connection, const std::string& zone,
+                                  base::TimestampUs now_us) {
+  const auto result = TRY(connection.query(
+      fmt::format("SELECT CAST(timezone({}, make_timestamptz({})) AS DATE) - DATE '1970-01-01'",
+                  sql::quote_text(zone), now_us)));
+  return static_cast<std::int32_t>(result->int_at(0, 0));
+}
+
+std::unexpected<base::Error> at_header(const runs::Model& model, std::string what,
+                                       std::string mend) {
+  return std::unexpected(
+      base::Error{.code = base::Code::kInvalid, .message = std::move(what), .mend = std::move(mend)}
+          .at(model.file, 1));
 }
 
 }  // namespace
 
-DailyModels::DailyModels(stream::Services services, std::vector<runs::Model> models)
-    : services_(services), models_(std::move(models)) {}
+DailyModels::DailyModels(stream::Services services, std::vector<runs::Model> models,
+                         std::map<std::string, quality::Suite> suites, base::Path project)
+    : services_(services),
+      suites_(std::move(suites)),
+      project_(std::move(project)),
+      models_(std::move(models)) {}
 
-base::Result<> DailyModels::record(const runs::Run& run, const runs::Counts& counts) {
+std::vector<runs::Model> DailyModels::models() const {
+  const std::scoped_lock lock(models_mutex_);
+  return models_;
+}
+
+void DailyModels::set_models(std::vector<runs::Model> models) {
+  const std::scoped_lock lock(models_mutex_);
+  models_ = std::move(models);
+}
+
+base::Result<> DailyModels::record(const runs::Run& run, const runs::Counts& counts,
+                                   const std::string& until) {
   runs::Run whole = run;
   whole.by_source = {{{"daily", 0}, counts}};
   state::WriteSet changes;
   TRY(runs::record_run(services_.store, whole, changes));
   changes.put(done_key(run.model),
               nlohmann::json{{"number", run.epoch}, {"ran_us", run.started_us}}.dump());
+  if (!until.empty()) changes.put(until_key(run.model), nlohmann::json(until).dump());
   changes.remove(plan_key(run.model));
   return services_.store.apply(changes);
 }
 
 base::Result<> DailyModels::restore() {
-  for (const runs::Model& model : models_) {
+  for (const runs::Model& model : models()) {
     const auto saved = TRY(services_.store.get(plan_key(model.table)));
     if (!saved) continue;
     const auto plan = nlohmann::json::parse(*saved);
@@ -71,58 +106,182 @@ base::Result<> DailyModels::restore() {
                         .started_us = plan.at("started_us")};
     runs::Counts counts;
     counts.in = counts.out = plan.at("rows");
-    TRY(record(run, counts));
+    TRY(record(run, counts, plan.value("until", "")));
     spdlog::info("daily: recorded run {} of {}, which a stop cut off", run.epoch, model.table);
   }
   return {};
 }
 
-base::Result<std::vector<storage::Hold>> DailyModels::bind_tables(
-    sql::Connection& connection, const runs::Model& model, std::vector<runs::Interval>& inputs) {
-  std::vector<storage::Hold> held;
-  auto tree = connection.parse(model.sql);
-  if (!tree) return at_model(model, std::move(tree).error());
-  for (const std::string& name : stream::tables_of(*tree)) {
-    auto table = services_.catalog.table(name);
-    if (!table) return at_model(model, std::move(table).error());
-    const auto snapshot = TRY((*table)->snapshot());
-    held.push_back(TRY(snapshot->fetch()));
-    TRY(connection.execute(
-        fmt::format("CREATE SCHEMA IF NOT EXISTS {}; CREATE OR REPLACE VIEW {} AS {}",
-                    sql::quote_name(name.substr(0, name.find('.'))), sql::quote_table(name),
-                    snapshot->scan_sql())));
-    inputs.push_back({{name, 0}, 0, snapshot->version()});
+base::Result<runs::Model> DailyModels::find(const std::string& table) const {
+  std::vector<std::string> names;
+  for (const runs::Model& model : models()) {
+    if (model.table == table) return model;
+    names.push_back(model.table);
   }
-  return held;
+  return base::fail_with(base::Code::kNotFound, fmt::format("there is no daily model '{}'", table),
+                         fmt::format("the daily models are {}", fmt::join(names, ", ")));
 }
 
-base::Result<std::shared_ptr<lake::Table>> DailyModels::target(const runs::Model& model,
-                                                               const columns::Schema& schema) {
-  auto table = TRY(services_.catalog.open_or_create(
-      model.table, {.name = model.table, .schema = schema, .partition_columns = model.partition}));
-  const auto snapshot = TRY(table->snapshot());
-  if (snapshot->metadata().schema.fields.size() == schema.fields.size()) return table;
-  auto transaction = TRY(table->begin());
-  lake::Metadata metadata = snapshot->metadata();
-  metadata.schema = schema;
-  transaction->set_metadata(metadata);
-  TRY(transaction->commit({.operation = "REPLACE COLUMNS"}));
-  return table;
+base::Result<DailyModels::Scope> DailyModels::scope_of(
+    sql::Connection& connection, const runs::Model& model, const columns::Schema& schema,
+    const std::optional<DataInterval>& interval) const {
+  using Kind = Scope::Kind;
+  Scope scope{.kind = Kind::kWhole, .column = {}, .interval = {}, .until = {}};
+  if (model.late == runs::Late::kUpsert) {
+    if (!model.key.empty()) return Scope{Kind::kMerge, {}, {}, {}};
+    return at_header(model, "'late: upsert' merges rows by their key, and the model has none",
+                     "write 'key: [column, …]'");
+  }
+  if (!interval && model.late == runs::Late::kDrop) return scope;
+  scope.column = TRY(part_column(model, schema));
+  if (scope.column.name.empty())
+    return at_header(model, "an interval of a table without partitions cannot be written anew",
+                     "write 'partition: [column]', or run the whole table");
+  scope.kind = Kind::kInterval;
+  const bool days = scope.column.type == columns::Type::kDate;
+  if (!interval && !days)
+    return at_header(model,
+                     fmt::format("'late:' counts in days, and {} is no date", scope.column.name),
+                     "partition by a date first");
+  if (interval) {
+    scope.interval = *interval;
+  } else {
+    const std::int64_t wait_us =
+        model.late == runs::Late::kBuffer ? model.allowed_late_us : std::int64_t{0};
+    scope.interval.to = scope.until = base::format_date(
+        TRY(day_in(connection, model.schedule.time_zone, services_.clock.now_us() - wait_us)) - 1);
+    const auto saved = TRY(services_.store.get(until_key(model.table)));
+    scope.interval.from =
+        saved ? base::format_date(
+                    TRY(base::parse_date(nlohmann::json::parse(*saved).get<std::string>())) + 1)
+              : std::string(kFirstDay);
+  }
+  if (days && model.late == runs::Late::kReprocess && scope.interval.from != kFirstDay) {
+    const auto back = (model.allowed_late_us + base::kUsPerDay - 1) / base::kUsPerDay;
+    scope.interval.from = base::format_date(TRY(base::parse_date(scope.interval.from)) -
+                                            static_cast<std::int32_t>(back));
+  }
+  if (days && scope.interval.from > scope.interval.to) scope.kind = Kind::kNothing;
+  return scope;
 }
 
-base::Result<runs::Run> DailyModels::run(const std::string& table_name) {
-  const std::scoped_lock lock(running_);
-  const auto it = std::find_if(models_.begin(), models_.end(),
-                               [&](const runs::Model& m) { return m.table == table_name; });
-  if (it == models_.end()) {
-    std::vector<std::string> names;
-    for (const runs::Model& m : models_) names.push_back(m.table);
-    return base::fail_with(base::Code::kNotFound,
-                           fmt::format("there is no daily model '{}'", table_name),
-                           fmt::format("the daily models are {}", fmt::join(names, ", ")));
+// A batch run writes all of its rows or none: a suite that some break stops it.
+base::Result<> DailyModels::check(sql::Connection& connection, const runs::Model& model,
+                                  const std::string& rows) const {
+  const auto suite = suites_.find(model.quality);
+  if (suite == suites_.end()) return {};
+  const QualityVerdict verdict = TRY(check_quality(connection, suite->second, rows));
+  if (verdict.failed == 0) return {};
+  return at_header(model,
+                   fmt::format("{} of {} rows break the suite {}: {}", verdict.failed, verdict.rows,
+                               suite->second.name, verdict.reasons.begin()->first),
+                   "mend the rows or the suite; the table stays as it was");
+}
+
+base::Result<> DailyModels::remember_plan(const runs::Model& model, const runs::Run& run,
+                                          const runs::Counts& counts, const std::string& until) {
+  state::WriteSet plan;
+  plan.put(plan_key(model.table), nlohmann::json{{"number", run.epoch},
+                                                 {"run", run.id},
+                                                 {"model_version", model.version},
+                                                 {"rows", counts.in},
+                                                 {"until", until},
+                                                 {"started_us", run.started_us}}
+                                      .dump());
+  return services_.store.apply(plan);
+}
+
+// The whole table, or the partitions of an interval.
+base::Result<> DailyModels::replace(lake::Table& table, sql::Connection& connection,
+                                    const runs::Model& model, const columns::Schema& schema,
+                                    const Scope& scope, const Inputs& inputs, runs::Run& run,
+                                    runs::Counts& counts) {
+  const bool whole = scope.kind == Scope::Kind::kWhole;
+  auto transaction = TRY(table.begin());
+  std::string select = stream::cast_to(schema, model.sql);
+  if (whole) {
+    transaction->read_whole_table();
+  } else {
+    const auto in_scope = [scope](const lake::AddFile& file) {
+      const auto it = file.partition_values.find(scope.column.name);
+      return it != file.partition_values.end() &&
+             in_interval(scope.column, it->second, scope.interval.from, scope.interval.to);
+    };
+    transaction->read_where(in_scope);
+    select = fmt::format("SELECT * FROM ({}) WHERE {}", select,
+                         interval_condition(scope.column, scope.interval.from, scope.interval.to));
   }
-  const runs::Model& model = *it;
+  for (const lake::AddFile& file : transaction->base().files()) {
+    const auto it = file.partition_values.find(scope.column.name);
+    if (whole || (it != file.partition_values.end() &&
+                  in_interval(scope.column, it->second, scope.interval.from, scope.interval.to)))
+      transaction->remove(file);
+  }
+  auto staged = table.stage(connection, select);
+  if (!staged) return at_model(model, std::move(staged).error());
+  TRY(check(connection, model, rows_of(transaction->base(), *staged)));
+  for (lake::AddFile& file : *staged) {
+    counts.in += file.rows();
+    transaction->add(std::move(file));
+  }
+  counts.out = counts.in;
+  TRY(remember_plan(model, run, counts, scope.until));
+  transaction->set_transaction(app_id(model.table), run.epoch);
+  nlohmann::json parameters{{"mode", "Overwrite"}};
+  if (!whole)
+    parameters["predicate"] =
+        interval_condition(scope.column, scope.interval.from, scope.interval.to);
+  run.table_version =
+      TRY(transaction->commit({.operation = "WRITE",
+                               .parameters = parameters,
+                               .user_metadata = run_metadata(model, run.id, "daily", inputs)}));
+  return {};
+}
+
+// Rows that differ, by key. What went from the inputs stays.
+base::Result<> DailyModels::merge(lake::Table& table, sql::Connection& connection,
+                                  const runs::Model& model, const columns::Schema& schema,
+                                  const Inputs& inputs, runs::Run& run, runs::Counts& counts) {
+  const std::string rows = sql::quote_name("merged_rows");
+  if (auto made = connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows,
+                                                 stream::cast_to(schema, model.sql)));
+      !made)
+    return at_model(model, std::move(made).error());
+  TRY(check(connection, model, "FROM " + rows));
+  counts.in = counts.out = TRY(connection.query("SELECT count(*) FROM " + rows))->int_at(0, 0);
+  std::vector<std::string> same;
+  std::vector<std::string> differs{"false"};
+  for (const columns::Field& field : schema.fields) {
+    const std::string name = sql::quote_name(field.name);
+    if (std::ranges::count(model.key, field.name) > 0)
+      same.push_back(fmt::format("target.{0} IS NOT DISTINCT FROM source.{0}", name));
+    else
+      differs.push_back(fmt::format("target.{0} IS DISTINCT FROM source.{0}", name));
+  }
+  TRY(remember_plan(model, run, counts, ""));
+  using Clause = lake::MergeClause;
+  const lake::Merge what{
+      .source = "SELECT * FROM " + rows,
+      .on = fmt::format("{}", fmt::join(same, " AND ")),
+      .clauses = {{.when = Clause::When::kMatched,
+                   .what = Clause::Do::kUpdate,
+                   .condition = fmt::format("{}", fmt::join(differs, " OR "))},
+                  {.when = Clause::When::kNotMatched, .what = Clause::Do::kInsert}}};
+  const auto changed =
+      TRY(lake::merge(table, connection, what,
+                      {.app_id = app_id(model.table),
+                       .app_version = run.epoch,
+                       .user_metadata = run_metadata(model, run.id, "daily", inputs)}));
+  run.table_version = changed.version;
+  return {};
+}
+
+base::Result<runs::Run> DailyModels::attempt(const runs::Model& plain,
+                                             const std::optional<DataInterval>& interval) {
   const auto before = std::chrono::steady_clock::now();
+  std::vector<Flag> flags;
+  if (!project_.empty()) flags = TRY(load_flags(project_));
+  const runs::Model model = with_flags(plain, flags);
   runs::Run run{.id = {},
                 .model = model.table,
                 .model_version = model.version,
@@ -134,42 +293,46 @@ base::Result<runs::Run> DailyModels::run(const std::string& table_name) {
                 .table_version = -1,
                 .started_us = services_.clock.now_us()};
   const auto connection = TRY(services_.database.connect());
-  const auto held = TRY(bind_tables(*connection, model, run.inputs));
+  Inputs inputs = TRY(pin_inputs(services_.catalog, *connection, model));
+  inputs.flags = decisions(model.table, flags);
+  const auto held = TRY(bind_inputs(*connection, inputs));
+  run.inputs = inputs.intervals();
   const columns::Schema schema = TRY(stream::describe(*connection, model, model.sql));
-  const auto table = TRY(target(model, schema));
-
-  auto transaction = TRY(table->begin());
-  transaction->read_whole_table();
-  run.epoch = transaction->base().transaction_version(app_id(model.table)) + 1;
+  const Scope scope = TRY(scope_of(*connection, model, schema, interval));
+  const auto table =
+      TRY(open_target(services_.catalog, model, schema, scope.kind == Scope::Kind::kWhole));
+  const auto saved = TRY(services_.store.get(done_key(model.table)));
+  const std::int64_t recorded =
+      saved ? nlohmann::json::parse(*saved).at("number").get<std::int64_t>() : 0;
+  run.epoch =
+      std::max(recorded, TRY(table->snapshot())->transaction_version(app_id(model.table))) + 1;
   run.epoch = std::max<std::int64_t>(run.epoch, 1);
   run.id = fmt::format("{}/{:012}", model.table, run.epoch);
   runs::Counts counts;
-  for (const lake::AddFile& file : transaction->base().files()) transaction->remove(file);
-  for (lake::AddFile& file : TRY(table->stage(*connection, stream::cast_to(schema, model.sql)))) {
-    counts.in += file.rows();
-    transaction->add(std::move(file));
+  if (scope.kind == Scope::Kind::kMerge) {
+    TRY(merge(*table, *connection, model, schema, inputs, run, counts));
+  } else if (scope.kind != Scope::Kind::kNothing) {
+    TRY(replace(*table, *connection, model, schema, scope, inputs, run, counts));
   }
-  counts.out = counts.in;
-  state::WriteSet plan;
-  plan.put(plan_key(model.table), nlohmann::json{{"number", run.epoch},
-                                                 {"run", run.id},
-                                                 {"model_version", model.version},
-                                                 {"rows", counts.in},
-                                                 {"started_us", run.started_us}}
-                                      .dump());
-  TRY(services_.store.apply(plan));
-  transaction->set_transaction(app_id(model.table), run.epoch);
-  run.table_version = TRY(transaction->commit({.operation = "WRITE",
-                                               .parameters = {{"mode", "Overwrite"}},
-                                               .user_metadata = {{"run", run.id}}}));
   run.elapsed_us = std::chrono::duration_cast<std::chrono::microseconds>(
                        std::chrono::steady_clock::now() - before)
                        .count();
-  TRY(record(run, counts));
+  TRY(record(run, counts, scope.until));
   run.by_source = {{{"daily", 0}, counts}};
   spdlog::info("daily: {} run {} wrote {} rows in {}", model.table, run.epoch, counts.out,
                base::format_duration(run.elapsed_us));
   return run;
+}
+
+base::Result<runs::Run> DailyModels::run(const std::string& table,
+                                         const std::optional<DataInterval>& interval) {
+  const std::scoped_lock lock(running_);
+  const runs::Model model = TRY(find(table));
+  for (int i = 1;; ++i) {
+    auto ran = attempt(model, interval);
+    // Somebody else wrote what this run read: the next attempt reads it again.
+    if (ran || ran.error().code != base::Code::kConflict || i == kAttemptsMax) return ran;
+  }
 }
 
 base::Result<bool> DailyModels::due(const runs::Model& model,
@@ -192,7 +355,7 @@ base::Result<bool> DailyModels::due(const runs::Model& model,
 
 void DailyModels::run_schedule(std::stop_token stop, const std::function<bool()>& settled) {
   while (!stop.stop_requested()) {
-    for (const runs::Model& model : models_) {
+    for (const runs::Model& model : models()) {
       if (stop.stop_requested()) return;
       const auto is_due = due(model, settled);
       const std::string alert = "daily/" + model.table;

@@ -75,6 +75,7 @@ base::Result<> parse_late(const base::Yaml& header, Model& model) {
   const std::string late = TRY(header.text_or("late", ""));
   if (late.empty()) return {};
   if (late == "upsert") {
+    model.late = Late::kUpsert;
     model.allowed_late_us = kLateForEver;
     return {};
   }
@@ -82,6 +83,7 @@ base::Result<> parse_late(const base::Yaml& header, Model& model) {
     if (!late.starts_with(word)) continue;
     const auto us = base::parse_duration_us(late.substr(word.size()));
     if (!us || *us <= 0) break;
+    model.late = word == "buffer " ? Late::kBuffer : Late::kReprocess;
     model.allowed_late_us = *us;
     return {};
   }
@@ -118,6 +120,7 @@ base::Result<Model> parse_model(const std::string& text, const std::string& file
                    "ttl", "quality", "description"}));
   Model model;
   model.file = file;
+  model.text = text;
   model.table = TRY(header.text("table"));
   TRY(check_table(header, model));
   model.version = static_cast<int>(TRY(header.integer_or("version", 1)));

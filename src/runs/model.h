@@ -11,6 +11,8 @@
 namespace runs {
 
 enum class Mode : std::uint8_t { kStreaming, kDaily };
+// What becomes of rows that come after their time (docs/backfill.md).
+enum class Late : std::uint8_t { kDrop, kUpsert, kReprocess, kBuffer };
 // `late: upsert`: however late.
 inline constexpr std::int64_t kLateForEver = 1LL << 58;
 
@@ -27,6 +29,7 @@ struct Model {
   Schedule schedule;  // kDaily
   std::string time;   // event time column; empty: none
   std::int64_t watermark_us = 0;
+  Late late = Late::kDrop;
   // late: how far behind the watermark rows still count; later ones go to the late table.
   std::int64_t allowed_late_us = 0;
   std::int64_t every_us = 0;  // kStreaming: how often it runs; 0: with every epoch
@@ -37,6 +40,7 @@ struct Model {
   std::string description;
   std::string sql;
   std::string pattern;  // text of a patterns/*.yaml; empty: the model is a SELECT
+  std::string text;     // the whole file
   std::string file;
   int sql_line = 1;  // of the SELECT's first line
 

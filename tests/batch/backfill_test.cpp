@@ -1,0 +1,337 @@
+#include "batch/backfill.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "../stream/world.h"
+
+namespace batch {
+namespace {
+
+using nlohmann::json;
+using stream_test::Judge;
+using stream_test::must;
+using stream_test::Record;
+using stream_test::World;
+using testing::HasSubstr;
+
+constexpr const char* kTopic = R"(topic: legs
+partitions: 2
+key: lane
+format: json
+schema:
+  lane: string not null
+  day: date
+  delay: integer
+)";
+
+constexpr const char* kLegs = R"(---
+table: silver.legs
+mode: streaming
+---
+SELECT lane, day, delay FROM bronze.legs)";
+
+// The planted mistake: minutes of March are halved.
+constexpr const char* kWrong = R"(---
+table: gold.delays
+version: 1
+mode: daily at 02:00
+key: [day, lane]
+partition: [day]
+---
+SELECT day, lane, count(*) AS legs,
+       sum(CASE WHEN month(day) = 3 THEN delay / 2 ELSE delay END) AS minutes
+FROM silver.legs GROUP BY ALL)";
+
+constexpr const char* kRight = R"(---
+table: gold.delays
+version: 2
+mode: daily at 02:00
+key: [day, lane]
+partition: [day]
+---
+SELECT day, lane, count(*) AS legs, CAST(sum(delay) AS DOUBLE) AS minutes
+FROM silver.legs GROUP BY ALL)";
+
+constexpr const char* kMonths = R"(---
+table: gold.months
+version: 1
+mode: daily at 03:00
+key: [month]
+---
+SELECT month(day) AS month, sum(minutes) AS minutes FROM gold.delays GROUP BY ALL)";
+
+class BackfillTest : public testing::Test {
+ protected:
+  BackfillTest() : world_(kTopic, {model(kLegs)}, {}) {
+    must(world_.start());
+    land(0, 600);
+    open({kWrong, kMonths});
+    must(daily_->run("gold.delays"));
+    must(daily_->run("gold.months"));
+  }
+  ~BackfillTest() override { close(); }
+
+  static runs::Model model(const std::string& text) {
+    return must(runs::parse_model(text, "models/x.sql"));
+  }
+  static std::vector<runs::Model> models(const std::vector<const char*>& texts) {
+    std::vector<runs::Model> all;
+    for (const char* text : texts) all.push_back(model(text));
+    return all;
+  }
+  void open(const std::vector<const char*>& texts) {
+    daily_ = std::make_unique<DailyModels>(world_.services(), models(texts));
+    backfills_ = std::make_unique<Backfills>(world_.services(), *daily_, BackfillOptions{});
+    must(backfills_->restore());
+    must(daily_->restore());
+  }
+  void close() {
+    backfills_.reset();
+    daily_.reset();
+  }
+  // A new process over what is on disk.
+  void crash(const std::vector<const char*>& texts) {
+    close();
+    world_.fault.steps_left = -1;
+    must(world_.start());
+    open(texts);
+  }
+  // Rows of 60 days from 2013-02-15 on.
+  void land(int from, int to) {
+    std::vector<Record> records;
+    for (int i = from; i < to; ++i)
+      records.push_back({"L" + std::to_string(i % 3),
+                         fmt::format(R"({{"lane":"L{}","day":"{}","delay":{}}})", i % 3,
+                                     base::format_date(15751 + i % 60), i % 17)});
+    world_.append(records);
+    must(world_.drain());
+  }
+  json wait(const std::string& id) {
+    for (int i = 0; i < 3000; ++i) {
+      json shown = must(backfills_->show(id));
+      if (shown.at("state") != "running") return shown;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    throw std::runtime_error("the backfill does not end");
+  }
+  static BackfillRequest march(const std::string& expect = "month(old.day) = 3") {
+    return {.model = "gold.delays",
+            .from = "2013-03-01",
+            .to = "2013-03-31",
+            .expect = expect,
+            .parallel = 4};
+  }
+  json prepared(const BackfillRequest& request, const std::vector<const char*>& texts) {
+    return wait(must(backfills_->begin(models(texts), request)));
+  }
+  std::string rows(const std::string& table) { return world_.snapshot(table)->scan_sql(); }
+  // Of what the right version gives over all that is in silver.
+  std::string difference_to_right() {
+    Judge judge;
+    judge.run(fmt::format("CREATE VIEW silver.legs AS {}", rows("silver.legs")));
+    judge.run(fmt::format("CREATE VIEW gold.delays AS {}", model(kRight).sql));
+    return judge.difference(rows("gold.delays"), model(kRight).sql) +
+           judge.difference(rows("gold.months"), model(kMonths).sql);
+  }
+  std::string difference(const std::string& have, const std::string& want) {
+    return Judge().difference(have, want);
+  }
+
+  World world_;
+  std::unique_ptr<DailyModels> daily_;
+  std::unique_ptr<Backfills> backfills_;
+};
+
+TEST_F(BackfillTest, MendsHistoryWithWhatLiesDownstreamAndTellsWhatChanged) {
+  ASSERT_NE(difference_to_right(), "");
+  const std::string before = rows("gold.delays");
+  const json ready = prepared(march(), {kRight, kMonths});
+  ASSERT_EQ(ready.at("state"), "ready") << ready.dump(1);
+  EXPECT_EQ(rows("gold.delays"), before) << "nothing is to be seen before it is published";
+  const json diff = ready.at("report").at("tables").at(0).at("diff");
+  EXPECT_EQ(diff.at("unexpected"), 0);
+  EXPECT_GT(diff.at("changed"), 0);
+  EXPECT_EQ(diff.at("columns").size(), 1U);
+  EXPECT_EQ(diff.at("columns").at("minutes"), diff.at("changed"));
+  EXPECT_EQ(diff.at("added"), 0);
+  EXPECT_EQ(diff.at("removed"), 0);
+  const json done = must(backfills_->publish(ready.at("backfill")));
+  EXPECT_EQ(done.at("state"), "done");
+  EXPECT_EQ(done.at("published").size(), 2U);
+  EXPECT_EQ(difference_to_right(), "");
+  const auto listed = must(runs::list_runs(world_.store(), 1, "gold.delays"));
+  EXPECT_EQ(listed.at(0).at("mode"), "backfill");
+  EXPECT_EQ(listed.at(0).at("model_version"), 2);
+}
+
+TEST_F(BackfillTest, IsUndoneAndDoneAgainInOneCommitEach) {
+  const std::string before = rows("gold.delays");
+  const std::string id = prepared(march(), {kRight, kMonths}).at("backfill");
+  must(backfills_->publish(id));
+  const auto version = world_.snapshot("gold.delays")->version();
+  EXPECT_EQ(must(backfills_->undo(id)).at("state"), "undone");
+  EXPECT_EQ(world_.snapshot("gold.delays")->version(), version + 1);
+  EXPECT_EQ(difference(rows("gold.delays"), before), "");
+  EXPECT_FALSE(backfills_->undo(id));
+  EXPECT_EQ(must(backfills_->redo(id)).at("state"), "done");
+  EXPECT_EQ(difference_to_right(), "");
+}
+
+TEST_F(BackfillTest, AnUndoIsRefusedWhenAPartWasWrittenSince) {
+  const std::string id = prepared(march(), {kRight, kMonths}).at("backfill");
+  must(backfills_->publish(id));
+  must(daily_->run("gold.delays", DataInterval{"2013-03-09", "2013-03-09"}));
+  const auto undone = backfills_->undo(id);
+  ASSERT_FALSE(undone);
+  EXPECT_EQ(undone.error().code, base::Code::kConflict);
+  EXPECT_THAT(undone.error().message, HasSubstr("day=2013-03-09"));
+}
+
+TEST_F(BackfillTest, AChangeThatIsNotExpectedStopsIt) {
+  const json refused = prepared(march("old.lane = 'L1'"), {kRight, kMonths});
+  EXPECT_EQ(refused.at("state"), "refused");
+  EXPECT_THAT(refused.at("error").get<std::string>(), HasSubstr("do not satisfy"));
+  const auto published = backfills_->publish(refused.at("backfill"));
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, base::Code::kConflict);
+}
+
+TEST_F(BackfillTest, AnExpectationThatDoesNotBindIsNamed) {
+  const json failed = prepared(march("old.lne = 'L1'"), {kRight, kMonths});
+  EXPECT_EQ(failed.at("state"), "failed");
+  EXPECT_THAT(failed.at("error").get<std::string>(), HasSubstr("old.lne = 'L1'"));
+}
+
+TEST_F(BackfillTest, APartThatChangedMeanwhileIsRunAgainAlone) {
+  const json ready = prepared(march(), {kRight, kMonths});
+  land(600, 660);  // one more leg every day
+  must(daily_->run("gold.delays", DataInterval{"2013-03-05", "2013-03-06"}));
+  const json done = must(backfills_->publish(ready.at("backfill")));
+  EXPECT_EQ(done.at("state"), "done");
+  Judge judge;
+  judge.run(fmt::format("CREATE VIEW silver.legs AS {}", rows("silver.legs")));
+  const std::string two = " WHERE day BETWEEN DATE '2013-03-05' AND DATE '2013-03-06'";
+  EXPECT_EQ(judge.difference(fmt::format("SELECT * FROM ({}){}", rows("gold.delays"), two),
+                             fmt::format("SELECT * FROM ({}){}", model(kRight).sql, two)),
+            "");
+  // The others were pinned before those legs came.
+  EXPECT_EQ(judge.number(fmt::format("SELECT sum(legs) FROM ({}) WHERE day = DATE '2013-03-07'",
+                                     rows("gold.delays"))),
+            10);
+}
+
+TEST_F(BackfillTest, WritesElsewhereInTheTableDoNotDisturbIt) {
+  const json ready = prepared(march(), {kRight, kMonths});
+  must(daily_->run("gold.delays", DataInterval{"2013-02-20", "2013-02-20"}));
+  const auto version = world_.snapshot("gold.delays")->version();
+  must(backfills_->publish(ready.at("backfill")));
+  EXPECT_EQ(world_.snapshot("gold.delays")->version(), version + 1);
+  EXPECT_EQ(difference_to_right(), "");
+}
+
+TEST_F(BackfillTest, OnePartThatFailsIsNamedTheRestIsDoneAndNothingIsToBeSeen) {
+  constexpr const char* kFails = R"(---
+table: gold.delays
+version: 3
+mode: daily at 02:00
+key: [day, lane]
+partition: [day]
+---
+SELECT day, lane, count(*) AS legs,
+       CAST(sum(CASE WHEN day = DATE '2013-03-07' THEN error('no such day') ELSE delay END) AS DOUBLE) AS minutes
+FROM silver.legs GROUP BY ALL)";
+  const auto version = world_.snapshot("gold.delays")->version();
+  BackfillRequest request = march();
+  request.to = "2013-03-10";
+  const json failed = prepared(request, {kFails, kMonths});
+  EXPECT_EQ(failed.at("state"), "failed");
+  EXPECT_THAT(failed.at("error").get<std::string>(), HasSubstr("day=2013-03-07"));
+  EXPECT_THAT(failed.at("error").get<std::string>(), HasSubstr("no such day"));
+  EXPECT_EQ(failed.at("tables").at(0).at("done"), 9);
+  EXPECT_EQ(world_.snapshot("gold.delays")->version(), version);
+}
+
+TEST_F(BackfillTest, ADryRunTellsTheCostAndWritesNothing) {
+  const auto version = world_.snapshot("gold.delays")->version();
+  const json cost = must(backfills_->estimate(models({kRight, kMonths}), march()));
+  EXPECT_EQ(cost.at("partitions"), 31);
+  EXPECT_EQ(cost.at("rows_now"), 31 * 3 > 0 ? cost.at("rows_now").get<int>() : 0);
+  EXPECT_GT(cost.at("bytes_now").get<int>(), 0);
+  EXPECT_EQ(world_.snapshot("gold.delays")->version(), version);
+}
+
+TEST_F(BackfillTest, AStreamingModelIsRefusedWithTheWayThatThereIs) {
+  const auto begun = backfills_->begin(models({kLegs}), {.model = "silver.legs"});
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().code, base::Code::kUnsupported);
+  EXPECT_THAT(begun.error().mend, HasSubstr("models rewind silver.legs"));
+}
+
+// Cut off before or after any of its writes, then started again and asked for the same: the tables
+// are the wrong ones or the right ones, together, and in the end the right ones.
+TEST_F(BackfillTest, CutOffAtAnyWriteItGoesOnAndIsWhole) {
+  const std::string wrong_delays = rows("gold.delays");
+  int published = 0;
+  for (int step = 1; step < 400; ++step) {
+    SCOPED_TRACE(step);
+    BackfillRequest request = march();
+    request.to = "2013-03-04";
+    request.publish = true;
+    request.parallel = 1;
+    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    const auto begun = backfills_->begin(models({kRight, kMonths}), request);
+    if (begun) {
+      for (int i = 0; i < 2000; ++i) {
+        const auto shown = backfills_->show(*begun);
+        const bool ended =
+            shown && (shown->at("state") == "done" || shown->at("state") == "failed" ||
+                      world_.fault.steps_left == 0);
+        if (ended) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
+    const bool whole = world_.fault.steps_left > 0;
+    crash({kWrong, kMonths});
+    must(backfills_->resume());
+    const std::string id = must(backfills_->list()).empty()
+                               ? must(backfills_->begin(models({kRight, kMonths}), request))
+                               : must(backfills_->list()).at(0).at("backfill").get<std::string>();
+    json state = wait(id);
+    for (int i = 0; i < 1000 && (state.at("state") == "ready" || state.at("state") == "running");
+         ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      state = must(backfills_->show(id));
+    }
+    if (state.at("state") == "failed") {
+      const std::string again = must(backfills_->begin(models({kRight, kMonths}), request));
+      for (int i = 0; i < 1000 && state.at("state") != "done"; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        state = must(backfills_->show(again));
+      }
+    }
+    ASSERT_EQ(state.at("state"), "done") << state.dump(1);
+    Judge judge;
+    judge.run(fmt::format("CREATE VIEW silver.legs AS {}", rows("silver.legs")));
+    const std::string part = " WHERE day BETWEEN DATE '2013-03-01' AND DATE '2013-03-04'";
+    ASSERT_EQ(judge.difference(fmt::format("SELECT * FROM ({}){}", rows("gold.delays"), part),
+                               fmt::format("SELECT * FROM ({}){}", model(kRight).sql, part)),
+              "");
+    judge.run(fmt::format("CREATE VIEW gold.delays AS {}", rows("gold.delays")));
+    ASSERT_EQ(judge.difference(rows("gold.months"), model(kMonths).sql), "");
+    must(backfills_->undo(state.at("backfill")));
+    ASSERT_EQ(difference(rows("gold.delays"), wrong_delays), "");
+    // Nothing of it is left for the next cut.
+    state::WriteSet forget;
+    forget.remove_range("backfill", "backfilm");
+    must(world_.store().apply(forget));
+    ++published;
+    if (whole) break;
+  }
+  EXPECT_GT(published, 10);
+}
+
+}  // namespace
+}  // namespace batch
