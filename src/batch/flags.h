@@ -11,6 +11,7 @@
 // is recorded with the run and in the table's version. Threads: free functions.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 

@@ -178,8 +178,10 @@ Result<json> columns_of(sql::Connection& connection, const ShadowRequest& reques
     }
     columns.push_back(std::move(one));
   }
-  std::ranges::stable_sort(columns, std::ranges::greater{}, [](const json& one) {
-    return one.at("differences").get<std::int64_t>();
+  std::sort(columns.begin(), columns.end(), [](const json& a, const json& b) {
+    const auto more = b.at("differences").get<std::int64_t>();
+    const auto mine = a.at("differences").get<std::int64_t>();
+    return mine != more ? mine > more : a.at("column") < b.at("column");
   });
   return columns;
 }

@@ -258,13 +258,14 @@ TEST_F(BackfillTest, ADryRunTellsTheCostAndWritesNothing) {
   const auto version = world_.snapshot("gold.delays")->version();
   const json cost = must(backfills_->estimate(models({kRight, kMonths}), march()));
   EXPECT_EQ(cost.at("partitions"), 31);
-  EXPECT_EQ(cost.at("rows_now"), 31 * 3 > 0 ? cost.at("rows_now").get<int>() : 0);
+  EXPECT_GE(cost.at("rows_now").get<int>(), 31);
   EXPECT_GT(cost.at("bytes_now").get<int>(), 0);
   EXPECT_EQ(world_.snapshot("gold.delays")->version(), version);
 }
 
 TEST_F(BackfillTest, AStreamingModelIsRefusedWithTheWayThatThereIs) {
-  const auto begun = backfills_->begin(models({kLegs}), {.model = "silver.legs"});
+  const auto begun = backfills_->begin(
+      models({kLegs}), BackfillRequest{.model = "silver.legs", .from = {}, .to = {}, .expect = {}});
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().code, base::Code::kUnsupported);
   EXPECT_THAT(begun.error().mend, HasSubstr("models rewind silver.legs"));
