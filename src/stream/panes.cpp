@@ -39,7 +39,7 @@ base::Result<Tree> with_plain_buckets(sql::Connection& connection, Tree expressi
     if (!width || *width <= 0) return false;
     const std::string time = TRY(expression_sql(connection, at["children"][1]));
     const auto typed = columns_of(connection, fmt::format("SELECT {} AS t FROM {}", time, from));
-    if (!typed || typed->front().type != "TIMESTAMP WITH TIME ZONE") return false;
+    if (!typed || typed->front().type != "TIMESTAMPTZ") return false;
     const std::string alias = text_of(at, "alias");
     at = TRY(expression_of(
         connection, fmt::format("CASE WHEN isfinite({0}) THEN make_timestamptz(epoch_us({0}) - "
