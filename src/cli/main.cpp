@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/logging.h"
+#include "cli/backfill_commands.h"
 #include "cli/commands.h"
 #include "cli/kafka_commands.h"
 #include "cli/patterns_commands.h"
@@ -151,6 +152,7 @@ int main(int argc, char** argv) {
   add_dead_letter_commands(app, arguments, run);
   cli::add_tables_commands(app, arguments.project, run);
   cli::add_patterns_commands(app, arguments.project, run);
+  cli::add_backfill_commands(app, arguments.project, run);
   add_simulate_command(app, arguments, run);
   cli::KafkaArguments kafka;
   kafka.add_to(app, arguments.project, run);

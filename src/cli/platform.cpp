@@ -131,10 +131,19 @@ base::Result<> Platform::open_pipelines() {
   std::vector<runs::Model> daily;
   std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
                [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
-  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily));
-  TRY(units_->add(kDaily, {.prepare = [this] { return daily_->restore(); },
+  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily),
+                                                project_.suites, project_.folder);
+  backfills_ = std::make_unique<BackfillApi>(services(kDaily), *daily_, project_);
+  const auto prepare = [this]() -> base::Result<> {
+    TRY(backfills_->jobs().restore());
+    return daily_->restore();
+  };
+  TRY(units_->add(kDaily, {.prepare = prepare,
                            .run =
                                [this](std::stop_token stop) {
+                                 if (auto resumed = backfills_->jobs().resume(); !resumed)
+                                   alerts_.raise("backfill", "error", resumed.error().to_string(),
+                                                 clock_.now_us());
                                  daily_->run_schedule(stop, [this] { return settled(); });
                                }}));
   TRY(units_->add(kMaintenance,
@@ -251,6 +260,7 @@ base::Result<> Platform::start(const std::string& address) {
 }
 
 void Platform::stop() {
+  if (backfills_) backfills_->jobs().stop();
   if (units_) units_->stop();
   if (push_) push_->stop();
   tasks_.stop();

@@ -13,6 +13,7 @@
 
 #include "base/task_group.h"
 #include "batch/daily.h"
+#include "cli/backfill_api.h"
 #include "cli/project.h"
 #include "cli/units.h"
 #include "lake/catalog.h"
@@ -69,6 +70,7 @@ class Platform final : public server::Platform {
   base::Result<> kill_query(std::int64_t id) override;
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
+  base::Result<nlohmann::json> room_call(const server::RoomCall& call) override;
 
   const Project& project() const { return project_; }
   server::RedisWorld redis_world() const { return {*served_, fleet_.get(), clock_}; }
@@ -113,6 +115,7 @@ class Platform final : public server::Platform {
   std::unique_ptr<lake::Catalog> catalog_;
   std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
   std::unique_ptr<batch::DailyModels> daily_;
+  std::unique_ptr<BackfillApi> backfills_;
   std::unique_ptr<server::LakeViews> views_;
   std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
   std::unique_ptr<server::SqlWrites> sql_writes_;    // changes by clients

@@ -306,6 +306,10 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
   return json{{"redriven", sent}};
 }
 
+base::Result<json> Platform::room_call(const server::RoomCall& call) {
+  return backfills_->answer(call);
+}
+
 base::Result<json> Platform::run_model(const std::string& name) {
   if (!units_->running("daily")) {
     const json owner = units_->owner("daily");

@@ -92,6 +92,7 @@ void Api::answer(Call call, const Request& request, Done done) {
     case Call::kDashboard:
     case Call::kFleet:
     case Call::kLookup:
+    case Call::kRoomCall:
       break;
   }
   const auto work = [this, call, &request, done] {
@@ -107,7 +108,7 @@ void Api::answer(Call call, const Request& request, Done done) {
   };
   const bool slow = call == Call::kSql || call == Call::kRunModel ||
                     call == Call::kRewindModel || call == Call::kAudit ||
-                    call == Call::kRedrive;
+                    call == Call::kRedrive || call == Call::kRoomCall;
   if (!(slow ? slow_workers_ : workers_).submit(work))
     done(too_many_requests("too many requests are waiting"));
 }
@@ -155,6 +156,8 @@ Response Api::run(Call call, const Request& request) {
     case Call::kRewindModel:
       return from(platform_.steer_model(request.captured.at(0), ModelCommand::kRewind));
     case Call::kRunModel:
+      // With a body it is a run of an interval.
+      if (!request.body.empty()) return room_call(request);
       return from(platform_.run_model(request.captured.at(0)));
     case Call::kAlerts:
       return json_response(platform_.alerts());
@@ -168,6 +171,8 @@ Response Api::run(Call call, const Request& request) {
       return dashboard(request);
     case Call::kFleet:
       return fleet(request);
+    case Call::kRoomCall:
+      return room_call(request);
     case Call::kIngest:
     case Call::kHealth:
     case Call::kMetrics:
@@ -273,6 +278,19 @@ Response Api::redrive(const Request& request) {
     return problem(400, "the body does not say which dead letters", std::string(kMend));
   }
   return from(platform_.redrive(filter));
+}
+
+Response Api::room_call(const Request& request) {
+  RoomCall call{.posts = request.method == Method::kPost,
+                .segments = {request.segments.begin() + 1, request.segments.end()},
+                .query = request.query,
+                .body = nlohmann::json::object()};
+  if (!request.body.empty()) {
+    call.body = nlohmann::json::parse(request.body, nullptr, false);
+    if (!call.body.is_object())
+      return problem(400, "the body is not a JSON object", "send one, or no body");
+  }
+  return from(platform_.room_call(call));
 }
 
 Response Api::dashboard(const Request& request) {

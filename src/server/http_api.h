@@ -39,6 +39,7 @@ class Api {
   Response dead_letters(const Request& request);
   Response redrive(const Request& request);
   Response kill_query(const Request& request);
+  Response room_call(const Request& request);
   Response dashboard(const Request& request);
   Response fleet(const Request& request);
   Response unknown(const Request& request);

@@ -29,6 +29,18 @@ constexpr Route kRoutes[] = {
     {Method::kGet, "/v1/dashboards/{name}", Call::kDashboard},
     {Method::kGet, "/v1/fleet", Call::kFleet},
     {Method::kGet, "/v1/fleet/feed", Call::kFleetFeed},
+    {Method::kGet, "/v1/backfills", Call::kRoomCall},
+    {Method::kPost, "/v1/backfills", Call::kRoomCall},
+    {Method::kGet, "/v1/backfills/{id}", Call::kRoomCall},
+    {Method::kPost, "/v1/backfills/{id}/{verb}", Call::kRoomCall},
+    {Method::kGet, "/v1/tables/{table}/versions", Call::kRoomCall},
+    {Method::kGet, "/v1/tables/{table}/diff", Call::kRoomCall},
+    {Method::kPost, "/v1/models/{name}/shadow", Call::kRoomCall},
+    {Method::kPost, "/v1/models/{name}/promote", Call::kRoomCall},
+    {Method::kPost, "/v1/models/{name}/rollback", Call::kRoomCall},
+    {Method::kGet, "/v1/flags", Call::kRoomCall},
+    {Method::kPost, "/v1/flags/{name}", Call::kRoomCall},
+    {Method::kPost, "/v1/reload", Call::kRoomCall},
     {Method::kGet, "/v1/{lookup}/{id}", Call::kLookup},
 };
 constexpr Route kPageRoute{Method::kGet, "page", Call::kPage};

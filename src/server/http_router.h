@@ -36,6 +36,7 @@ enum class Call : std::uint8_t {
   kFleet,
   kFleetFeed,
   kLookup,
+  kRoomCall,
   kPage,
   kUnknown,
 };

@@ -5,6 +5,7 @@
 // fleet() and metrics.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -59,6 +60,14 @@ struct DeadLetterFilter {
 
 enum class ModelCommand : std::uint8_t { kPause, kResume, kRewind };
 
+// A call that a room of the platform answers by itself; the routes are in http_router.cpp.
+struct RoomCall {
+  bool posts = false;
+  std::vector<std::string> segments;  // of the path behind /v1/
+  std::map<std::string, std::string> query;
+  nlohmann::json body;  // an object
+};
+
 class Platform {
  public:
   virtual ~Platform() = default;
@@ -82,12 +91,14 @@ class Platform {
   // The plan of a streaming model, its state and what bounds it. kNotFound names the models.
   virtual base::Result<nlohmann::json> explain_model(const std::string& name) = 0;
   // The same afterwards.
-  virtual base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) = 0;
+  virtual base::Result<nlohmann::json> steer_model(const std::string& name,
+                                                   ModelCommand command) = 0;
   virtual nlohmann::json alerts() = 0;
   virtual nlohmann::json queries() = 0;
   virtual base::Result<> kill_query(std::int64_t id) = 0;
   virtual base::Result<nlohmann::json> dashboards() = 0;
   virtual base::Result<nlohmann::json> dashboard(const std::string& name) = 0;
+  virtual base::Result<nlohmann::json> room_call(const RoomCall& call) = 0;
 };
 
 }  // namespace server

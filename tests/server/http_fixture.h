@@ -109,6 +109,9 @@ class TestPlatform final : public Platform {
   }
   base::Result<nlohmann::json> dashboards() override;
   base::Result<nlohmann::json> dashboard(const std::string& name) override;
+  base::Result<nlohmann::json> room_call(const RoomCall& call) override {
+    return nlohmann::json{{"posts", call.posts}, {"segments", call.segments}, {"body", call.body}};
+  }
 
  private:
   std::unique_ptr<FaultyLog> log_;
