@@ -136,8 +136,7 @@ Result<std::vector<std::string>> Backfills::downstream(const std::vector<runs::M
   return order;
 }
 
-Result<Job> Backfills::plan(const std::vector<runs::Model>& models,
-                            const BackfillRequest& request) {
+Result<Job> Backfills::plan(const std::vector<runs::Model>& models, const JobRequest& request) {
   if (request.parallel < 1 || request.parallel > kParallelMax)
     return base::fail_with(Code::kInvalid, fmt::format("--parallel {}", request.parallel),
                            fmt::format("write 1 to {}", kParallelMax));
@@ -172,7 +171,7 @@ Result<Job> Backfills::plan(const std::vector<runs::Model>& models,
 }
 
 Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
-                                 const BackfillRequest& request) {
+                                 const JobRequest& request) {
   Job job = TRY(plan(models, request));
   job.id = "estimate";
   Bench bench = TRY(open_bench(job, 0, {}, -1));
@@ -224,7 +223,7 @@ Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
 }
 
 Result<std::string> Backfills::begin(const std::vector<runs::Model>& models,
-                                     const BackfillRequest& request) {
+                                     const JobRequest& request) {
   Job job = TRY(plan(models, request));
   for (Job& other : TRY(read_jobs(services_.store))) {
     const bool open = other.state == Job::State::kRunning || other.state == Job::State::kFailed;

@@ -40,11 +40,11 @@ class Backfills {
 
   // What it would read and write, and for how long: one part is run and forgotten.
   base::Result<nlohmann::json> estimate(const std::vector<runs::Model>& models,
-                                        const BackfillRequest& request);
+                                        const JobRequest& request);
   // Plans and starts it; its id. One that was cut off or failed over the same parts with the same
   // text goes on instead. kConflict while another one of this table runs.
   base::Result<std::string> begin(const std::vector<runs::Model>& models,
-                                  const BackfillRequest& request);
+                                  const JobRequest& request);
   base::Result<nlohmann::json> show(const std::string& id) const;
   base::Result<nlohmann::json> list() const;
   // Swaps a validated one in; kConflict when its state does not allow it.
@@ -67,7 +67,7 @@ class Backfills {
   };
 
   // backfill.cpp
-  base::Result<Job> plan(const std::vector<runs::Model>& models, const BackfillRequest& request);
+  base::Result<Job> plan(const std::vector<runs::Model>& models, const JobRequest& request);
   base::Result<Job> find(const std::string& id) const;
   base::Result<> save(const Job& job);
   void start(const std::string& id);

@@ -13,7 +13,7 @@
 
 namespace batch {
 
-struct BackfillRequest {
+struct JobRequest {
   std::string model;
   std::string from;  // values of the first partition column, both included; "" = the whole table
   std::string to;
@@ -42,7 +42,7 @@ struct Job {
     kCancelled,
   };
   std::string id;
-  BackfillRequest request;
+  JobRequest request;
   State state = State::kRunning;
   std::vector<JobTable> tables;  // the model, then what lies downstream, in reading order
   std::string error;

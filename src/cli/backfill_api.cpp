@@ -104,12 +104,12 @@ Result<json> BackfillApi::backfill(const server::RoomCall& call) {
                              {"publish", true},
                              {"dry_run", true}}));
   // `true` and `false` are one type in JSON: booleans.
-  const batch::BackfillRequest request{.model = call.body.value("model", ""),
-                                       .from = call.body.value("from", ""),
-                                       .to = call.body.value("to", ""),
-                                       .expect = call.body.value("expect", ""),
-                                       .parallel = call.body.value("parallel", 10),
-                                       .publish = call.body.value("publish", false)};
+  const batch::JobRequest request{.model = call.body.value("model", ""),
+                                  .from = call.body.value("from", ""),
+                                  .to = call.body.value("to", ""),
+                                  .expect = call.body.value("expect", ""),
+                                  .parallel = call.body.value("parallel", 10),
+                                  .publish = call.body.value("publish", false)};
   const std::vector<runs::Model> now = TRY(models());
   if (call.body.value("dry_run", false)) return jobs_.estimate(now, request);
   return jobs_.show(TRY(jobs_.begin(now, request)));

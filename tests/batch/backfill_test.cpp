@@ -117,14 +117,14 @@ class BackfillTest : public testing::Test {
     }
     throw std::runtime_error("the backfill does not end");
   }
-  static BackfillRequest march(const std::string& expect = "month(old.day) = 3") {
+  static JobRequest march(const std::string& expect = "month(old.day) = 3") {
     return {.model = "gold.delays",
             .from = "2013-03-01",
             .to = "2013-03-31",
             .expect = expect,
             .parallel = 4};
   }
-  json prepared(const BackfillRequest& request, const std::vector<const char*>& texts) {
+  json prepared(const JobRequest& request, const std::vector<const char*>& texts) {
     return wait(must(backfills_->begin(models(texts), request)));
   }
   std::string rows(const std::string& table) { return world_.snapshot(table)->scan_sql(); }
@@ -244,7 +244,7 @@ SELECT day, lane, count(*) AS legs,
        CAST(sum(CASE WHEN day = DATE '2013-03-07' THEN error('no such day') ELSE delay END) AS DOUBLE) AS minutes
 FROM silver.legs GROUP BY ALL)";
   const auto version = world_.snapshot("gold.delays")->version();
-  BackfillRequest request = march();
+  JobRequest request = march();
   request.to = "2013-03-10";
   const json failed = prepared(request, {kFails, kMonths});
   EXPECT_EQ(failed.at("state"), "failed");
@@ -265,7 +265,7 @@ TEST_F(BackfillTest, ADryRunTellsTheCostAndWritesNothing) {
 
 TEST_F(BackfillTest, AStreamingModelIsRefusedWithTheWayThatThereIs) {
   const auto begun = backfills_->begin(
-      models({kLegs}), BackfillRequest{.model = "silver.legs", .from = {}, .to = {}, .expect = {}});
+      models({kLegs}), JobRequest{.model = "silver.legs", .from = {}, .to = {}, .expect = {}});
   ASSERT_FALSE(begun);
   EXPECT_EQ(begun.error().code, base::Code::kUnsupported);
   EXPECT_THAT(begun.error().mend, HasSubstr("models rewind silver.legs"));
@@ -278,7 +278,7 @@ TEST_F(BackfillTest, CutOffAtAnyWriteItGoesOnAndIsWhole) {
   int published = 0;
   for (int step = 1; step < 400; step += step < 21 ? 1 : 3) {
     SCOPED_TRACE(step);
-    BackfillRequest request = march();
+    JobRequest request = march();
     request.to = "2013-03-04";
     request.publish = true;
     request.parallel = 1;
