@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/kafka_commands.h"
 #include "cli/patterns_commands.h"
+#include "cli/quality_commands.h"
 #include "cli/tables_commands.h"
 #include "server/sql_worker.h"
 
@@ -153,6 +154,7 @@ int main(int argc, char** argv) {
   cli::add_tables_commands(app, arguments.project, run);
   cli::add_patterns_commands(app, arguments.project, run);
   cli::add_backfill_commands(app, arguments.project, run);
+  cli::add_quality_commands(app, arguments.project, run);
   add_simulate_command(app, arguments, run);
   cli::KafkaArguments kafka;
   kafka.add_to(app, arguments.project, run);

@@ -1,13 +1,9 @@
 #include "cli/tables_commands.h"
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <iostream>
 
+#include "cli/opened_lake.h"
 #include "cli/print.h"
-#include "cli/project.h"
-#include "lake/catalog.h"
 #include "lake/dml.h"
 
 namespace cli {
@@ -26,62 +22,7 @@ struct Flags {
   bool as_json = false, dry_run = false, force = false;
 };
 
-// A folder that goes with the command.
-struct Scratch {
-  base::Path path;
-  Scratch() = default;
-  Scratch(Scratch&& other) noexcept : path(std::exchange(other.path, {})) {}
-  Scratch& operator=(Scratch&& other) noexcept {
-    std::swap(path, other.path);
-    return *this;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path.empty()) std::filesystem::remove_all(path, ignored);
-  }
-};
-
-struct Lake {
-  Scratch copies;  // of what lies on S3
-  std::unique_ptr<storage::ObjectStore> store;
-  std::unique_ptr<sql::Database> database;
-  std::unique_ptr<sql::Connection> connection;
-  std::unique_ptr<lake::Catalog> catalog;
-};
-
-Result<Lake> open_lake(const std::string& project, const Flags& flags) {
-  base::Path folder = flags.lake;
-  std::string memory = "2GB";
-  std::optional<storage::S3StoreOptions> place;
-  if (flags.lake.empty()) {
-    const Project loaded = TRY(load_project(project));
-    folder = loaded.data / "lake";
-    memory = loaded.memory;
-    place = loaded.lake;
-  } else if (flags.lake.starts_with("s3://")) {
-    place.emplace();
-    place->location = TRY(storage::parse_s3_url(flags.lake));
-  }
-  if (!place && !std::filesystem::exists(folder)) {
-    return base::fail_with(Code::kNotFound, fmt::format("there is no lake at {}", folder.string()),
-                           "start the platform once, or name a folder with --lake");
-  }
-  Lake lake;
-  if (place) {
-    place->checks = false;  // some only read
-    lake.copies.path =
-        std::filesystem::temp_directory_path() / fmt::format("waybill-lake-{}", ::getpid());
-  }
-  lake.store = TRY(open_lake_place(place, folder, lake.copies.path));
-  lake.database = TRY(sql::Database::open(
-      {.memory_limit = memory,
-       .threads = 2,
-       .temporary_directory =
-           (std::filesystem::temp_directory_path() / "waybill-spill").string()}));
-  lake.connection = TRY(lake.database->connect());
-  lake.catalog = lake::make_catalog(*lake.store, *lake.database);
-  return lake;
-}
+using Lake = OpenedLake;
 
 // Rows of JSON objects as a table for people, or as they are.
 void show(const Flags& flags, const std::vector<std::string>& columns, const json& rows) {
@@ -303,7 +244,7 @@ void add_tables_commands(CLI::App& app, const std::string& project,
                     "a lake's folder or s3:// URL, instead of the project's");
     sub->callback([&project, &run, flags, command] {
       run = [&project, flags, command]() -> Result<> {
-        Lake lake = TRY(open_lake(project, *flags));
+        Lake lake = TRY(open_lake(project, flags->lake));
         return command(lake, *flags);
       };
     });

@@ -163,6 +163,24 @@ TEST(Suite, EveryBrokenRuleOfARowIsNamed) {
   EXPECT_EQ(judge(suite, "1 AS a, -1 AS b"), "b: must be at least 0");
 }
 
+TEST(Suite, WhatJudgesAWholeTableStaysDeclaredAndSplitsNoRows) {
+  const Suite suite = suite_of(
+      expectation("expect_table_row_count_to_be_between", R"("min_value": 1)") + "," +
+      expectation("expect_column_values_to_be_unique", R"("column": "a")") + "," +
+      expectation("expect_column_values_to_not_be_null", R"("column": "a", "mostly": 0.9)") + "," +
+      expectation("expect_column_values_to_not_be_null", R"("column": "b")"));
+  EXPECT_EQ(suite.declared.expectations.size(), 4U);
+  ASSERT_EQ(suite.rules.size(), 1U);
+  EXPECT_EQ(suite.rules[0].column, "b");
+}
+
+TEST(Suite, ARuleThatOnlyWarnsKeepsItsRows) {
+  const Suite suite = suite_of(
+      R"({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "a"}, "meta": {"severity": "warn"}})");
+  EXPECT_EQ(suite.failed_rules_sql(), "");
+  EXPECT_NE(suite.failed_rules_sql(Severity::kWarn), "");
+}
+
 struct WrongCase {
   std::string name;
   std::string text;
@@ -192,12 +210,9 @@ const WrongCase kWrong[] = {
     {"not_json", "{\"name\": \"s\",\n \"expectations\": [}", 2, "not JSON", ""},
     {"no_expectations", "{}", 1, "a list of 'expectations'", "\"expectations\""},
     {"unknown", second(expectation("expect_column_values_to_be_betwen", "\"column\": \"x\"")), 3,
-     "'expect_column_values_to_be_betwen' cannot judge single rows",
+     "expectation 2: unknown expectation 'expect_column_values_to_be_betwen'",
      "did you mean 'expect_column_values_to_be_between'?"},
-    {"of_whole_tables",
-     second(expectation("expect_table_row_count_to_be_between", "\"min_value\": 1")), 3,
-     "cannot judge single rows", "those that can are"},
-    {"no_type", second("{}"), 3, "cannot judge single rows", ""},
+    {"no_type", second("{}"), 3, "has no 'type'", ""},
     {"not_an_object", second("7"), 3, "an expectation is an object", ""},
     {"kwarg",
      second(expectation("expect_column_values_to_be_between", "\"column\": \"x\", \"min\": 1")), 3,
@@ -208,17 +223,16 @@ const WrongCase kWrong[] = {
      "'min_value' is missing", ""},
     {"no_set", second(expectation("expect_column_values_to_be_in_set", "\"column\": \"x\"")), 3,
      "'value_set' is missing", ""},
-    {"empty_set",
-     second(expectation("expect_column_values_to_be_in_set",
-                        "\"column\": \"x\", \"value_set\": [null]")),
-     3, "'value_set' has no values", ""},
     {"wrong_kind",
      second(expectation("expect_column_values_to_match_regex", "\"column\": \"x\", \"regex\": 7")),
-     3, "wrong kind", ""},
+     3, "'regex' is not a valid text: 7", ""},
     {"mostly",
-     second(
-         expectation("expect_column_values_to_not_be_null", "\"column\": \"x\", \"mostly\": 0.9")),
-     3, "'mostly' has no meaning", "leave it out"},
+     second(expectation("expect_column_values_to_not_be_null", "\"column\": \"x\", \"mostly\": 9")),
+     3, "'mostly' is outside", "between 0 and 1"},
+    {"severity",
+     second(expectation("expect_column_values_to_not_be_null",
+                        "\"column\": \"x\", \"severity\": \"loud\"")),
+     3, "unknown severity 'loud'", "quarantine"},
     {"ignore_row_if",
      second(expectation("expect_column_pair_values_a_to_be_greater_than_b",
                         "\"column_A\": \"a\", \"column_B\": \"b\", \"ignore_row_if\": \"never\"")),
