@@ -47,7 +47,7 @@ def main():
     else:
         suite = quality_scms.suite_018() if old else quality_scms.suite_1()
     answer, seconds = (with_018 if old else with_1)(frame, suite, result_format)
-    print(json.dumps({"version": gx.__version__, "seconds": seconds, "answer": answer}))
+    print(json.dumps({"version": gx.__version__, "seconds": seconds, "answer": answer}, default=lambda v: v.item()))
 
 
 main()
