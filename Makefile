@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql accept-schemas bench-schemas
+.PHONY: accept-batch bench-batch accept-schemas bench-schemas accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -141,6 +141,13 @@ $(BATCH_PEERS)/venv/STAMP: tests/interop/batch_requirements.txt
 accept-batch: binary $(BATCH_PEERS)/venv/STAMP ## cron beside croniter, DAGs under kill -9
 	@ninja -C $(BUILD) --quiet cron_tool
 	@WAYBILL=$(abspath $(BUILD))/waybill $(BATCH_PEERS)/venv/bin/python tests/interop/accept_batch.py $(BUILD)
+
+$(BATCH_PEERS)/airflow/STAMP:
+	@python3 -m venv $(@D) && $(@D)/bin/pip -q --disable-pip-version-check install apache-airflow==3.0.6 && touch $@
+
+bench-batch: build $(BATCH_PEERS)/airflow/STAMP ## figures of batch work: task starts with Airflow beside them, live latency beside heavy work
+	@ninja -C $(BUILD) --quiet bench_scheduler
+	@AIRFLOW=$(BATCH_PEERS)/airflow $(PYTHON) bench/batch.py $(BUILD)
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start
 	@ninja -C $(BUILD) --quiet bench_stream
