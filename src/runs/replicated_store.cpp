@@ -300,4 +300,10 @@ base::Result<> ReplicatedStore::scan_reverse(
   return local_->scan_reverse(prefix, each);
 }
 
+std::int64_t ReplicatedStore::bytes_about(const std::string& prefix) const {
+  const std::shared_lock lock(local_mutex_);
+  const auto* sized = dynamic_cast<const state::Sized*>(local_.get());
+  return sized == nullptr ? 0 : sized->bytes_about(prefix);
+}
+
 }  // namespace runs

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "state/size.h"
 
 namespace state {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
-class RocksStore final : public Store {
+class RocksStore final : public Store, public Sized {
  public:
   explicit RocksStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
@@ -46,6 +47,17 @@ class RocksStore final : public Store {
       if (!each(view(it->key()), view(it->value()))) return {};
     }
     return checked(*it);
+  }
+
+  std::int64_t bytes_about(const std::string& prefix) const override {
+    const std::string behind = prefix + '\xff';
+    const rocksdb::Range range(slice(prefix), slice(behind));
+    rocksdb::SizeApproximationOptions how;
+    how.include_memtables = true;
+    std::uint64_t bytes = 0;
+    const rocksdb::Status status =
+        db_->GetApproximateSizes(how, db_->DefaultColumnFamily(), &range, 1, &bytes);
+    return status.ok() ? static_cast<std::int64_t>(bytes) : 0;
   }
 
   base::Result<> apply(const WriteSet& changes) override {

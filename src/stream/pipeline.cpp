@@ -182,6 +182,8 @@ base::Result<> Pipeline::restore() {
   if (plan && plan->number > epoch_) TRY(replay(*plan, name_));
   TRY(find_behind());
   TRY(give_out_served());
+  plan_asked_us_ = steady_us();
+  note_plan();
   reader_->start(committed_);
   return {};
 }

@@ -3,10 +3,14 @@ import { Suspense, lazy, useEffect, useState, type ReactElement } from 'react';
 import { Loading } from '../parts/states';
 import { useViewName, type ViewName } from '../url-state';
 import { Alerts } from '../views/alerts/alerts';
+import { Backfills } from '../views/backfills/backfills';
 import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
+import { Jobs } from '../views/jobs/jobs';
 import { Pipelines } from '../views/pipelines/pipelines';
+import { Quality } from '../views/quality/quality';
 import { SearchPalette } from '../views/search/search';
+import { Streams } from '../views/streams/streams';
 import { Fault } from './fault';
 import { Rail } from './rail';
 import { TopBar } from './top_bar';
@@ -22,6 +26,10 @@ const kLoadOthersAfterMs = 4_000;
 const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
   dashboards: () => <Dashboards />,
+  streams: () => <Streams />,
+  jobs: () => <Jobs />,
+  quality: () => <Quality />,
+  backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,
   alerts: () => <Alerts />,

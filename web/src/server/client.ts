@@ -2,6 +2,9 @@
 import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
+import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { FailingRows, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
 const kTimeoutMs = 20_000;
 
@@ -83,9 +86,31 @@ export const server = {
   dashboards: (signal?: AbortSignal) => call<DashboardName[]>('v1/dashboards', signal),
   dashboard: async (name: string, signal?: AbortSignal) =>
     readDashboard(await call<Dashboard>(`v1/dashboards/${encodeURIComponent(name)}`, signal)),
+  streams: (signal?: AbortSignal) => call<Stream[]>('v1/streams', signal),
+  steer: (model: string, command: ModelCommand) =>
+    call<StreamModel>(`v1/models/${encodeURIComponent(model)}/${command}`, undefined, {}),
+  dags: (signal?: AbortSignal) => call<DagOverview[]>('v1/dags', signal),
+  dag: (dag: string, signal?: AbortSignal) => call<DagDetails>(`v1/dags/${encodeURIComponent(dag)}`, signal),
+  nextRuns: (dag: string, limit: number, signal?: AbortSignal) =>
+    call<NextRun[]>(`v1/dags/next?dag=${encodeURIComponent(dag)}&limit=${limit}`, signal),
+  steerDag: (dag: string, verb: string) => call<unknown>(`v1/dags/${encodeURIComponent(dag)}/${verb}`, undefined, {}),
+  steerRun: (dag: string, run: string, verb: string, body: Record<string, unknown>) =>
+    call<unknown>(`v1/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}/${verb}`, undefined, body),
+  taskLog: (dag: string, run: string, task: string, attempt: number, signal?: AbortSignal) => call<{ log: string }>(
+    `v1/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}/tasks/${encodeURIComponent(task)}/log${attempt ? `?attempt=${attempt}` : ''}`, signal),
+  backfills: (signal?: AbortSignal) => call<Backfill[]>('v1/backfills', signal),
+  backfill: (id: string, signal?: AbortSignal) => call<Backfill>(`v1/backfills/${encodeURIComponent(id)}`, signal),
+  steerBackfill: (id: string, verb: BackfillVerb) =>
+    call<Backfill>(`v1/backfills/${encodeURIComponent(id)}/${verb}`, undefined, {}),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>
     call<DeadLetter[]>(`v1/dead-letters?limit=${limit}${reason ? `&reason=${encodeURIComponent(reason)}` : ''}`, signal),
-  redrive: (ids: string[]) => call<{ redriven: number }>('v1/dead-letters/redrive', undefined, { ids }),
+  redrive: (request: RedriveRequest) => call<Redriven>('v1/dead-letters/redrives', undefined, request),
+  suites: (signal?: AbortSignal) => call<Suite[]>('v1/quality/suites', signal),
+  validations: (limit: number, signal?: AbortSignal) => call<ValidationHead[]>(`v1/quality/history?limit=${limit}`, signal),
+  trends: (suite: string, signal?: AbortSignal) => call<Trend[]>(`v1/quality/trends?suite=${encodeURIComponent(suite)}&limit=40`, signal),
+  validate: (suite: string, table: string) => call<ValidationHead>('v1/quality/validate', undefined, { suite, table }),
+  failingRows: (suite: string, table: string, expectation: number, signal?: AbortSignal) => call<FailingRows>(
+    `v1/quality/rows?suite=${encodeURIComponent(suite)}&table=${encodeURIComponent(table)}&expectation=${expectation}&limit=100`, signal),
   lookup: (name: string, id: string, signal?: AbortSignal) =>
     orNull(call<Row>(`v1/${name}/${encodeURIComponent(id)}`, signal)),
   fleet: (limit: number, signal?: AbortSignal) =>

@@ -4,6 +4,9 @@ import {
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
+import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { FailingRows, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { ModelCommand, Stream } from './types_streams';
 
 const kFastMs = 2_000;
 const kSteadyMs = 5_000;
@@ -12,6 +15,7 @@ const kRareMs = 60_000;
 const kTrackHours = 6;
 const kTrackPointsMax = 5_000;
 const kFoundMax = 8;
+const kValidations = 500;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -37,6 +41,63 @@ export const useAudit = (): UseQueryResult<Audit> => usePolled(['audit'], server
 export const useAlerts = (): UseQueryResult<Alert[]> => usePolled(['alerts'], server.alerts, kSteadyMs);
 export const useDeadLetters = (limit: number, reason: string): UseQueryResult<DeadLetter[]> =>
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);
+
+export const useStreams = (): UseQueryResult<Stream[]> => usePolled(['streams'], server.streams, kFastMs);
+
+export const useDags = (): UseQueryResult<DagOverview[]> => usePolled(['dags'], server.dags, kFastMs);
+export const useDag = (dag: string): UseQueryResult<DagDetails> =>
+  usePolled(['dags', dag], (signal) => server.dag(dag, signal), kFastMs);
+export const useNextRuns = (dag: string, limit: number): UseQueryResult<NextRun[]> =>
+  usePolled(['next-runs', dag, limit], (signal) => server.nextRuns(dag, limit, signal), kRareMs);
+
+export const useTaskLog = (dag: string, run: string, task: string, attempt: number, running: boolean): UseQueryResult<{ log: string }> => useQuery({
+  queryKey: ['task-log', dag, run, task, attempt],
+  queryFn: ({ signal }) => server.taskLog(dag, run, task, attempt, signal),
+  refetchInterval: running ? kFastMs : kSteadyMs,
+  placeholderData: undefined,
+});
+
+export function useSteerDag(dag: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (verb: 'run' | 'pause' | 'resume') => server.steerDag(dag, verb),
+    onSettled: () => client.invalidateQueries({ queryKey: ['dags'] }),
+  });
+}
+
+export function useSteerRun(dag: string, run: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ verb, body }: { verb: 'clear' | 'mark'; body: Record<string, unknown>; done: string }) => server.steerRun(dag, run, verb, body),
+    onSettled: () => client.invalidateQueries({ queryKey: ['dags'] }),
+  });
+}
+
+export const useBackfills = (): UseQueryResult<Backfill[]> => usePolled(['backfills'], server.backfills, kFastMs);
+
+/** With its report. */
+export const useBackfill = (id: string): UseQueryResult<Backfill> => useQuery({
+  queryKey: ['backfills', id],
+  queryFn: ({ signal }) => server.backfill(id, signal),
+  refetchInterval: kFastMs,
+  placeholderData: undefined,
+});
+
+export function useSteerBackfill() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, verb }: { id: string; verb: BackfillVerb }) => server.steerBackfill(id, verb),
+    onSettled: () => client.invalidateQueries({ queryKey: ['backfills'] }),
+  });
+}
+
+export function useSteer() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ model, command }: { model: string; command: ModelCommand }) => server.steer(model, command),
+    onSettled: () => client.invalidateQueries({ queryKey: ['streams'] }),
+  });
+}
 
 export const useDashboards = (): UseQueryResult<DashboardName[]> => usePolled(['dashboards'], server.dashboards, kRareMs);
 
@@ -153,7 +214,28 @@ async function find(words: string, signal: AbortSignal): Promise<Found[]> {
 export function useRedrive() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (ids: string[]) => server.redrive(ids),
+    mutationFn: (request: RedriveRequest) => server.redrive(request),
     onSettled: () => client.invalidateQueries({ queryKey: ['dead-letters'] }),
+  });
+}
+
+export const useSuites = (): UseQueryResult<Suite[]> => usePolled(['suites'], server.suites, kRareMs);
+export const useValidations = (): UseQueryResult<ValidationHead[]> =>
+  usePolled(['validations'], (signal) => server.validations(kValidations, signal), kSteadyMs);
+export const useTrends = (suite: string): UseQueryResult<Trend[]> =>
+  usePolled(['validations', 'trends', suite], (signal) => server.trends(suite, signal), kSteadyMs);
+
+/** Asked once: it reads the whole table. */
+export const useFailingRows = (suite: string, table: string, expectation: number): UseQueryResult<FailingRows> => useQuery({
+  queryKey: ['failing-rows', suite, table, expectation],
+  queryFn: ({ signal }) => server.failingRows(suite, table, expectation, signal),
+  placeholderData: undefined,
+});
+
+export function useValidate() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ suite, table }: { suite: string; table: string }) => server.validate(suite, table),
+    onSettled: () => client.invalidateQueries({ queryKey: ['validations'] }),
   });
 }
