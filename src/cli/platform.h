@@ -16,6 +16,7 @@
 #include "cli/backfill_api.h"
 #include "cli/batch_work.h"
 #include "cli/project.h"
+#include "cli/quality_api.h"
 #include "cli/units.h"
 #include "lake/catalog.h"
 #include "log/embedded_log.h"
@@ -129,6 +130,7 @@ class Platform final : public server::Platform {
   std::unique_ptr<BatchWork> batch_;
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<BackfillApi> backfills_;
+  std::unique_ptr<QualityApi> quality_;
   std::unique_ptr<server::LakeViews> views_;
   std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
   std::unique_ptr<server::SqlWrites> sql_writes_;    // changes by clients
