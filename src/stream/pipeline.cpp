@@ -98,6 +98,7 @@ base::Result<> Pipeline::make_operators(const std::vector<runs::Model>& models,
     known[model.table] = made->output();
     status_.models.push_back(model.table);
     operators_.push_back(std::move(made));
+    TRY(check_pace(*operators_.back()));
   }
   return {};
 }
@@ -180,6 +181,7 @@ base::Result<> Pipeline::restore() {
   }
   const auto plan = TRY(read_plan(services_.store, name_));
   if (plan && plan->number > epoch_) TRY(replay(*plan, name_));
+  TRY(begin_paces());
   TRY(find_behind());
   TRY(give_out_served());
   reader_->start(committed_);

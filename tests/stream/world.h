@@ -156,7 +156,7 @@ class World {
     stop();
     database_ = must(sql::Database::open({.threads = 1}));
     catalog_ = lake::make_catalog(*objects_, *database_);
-    auto made = stream::Pipeline::make(services(), must(component()), suites_, {});
+    auto made = stream::Pipeline::make(services(), must(component()), suites_, options);
     if (!made) return std::unexpected(made.error());
     pipeline_ = std::move(*made);
     return pipeline_->restore();
@@ -225,6 +225,7 @@ class World {
   }
 
   Fault fault;
+  stream::PipelineOptions options;  // of the next start
 
  private:
   std::filesystem::path folder_;
