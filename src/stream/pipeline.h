@@ -158,6 +158,7 @@ class Pipeline {
   base::Result<> pin_statics(EpochPlan& plan) const;
   base::Result<> load_statics(const EpochPlan& plan);
   base::Result<> adopt();
+  base::Result<> refuse_strange_tables() const;
   base::Result<> replay(const EpochPlan& plan, const std::string& pipeline);
   bool waits_for_time(base::TimestampUs now_us) const;
   base::Result<> execute(EpochPlan plan, EpochInput input, const std::string& pipeline);

@@ -53,12 +53,11 @@ std::string Pipeline::source_without_places(const Operator& op) const {
 base::Result<> Pipeline::check_pace(const Operator& op) const {
   const std::string source = op.model().every_us > 0 ? source_without_places(op) : "";
   if (source.empty()) return {};
-  return std::unexpected(
-      base::Error{.code = base::Code::kInvalid,
-                  .message = fmt::format("'every' over {}: what it gives meanwhile would be lost",
-                                         source),
-                  .mend = fmt::format("write 'mode: streaming' here and 'every' in {}", source)}
-          .at(op.model().file, 1));
+  return std::unexpected(base::Error{
+      .code = base::Code::kInvalid,
+      .message = fmt::format("'every' over {}: what it gives meanwhile would be lost", source),
+      .mend = fmt::format("write 'mode: streaming' here and 'every' in {}", source)}
+                             .at(op.model().file, 1));
 }
 
 // Up to where a table with places has the rows of its topics.
@@ -94,9 +93,8 @@ bool Pipeline::sources_agree(const Operator& op) const {
     if (!gives_places(source.table)) return true;
     const auto from = find(source.table);
     if (from && is_live(**from) && !sources_agree(**from)) return false;
-    return std::ranges::all_of(reach_of(source.table), [&](const auto& its) {
-      return its.second == least.at(its.first);
-    });
+    return std::ranges::all_of(reach_of(source.table),
+                               [&](const auto& its) { return its.second == least.at(its.first); });
   });
 }
 
@@ -235,7 +233,7 @@ bool Pipeline::is_due(const Operator& op, base::TimestampUs now_us) const {
   if (pace.anew) return source_without_places(op).empty() || sources_agree(op);
   const bool more = has_more(reach(op), pace.offsets);
   if (op.model().every_us == 0) return more || sources_agree(op);
-  return more && now_us - pace.ran_us >= op.model().every_us;
+  return (more || op.waits_for_time(now_us)) && now_us - pace.ran_us >= op.model().every_us;
 }
 
 // The next piece of what a model has not taken in.

@@ -245,8 +245,10 @@ TEST_F(Pace, AModelOverSourcesThatStandAtDifferentPlacesMissesNothing) {
   append(20);
   settle();
   expect_whole();
-  append(20);
-  settle();
+  for (int i = 0; i < 2; ++i) {  // its hour has passed: it runs with the first of them
+    append(20);
+    settle();
+  }
   EXPECT_FALSE(world_.pipeline().pause("silver.both"));  // it has the rows of one of them
   world_.change_models(union_of("every 5 minutes"));
   must(world_.start());
