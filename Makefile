@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-quality bench-quality accept-batch bench-batch accept-schemas bench-schemas accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
+.PHONY: accept-stream accept-quality bench-quality accept-batch bench-batch accept-schemas bench-schemas accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,7 +50,7 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 	@ninja -C $(BUILD) --quiet kafka_server && $(PYTHON) tests/interop/cli_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/waybill
 	@$(PYTHON) tests/checker/checks_test.py -b && $(PYTHON) tests/checker/proxy_test.py -b
 	@$(PYTHON) tests/checker/check.py --server $(BUILD)/tests/kafka_server --rounds 10
-	@$(PYTHON) tests/e2e/accept_crash.py 5
+	@$(PYTHON) tests/e2e/accept_crash.py 10
 	@$(PYTHON) tests/e2e/accept_kafka.py
 	@$(PYTHON) tests/e2e/accept_first.py
 
@@ -70,8 +70,9 @@ accept-quality: binary $(QUALITY_PEERS)/STAMP ## Great Expectations' own cases, 
 bench-quality: binary $(QUALITY_PEERS)/STAMP ## a suite of 40 expectations on 10 million rows, with Great Expectations and a raw scan beside it
 	@$(QUALITY_PEERS)/ge1/bin/python bench/quality.py $(BUILD)/waybill
 
-accept-crash: build $(VENV)/STAMP ## 25 rounds of kill -9 under load: nothing lost, nothing doubled
-	@$(PYTHON) tests/e2e/accept_crash.py 25
+accept-crash: build $(VENV)/STAMP ## 100 rounds of kill -9 under load on the embedded log, 100 on Apache Kafka: nothing lost, nothing doubled
+	@$(PYTHON) tests/e2e/accept_crash.py 100
+	@$(PYTHON) tests/e2e/accept_crash.py 100 --kafka
 
 accept-checker: binary $(VENV)/STAMP ## Kafka clients under faults: 100 clean rounds, then each deliberate bug is found
 	@ninja -C $(BUILD) --quiet kafka_server
@@ -123,6 +124,9 @@ accept-redis: build $(VENV)/STAMP ## the Redis door by redis-cli and redis-py be
 	@command -v redis-benchmark >/dev/null && command -v redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null
 	@$(PYTHON) tests/interop/redis_interop.py
 	@$(PYTHON) tests/interop/redis_push.py 20
+
+accept-stream: tests ## 5000 random models over random records with cuts, crashes and restarts, beside DuckDB's answer
+	@WAYBILL_STREAM_CASES=5000 $(BUILD)/tests/test_stream --gtest_filter='RandomModels*'
 
 accept-nexmark: binary $(VENV)/STAMP ## Nexmark's questions as streaming models: each table equals DuckDB's answer, over kills
 	@ninja -C $(BUILD) --quiet nexmark

@@ -1,13 +1,12 @@
 #include "cli/patterns_commands.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "cli/opened_lake.h"
 #include "cli/print.h"
 #include "cli/project.h"
-#include "lake/catalog.h"
 #include "stream/pattern.h"
 #include "stream/pattern_history.h"
 
@@ -89,15 +88,10 @@ Result<> run_over_history(const std::string& folder, const Flags& flags) {
   const Project project = TRY(load_project(folder));
   const runs::Model model = TRY(pattern_named(project, flags.name));
   const stream::Pattern pattern = TRY(stream::parse_pattern_file(model.pattern, model.file));
-  const auto objects = TRY(storage::local_store(base::posix_file_system(), project.data / "lake"));
-  const auto database = TRY(sql::Database::open(
-      {.memory_limit = project.memory,
-       .threads = 2,
-       .temporary_directory =
-           (std::filesystem::temp_directory_path() / "waybill-spill").string()}));
-  const auto catalog = lake::make_catalog(*objects, *database);
-  const auto connection = TRY(database->connect());
-  const auto snapshot = TRY(TRY(catalog->table(pattern.source))->snapshot());
+  const OpenedLake lake = TRY(open_lake(folder, ""));
+  const auto& connection = lake.connection;
+  const auto snapshot = TRY(TRY(lake.catalog->table(pattern.source))->snapshot());
+  const storage::Hold hold = TRY(snapshot->fetch());
   const std::string scan = snapshot->scan_sql();
   stream::PatternPeriod period{.from_us = TRY(time_of("--from", flags.from, INT64_MIN)),
                                .to_us = TRY(time_of("--to", flags.to, INT64_MAX))};

@@ -30,6 +30,11 @@ class StateSnapshot final : public Snapshot {
     const auto it = state_.transactions->find(app_id);
     return it == state_.transactions->end() ? -1 : it->second.version;
   }
+  std::vector<std::string> applications() const {
+    std::vector<std::string> ids;
+    for (const auto& [id, transaction] : *state_.transactions) ids.push_back(id);
+    return ids;
+  }
   std::string scan_sql() const override { return lake::scan_sql(state_, source_, {}); }
   std::string scan_sql(const PartitionFilter& only_partitions) const override {
     return lake::scan_sql(state_, source_, only_partitions);

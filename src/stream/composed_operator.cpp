@@ -197,7 +197,9 @@ class ComposedOperator final : public Operator {
         fmt::arg("topic", topic_sql(use.relation)),
         fmt::arg("partition", partition_sql(use.relation)), fmt::arg("dead", is_dead(use)),
         fmt::arg("late", is_late_unless_dropped(use)), fmt::arg("kept", is_kept(use)),
-        fmt::arg("newest", timed ? fmt::format("max(epoch_us({}))", sql::quote_name(model_.time))
+        fmt::arg("newest", timed ? Watermark::newest_sql(
+                                       fmt::format("epoch_us({})", sql::quote_name(model_.time)),
+                                       epoch.now_us)
                                  : std::string("NULL::BIGINT")),
         fmt::arg("rows", rows))));
     for (std::size_t row = 0; row < counts->rows(); ++row) {

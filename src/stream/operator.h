@@ -81,6 +81,8 @@ class Operator {
   virtual ~Operator() = default;
   const runs::Model& model() const { return model_; }
   const Plan& plan() const { return plan_; }
+  // The tables that it takes in; those that it only looks up are not among them.
+  const std::vector<Relation>& inputs() const { return inputs_; }
   // Columns of the table that it writes.
   const columns::Schema& schema() const { return output_.schema; }
   // What models after it read.

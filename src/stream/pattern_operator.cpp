@@ -163,9 +163,9 @@ class PatternOperator final : public Operator {
     const auto counted = TRY(epoch.connection.query(fmt::format(
         "SELECT {5}, {6}, count(*), count(*) FILTER (NOT ({0})), "
         "count(*) FILTER ({0} AND NOT ({1})), count(*) FILTER ({0} AND {1} AND {2}), "
-        "max({3}) FILTER ({3} <= {7}) FROM {4} GROUP BY 1, 2",
-        fits(), wanted(), is_late(epoch), reader_->time_us(), sql::quote_name(input_table_),
-        topic_sql(input()), partition_sql(input()), epoch.now_us + Watermark::kFutureAllowedUs)));
+        "{3} FROM {4} GROUP BY 1, 2",
+        fits(), wanted(), is_late(epoch), Watermark::newest_sql(reader_->time_us(), epoch.now_us),
+        sql::quote_name(input_table_), topic_sql(input()), partition_sql(input()))));
     for (std::size_t row = 0; row < counted->rows(); ++row) {
       const eventlog::TopicPartition source{
           counted->text(0, row), static_cast<eventlog::Partition>(counted->int_at(1, row))};

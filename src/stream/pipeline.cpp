@@ -7,6 +7,7 @@
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "lake/applications.h"
 #include "quality/dead_letter.h"
 #include "stream/step.h"
 
@@ -98,6 +99,7 @@ base::Result<> Pipeline::make_operators(const std::vector<runs::Model>& models,
     known[model.table] = made->output();
     status_.models.push_back(model.table);
     operators_.push_back(std::move(made));
+    TRY(check_pace(*operators_.back()));
   }
   return {};
 }
@@ -161,9 +163,34 @@ base::Result<> Pipeline::adopt() {
   std::vector<std::string> names;
   for (const schema::TopicSchema& topic : topics_) names.push_back(topic.topic.name);
   const auto adopted = TRY(stream::adopt(services_.store, name_, names));
-  if (!adopted) return {};
+  if (!adopted) return refuse_strange_tables();
   spdlog::info("{}: takes over at epoch {}", name_, adopted->position.epoch);
   return services_.store.apply(adopted->changes);
+}
+
+// Without a state of their own, epochs over topics that some pipeline has taken in already would
+// double their rows, or be taken for committed ones.
+base::Result<> Pipeline::refuse_strange_tables() const {
+  if (TRY(read_plan(services_.store, name_))) return {};  // its first epoch was cut off
+  for (const schema::TopicSchema& topic : topics_) {
+    const std::string bronze = "bronze." + topic.topic.name;
+    const std::string end = fmt::format("/{0}/{0}", bronze);
+    const auto snapshot = TRY(targets_.at(bronze).table->snapshot());
+    for (const std::string& id : lake::applications(*snapshot)) {
+      constexpr std::string_view kBegin = "waybill/";
+      if (!id.starts_with(kBegin) || !id.ends_with(end)) continue;
+      const std::string other = id.substr(kBegin.size(), id.size() - kBegin.size() - end.size());
+      return base::fail_with(
+          base::Code::kInvalid,
+          fmt::format("{} has rows of the pipeline {}, whose state the pipeline {} does not have",
+                      bronze, other, name_),
+          other == name_
+              ? "restore the state that belongs to this lake, or begin with an empty lake"
+              : "take back the change of models that joined or parted these topics, or begin anew: "
+                "another 'name' in waybill.yaml and an empty lake");
+    }
+  }
+  return {};
 }
 
 base::Result<> Pipeline::restore() {
@@ -180,6 +207,7 @@ base::Result<> Pipeline::restore() {
   }
   const auto plan = TRY(read_plan(services_.store, name_));
   if (plan && plan->number > epoch_) TRY(replay(*plan, name_));
+  TRY(begin_paces());
   TRY(find_behind());
   TRY(give_out_served());
   plan_asked_us_ = steady_us();

@@ -135,8 +135,15 @@ class Pipeline {
   void note_plan();
   bool is_live(const Operator& op) const { return !paces_.contains(op.model().table); }
   bool gives_places(const std::string& table) const;
+  std::string source_without_places(const Operator& op) const;
+  base::Result<> check_pace(const Operator& op) const;
+  Offsets reach_of(const std::string& table) const;
+  Offsets reach(const Operator& op) const;
+  bool sources_agree(const Operator& op) const;
   base::Result<> restore_paces();
+  base::Result<> begin_paces();
   base::Result<> build_anew(const std::vector<std::string>& tables, const std::string& why);
+  base::Result<> build_anew_now(const std::string& table, const std::string& why);
   std::vector<std::string> with_readers(const std::string& table) const;
   base::Result<bool> run_behind(base::TimestampUs now_us);
   bool is_due(const Operator& op, base::TimestampUs now_us) const;
@@ -158,6 +165,7 @@ class Pipeline {
   base::Result<> pin_statics(EpochPlan& plan) const;
   base::Result<> load_statics(const EpochPlan& plan);
   base::Result<> adopt();
+  base::Result<> refuse_strange_tables() const;
   base::Result<> replay(const EpochPlan& plan, const std::string& pipeline);
   bool waits_for_time(base::TimestampUs now_us) const;
   base::Result<> execute(EpochPlan plan, EpochInput input, const std::string& pipeline);

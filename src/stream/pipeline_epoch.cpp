@@ -1,6 +1,7 @@
 // One epoch: rows land in bronze, go through the models, and are committed.
 #include <algorithm>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "base/check.h"
 #include "base/metrics.h"
@@ -8,6 +9,27 @@
 #include "stream/step.h"
 
 namespace stream {
+namespace {
+
+// What a model that is built anew is given of these tables as a whole counts once, however often
+// their rows changed before: its beginning is what they had given, less what it took in.
+base::Result<> begin_with(const state::Store& store, const std::vector<std::string>& tables,
+                          const runs::Run& run, state::WriteSet& changes) {
+  nlohmann::json given = nlohmann::json::array();
+  const std::vector<runs::LedgerLine> lines = TRY(runs::ledger(store));
+  for (const std::string& table : tables) {
+    for (const auto& [place, rows] : runs::given_by(table, lines)) {
+      const auto taken = run.by_source.find(place);
+      given.push_back({{"topic", place.topic},
+                       {"partition", place.partition},
+                       {"out", rows - (taken == run.by_source.end() ? 0 : taken->second.in)}});
+    }
+  }
+  changes.put("beginning/" + run.model, given.dump());
+  return {};
+}
+
+}  // namespace
 
 base::Result<> Pipeline::pin_statics(EpochPlan& plan) const {
   for (const auto& [name, found] : statics_)
@@ -158,6 +180,14 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan, std::vector
   state::WriteSet changes;
   for (const auto& op : operators_) {
     if (is_active(*op)) TRY(op->keep(epoch, services_.store, changes));
+  }
+  const auto pace = paces_.find(plan.model);
+  if (pace != paces_.end() && pace->second.anew) {
+    std::vector<std::string> whole;
+    for (const Relation& source : TRY(find(plan.model))->inputs())
+      if (!gives_places(source.table)) whole.push_back(source.table);
+    for (const runs::Run& run : runs)
+      if (run.model == plan.model) TRY(begin_with(services_.store, whole, run, changes));
   }
   keep_pace(plan, changes);
   for (const auto& op : operators_)

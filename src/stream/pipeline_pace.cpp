@@ -14,6 +14,16 @@ std::string end_of(std::string prefix) {
   return prefix;
 }
 
+eventlog::Offset offset_in(const Offsets& offsets, const eventlog::TopicPartition& source) {
+  const auto it = offsets.find(source);
+  return it == offsets.end() ? 0 : it->second;
+}
+
+bool has_more(const Offsets& to, const Offsets& from) {
+  return std::ranges::any_of(
+      to, [&](const auto& place) { return place.second > offset_in(from, place.first); });
+}
+
 }  // namespace
 
 base::Result<Operator*> Pipeline::find(const std::string& table) const {
@@ -24,11 +34,68 @@ base::Result<Operator*> Pipeline::find(const std::string& table) const {
                          fmt::format("its models are {}", fmt::join(status_.models, ", ")));
 }
 
-// Whether a table's rows can be given again by offsets.
+// Whether a table's rows can be given again by offsets: they are there as soon as their records are
+// taken in.
 bool Pipeline::gives_places(const std::string& table) const {
   if (table.starts_with("bronze.")) return true;
   const auto op = find(table);
-  return op && (*op)->output().has_places();
+  return op && (*op)->output().has_places() && (*op)->row_for_row();
+}
+
+// The first table that it takes in and that cannot be given piece by piece; "" when there is none.
+std::string Pipeline::source_without_places(const Operator& op) const {
+  for (const Relation& source : op.inputs()) {
+    if (!gives_places(source.table)) return source.table;
+  }
+  return "";
+}
+
+base::Result<> Pipeline::check_pace(const Operator& op) const {
+  const std::string source = op.model().every_us > 0 ? source_without_places(op) : "";
+  if (source.empty()) return {};
+  return std::unexpected(base::Error{
+      .code = base::Code::kInvalid,
+      .message = fmt::format("'every' over {}: what it gives meanwhile would be lost", source),
+      .mend = fmt::format("write 'mode: streaming' here and 'every' in {}", source)}
+                             .at(op.model().file, 1));
+}
+
+// Up to where a table with places has the rows of its topics.
+Offsets Pipeline::reach_of(const std::string& table) const {
+  Offsets to = committed_;
+  std::vector<std::string> topics{table.substr(table.find('.') + 1)};
+  if (const auto op = find(table)) {
+    const auto pace = paces_.find(table);
+    to = pace == paces_.end() ? reach(**op) : pace->second.offsets;
+    topics = (*op)->output().topics;
+  }
+  Offsets its;
+  for (const auto& [place, end] : committed_) {
+    if (std::ranges::count(topics, place.topic) > 0) its[place] = offset_in(to, place);
+  }
+  return its;
+}
+
+// Up to where the tables that it takes in all have their rows.
+Offsets Pipeline::reach(const Operator& op) const {
+  Offsets to = committed_;
+  for (const Relation& source : op.inputs()) {
+    if (!gives_places(source.table)) continue;
+    for (const auto& [place, end] : reach_of(source.table)) to[place] = std::min(to[place], end);
+  }
+  return to;
+}
+
+// Whether one offset of each partition says what it has been given when it runs with every epoch.
+bool Pipeline::sources_agree(const Operator& op) const {
+  const Offsets least = reach(op);
+  return std::ranges::all_of(op.inputs(), [&](const Relation& source) {
+    if (!gives_places(source.table)) return true;
+    const auto from = find(source.table);
+    if (from && is_live(**from) && !sources_agree(**from)) return false;
+    return std::ranges::all_of(reach_of(source.table),
+                               [&](const auto& its) { return its.second == least.at(its.first); });
+  });
 }
 
 std::vector<std::string> Pipeline::with_readers(const std::string& table) const {
@@ -43,7 +110,7 @@ std::vector<std::string> Pipeline::with_readers(const std::string& table) const 
 }
 
 // What a start finds: models whose state is another text's or that are new to a running pipeline
-// are built anew, models that run at times stand where they stood.
+// are built anew, models that do not run with every epoch stand where they stood.
 base::Result<> Pipeline::restore_paces() {
   paces_.clear();
   std::vector<std::string> anew;
@@ -56,12 +123,29 @@ base::Result<> Pipeline::restore_paces() {
       for (const std::string& reader : with_readers(table)) {
         if (std::ranges::count(anew, reader) == 0) anew.push_back(reader);
       }
-    } else if (op->model().every_us > 0 && !paces_.contains(table)) {
-      paces_[table] = {.offsets = committed_};
     }
   }
   if (anew.empty()) return {};
   return build_anew(anew, "it is new, or its text is");
+}
+
+// Models that run at times from this start on have what the last epoch left them.
+base::Result<> Pipeline::begin_paces() {
+  for (const auto& op : operators_) {
+    const std::string& table = op->model().table;
+    if (op->model().every_us == 0 || !is_live(*op)) continue;
+    if (!sources_agree(*op)) {
+      TRY(build_anew_now(table, "it runs at times now, and its sources stand at different places"));
+      continue;
+    }
+    Pace pace{.offsets = reach(*op)};
+    state::WriteSet changes;
+    changes.put(pace_key(table), to_text(pace));
+    TRY(services_.store.apply(changes));
+    const std::scoped_lock lock(mutex_);
+    paces_[table] = std::move(pace);
+  }
+  return {};
 }
 
 base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
@@ -82,14 +166,19 @@ base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
 base::Result<> Pipeline::pause(const std::string& table) {
   const std::scoped_lock running(running_);
   const Operator* op = TRY(find(table));
-  for (const std::string& source : op->plan().sources) {
-    if (statics_.contains(source) || gives_places(source)) continue;
+  if (const std::string source = source_without_places(*op); !source.empty()) {
     return base::fail_with(
         base::Code::kUnsupported,
         fmt::format("{} cannot be paused: what {} gives meanwhile would be lost", table, source),
         fmt::format("pause {}", source));
   }
-  Pace pace = paces_.contains(table) ? paces_[table] : Pace{.offsets = committed_};
+  if (is_live(*op) && !sources_agree(*op)) {
+    return base::fail_with(
+        base::Code::kUnsupported,
+        fmt::format("{} cannot be paused: its sources stand at different places", table),
+        "try again when the models that it reads have caught up");
+  }
+  Pace pace = is_live(*op) ? Pace{.offsets = reach(*op)} : paces_.at(table);
   pace.paused = true;
   state::WriteSet changes;
   changes.put(pace_key(table), to_text(pace));
@@ -117,8 +206,12 @@ base::Result<> Pipeline::resume(const std::string& table) {
 base::Result<> Pipeline::rewind(const std::string& table) {
   const std::scoped_lock running(running_);
   TRY(find(table));
+  return build_anew_now(table, "somebody asked for it");
+}
+
+base::Result<> Pipeline::build_anew_now(const std::string& table, const std::string& why) {
   const std::vector<std::string> tables = with_readers(table);
-  TRY(build_anew(tables, "somebody asked for it"));
+  TRY(build_anew(tables, why));
   for (const std::string& one : tables) TRY(TRY(find(one))->restore(services_.store, *connection_));
   return {};
 }
@@ -136,22 +229,22 @@ bool Pipeline::is_due(const Operator& op, base::TimestampUs now_us) const {
     const auto behind = paces_.find(source);
     if (behind != paces_.end() && behind->second.anew) return false;
   }
-  if (pace.anew || op.model().every_us == 0) return true;
-  return pace.offsets != committed_ && now_us - pace.ran_us >= op.model().every_us;
+  // A table without places is given as a whole, once.
+  if (pace.anew) return source_without_places(op).empty() || sources_agree(op);
+  const bool more = has_more(reach(op), pace.offsets);
+  if (op.model().every_us == 0) return more || sources_agree(op);
+  return (more || op.waits_for_time(now_us)) && now_us - pace.ran_us >= op.model().every_us;
 }
 
 // The next piece of what a model has not taken in.
 EpochPlan Pipeline::plan_behind(const Operator& op, base::TimestampUs now_us) const {
   EpochPlan plan{.number = epoch_ + 1, .now_us = now_us, .model = op.model().table};
   const Pace& pace = paces_.at(op.model().table);
-  const bool whole = std::ranges::any_of(op.plan().sources, [&](const std::string& source) {
-    return !statics_.contains(source) && !gives_places(source);
-  });
+  const bool whole = !source_without_places(op).empty();
   const auto most =
       static_cast<std::int64_t>(options_.rows_max / std::max<std::size_t>(1, committed_.size()));
-  for (const auto& [source, to] : committed_) {
-    const auto it = pace.offsets.find(source);
-    const eventlog::Offset from = it == pace.offsets.end() ? 0 : it->second;
+  for (const auto& [source, to] : reach(op)) {
+    const eventlog::Offset from = offset_in(pace.offsets, source);
     if (to > from) plan.intervals.push_back({source, from, whole ? to : std::min(to, from + most)});
   }
   return plan;
@@ -304,13 +397,14 @@ void Pipeline::keep_pace(const EpochPlan& plan, state::WriteSet& changes) {
   const Operator* op = *find(plan.model);
   Pace pace = paces_.at(plan.model);
   pace.anew = false;
-  pace.ran_us = plan.now_us;
   if (pace.offsets.empty())
     for (const auto& [source, to] : committed_) pace.offsets[source] = 0;
   for (const runs::Interval& interval : plan.intervals) pace.offsets[interval.source] = interval.to;
-  const bool caught_up = pace.offsets == committed_;
+  const bool caught_up = !has_more(reach(*op), pace.offsets);
+  const bool keeps_up = caught_up && op->model().every_us == 0 && sources_agree(*op);
+  if (caught_up) pace.ran_us = plan.now_us;
   const std::scoped_lock lock(mutex_);
-  if (caught_up && op->model().every_us == 0 && !pace.paused) {
+  if (keeps_up && !pace.paused) {
     paces_.erase(plan.model);
     changes.remove(pace_key(plan.model));
   } else {

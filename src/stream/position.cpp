@@ -33,6 +33,13 @@ Position position_from(const std::string& pipeline, std::string_view text) {
   return position;
 }
 
+std::unexpected<base::Error> cut_off(const std::string& other) {
+  return base::fail_with(
+      base::Code::kInvalid,
+      fmt::format("an epoch of {} was cut off, and its topics are apart now", other),
+      "start the project once as it was, so that the epoch is finished");
+}
+
 }  // namespace
 
 std::string plan_key(const std::string& pipeline) { return "plan/" + pipeline; }
@@ -106,6 +113,10 @@ base::Result<std::optional<Adopted>> adopt(const state::Store& store, const std:
   const auto is_mine = [&](const eventlog::TopicPartition& source) {
     return std::ranges::find(topics, source.topic) != topics.end();
   };
+  const auto all_mine = [&](const EpochPlan& plan) {
+    return std::ranges::all_of(plan.intervals,
+                               [&](const runs::Interval& i) { return is_mine(i.source); });
+  };
   std::map<std::string, Position> others;
   TRY(store.scan(std::string(kPositions), [&](std::string_view key, std::string_view value) {
     const std::string other(key.substr(kPositions.size()));
@@ -122,16 +133,20 @@ base::Result<std::optional<Adopted>> adopt(const state::Store& store, const std:
     any = true;
     adopted.position.epoch = std::max(adopted.position.epoch, position.epoch);
     if (const auto plan = TRY(read_plan(store, other)); plan && plan->number > position.epoch) {
-      const bool all_mine = std::ranges::all_of(
-          plan->intervals, [&](const runs::Interval& i) { return is_mine(i.source); });
-      if (!all_mine) {
-        return base::fail_with(
-            base::Code::kInvalid,
-            fmt::format("an epoch of {} was cut off, and its topics are apart now", other),
-            "start the project once as it was, so that the epoch is finished");
-      }
+      if (!all_mine(*plan)) return cut_off(other);
       adopted.position.unfinished.insert(other);
       adopted.position.epoch = std::max(adopted.position.epoch, plan->number);
+    }
+    // What that one had itself taken over and not run again yet.
+    for (const std::string& earlier : position.unfinished) {
+      const auto plan = TRY(read_plan(store, earlier));
+      if (!plan) continue;
+      const bool none_mine = std::ranges::none_of(
+          plan->intervals, [&](const runs::Interval& i) { return is_mine(i.source); });
+      if (none_mine && !rest.offsets.empty()) continue;
+      if (!all_mine(*plan)) return cut_off(other);
+      rest.unfinished.erase(earlier);
+      adopted.position.unfinished.insert(earlier);
     }
     if (rest.offsets.empty()) {
       adopted.changes.remove(position_key(other));

@@ -4,11 +4,11 @@
 
 #include "quality/dead_letter.h"
 #include "stream/seen_keys.h"
+#include "stream/watermark.h"
 
 namespace stream {
 namespace {
 
-constexpr std::int64_t kFutureAllowedUs = 3600 * base::kUsPerSecond;
 
 class RowOperator final : public Operator {
  public:
@@ -179,7 +179,7 @@ class RowOperator final : public Operator {
       for (std::size_t k = 0; k < n; ++k) hash = hash_value(hash, rows.columns[k], row);
       const columns::Column& times = rows.columns[n];
       const base::TimestampUs time_us = times.is_null(row) ? epoch.now_us : times.int_at(row);
-      if (seen_.insert(hash, std::min(time_us, epoch.now_us + kFutureAllowedUs))) continue;
+      if (seen_.insert(hash, std::min(time_us, epoch.now_us + Watermark::kFutureAllowedUs))) continue;
       duplicates.columns[0].append_int(rows.columns[n + 1].int_at(row));
       ++outcome
             .counts[{std::string(rows.columns[n + 3].text_at(row)),

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 2UL << 20;
 constexpr std::size_t kPendingBytesMax = 512UL << 20;
-constexpr std::int64_t kWaitUs = 200'000;
+constexpr std::int64_t kWaitUs = 20'000;  // a stop waits for so long
 constexpr std::int64_t kReplayWaitUs = 5 * base::kUsPerSecond;
 constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max();
 

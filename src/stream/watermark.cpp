@@ -1,5 +1,7 @@
 #include "stream/watermark.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace stream {
@@ -8,11 +10,15 @@ void Watermark::expect(const eventlog::TopicPartition& source, base::TimestampUs
   seen_.try_emplace(source, Seen{kNone, now_us});
 }
 
+std::string Watermark::newest_sql(const std::string& time_us, base::TimestampUs now_us) {
+  return fmt::format("max({0}) FILTER ({0} <= {1})", time_us, now_us + kFutureAllowedUs);
+}
+
 void Watermark::saw(const eventlog::TopicPartition& source, base::TimestampUs newest_us,
                     base::TimestampUs now_us) {
   Seen& seen = seen_[source];
   seen.at_us = now_us;
-  seen.newest_us = std::max(seen.newest_us, std::min(newest_us, now_us + kFutureAllowedUs));
+  if (newest_us <= now_us + kFutureAllowedUs) seen.newest_us = std::max(seen.newest_us, newest_us);
 }
 
 void Watermark::advance(base::TimestampUs now_us) {

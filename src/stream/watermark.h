@@ -18,7 +18,7 @@ namespace stream {
 class Watermark {
  public:
   static constexpr std::int64_t kNone = -(1LL << 60);
-  // Event times further ahead of the clock do not push it.
+  // Event times further ahead of the clock are somebody's mistake: they do not push it.
   static constexpr std::int64_t kFutureAllowedUs = 3600 * base::kUsPerSecond;
   static constexpr std::int64_t kIdleAfterUs = 30 * base::kUsPerSecond;
 
@@ -27,7 +27,9 @@ class Watermark {
   base::TimestampUs us() const { return us_; }
   // A partition that rows may come from, from now on.
   void expect(const eventlog::TopicPartition& source, base::TimestampUs now_us);
-  // Rows came; kNone when none of them had a time.
+  // SQL of what saw() is to be told of some rows, whose event time is `time_us` in SQL.
+  static std::string newest_sql(const std::string& time_us, base::TimestampUs now_us);
+  // Rows came; kNone when none of them had a time that may push it.
   void saw(const eventlog::TopicPartition& source, base::TimestampUs newest_us,
            base::TimestampUs now_us);
   void advance(base::TimestampUs now_us);

@@ -3,18 +3,18 @@
 // the process was cut off.
 #include <random>
 
-#include "runs/audit.h"
 #include "stream/world.h"
 
 namespace stream {
 namespace {
 
+using stream_test::audit_of;
+using stream_test::failed_checks;
 using stream_test::Judge;
+using stream_test::kStartUs;
 using stream_test::must;
 using stream_test::Record;
 using stream_test::World;
-
-constexpr base::TimestampUs kStartUs = 1'790'000'000LL * base::kUsPerSecond;
 
 struct Case {
   const char* name;
@@ -241,32 +241,6 @@ std::string difference_from_batch(World& world, const Case& c) {
   return text;
 }
 
-runs::Audit audit_of(World& world) {
-  runs::AuditInput input;
-  input.ledger = must(runs::ledger(world.store()));
-  input.consumed = must(world.pipeline().consumed());
-  for (const auto& topic : world.pipeline().topics())
-    input.models.push_back(
-        {.table = "bronze." + topic.topic.name, .sources = {}, .appends = true, .key = {}});
-  for (const auto& op : world.pipeline().operators()) {
-    input.models.push_back({.table = op->model().table,
-                            .sources = op->plan().sources,
-                            .appends = op->model().key.empty(),
-                            .key = op->model().key});
-  }
-  for (const std::string& name : must(world.catalog().names(true)))
-    input.tables[name] = world.snapshot(name);
-  Judge judge;
-  return must(runs::audit(input, judge.connection()));
-}
-
-std::string failed_checks(const runs::Audit& audit) {
-  std::string text;
-  for (const runs::Check& check : audit.checks)
-    if (!check.ok) text += check.name + ": " + check.detail + "\n";
-  return text;
-}
-
 struct Seeded {
   std::size_t model = 0;
   std::uint32_t seed = 0;
@@ -290,7 +264,7 @@ TEST_P(Composed, TablesAreWhatOneBatchOverAllRecordsGives) {
 std::vector<Seeded> seeds() {
   std::vector<Seeded> all;
   const char* more = std::getenv("WAYBILL_STREAM_SEEDS");
-  const int count = more == nullptr ? 3 : std::atoi(more);
+  const int count = more == nullptr ? 1 : std::atoi(more);
   for (std::size_t i = 0; i < kCases.size(); ++i) {
     for (int seed = 1; seed <= count; ++seed)
       all.push_back({i, static_cast<std::uint32_t>(seed * 100) + static_cast<std::uint32_t>(i)});
@@ -363,6 +337,42 @@ TEST(Topics, ThatAModelJoinsKeepTheirPlaces) {
                 fmt::format("SELECT count(*) FROM ({})", world.snapshot("bronze.a")->scan_sql())),
             2);
   EXPECT_TRUE(audit_of(world).balanced()) << failed_checks(audit_of(world));
+}
+
+TEST(Topics, JoinedWithoutTheirStateAreRefused) {
+  const std::string left = model("silver.left", "", "SELECT id, v FROM bronze.a");
+  const std::string both =
+      model("silver.both", "", "SELECT id FROM silver.left UNION ALL SELECT id FROM bronze.b");
+  World world = two_topics({left});
+  must(world.start());
+  world.append({{"x", row("1", "x", 0, 1)}}, 0);
+  must(world.drain());
+  std::vector<runs::Model> models;
+  for (const std::string& text : {left, both})
+    models.push_back(must(runs::parse_model(text, "models/test.sql")));
+  world.change_models(models);
+  world.begin_state();  // a unit of another name has a state of its own
+  const auto started = world.start();
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().to_string().find("bronze.a has rows of the pipeline a,"),
+            std::string::npos)
+      << started.error().to_string();
+  EXPECT_EQ(world.snapshot("bronze.a")->rows(), 1);
+}
+
+TEST(FarFuture, ARowOfTheYear9999MakesNoOtherRowLate) {
+  World world = two_topics({model("gold.sums", "key: [start]\n",
+                                  "SELECT time_bucket(INTERVAL '1 minute', event_time) AS start,\n"
+                                  "count(*) AS n FROM bronze.a GROUP BY 1")});
+  must(world.start());
+  world.append({{"x", row("1", "x", 0, 1)},
+                {"x", R"({"id":"2","k":"x","event_time":"9999-12-31T23:59:59Z","v":1})"}},
+               0);
+  must(world.drain());
+  world.append({{"x", row("3", "x", 1, 1)}}, 0);
+  must(world.drain());
+  EXPECT_EQ(world.counts("gold.sums").late, 0);
+  EXPECT_EQ(world.counts("gold.sums").out, 3);
 }
 
 TEST(Silence, ClosesWhatWaitsForTheWatermark) {

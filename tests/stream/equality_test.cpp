@@ -2,18 +2,18 @@
 // the records came and wherever the process was cut off.
 #include <random>
 
-#include "runs/audit.h"
 #include "stream/world.h"
 
 namespace stream {
 namespace {
 
+using stream_test::audit_of;
+using stream_test::failed_checks;
 using stream_test::Judge;
+using stream_test::kStartUs;
 using stream_test::must;
 using stream_test::Record;
 using stream_test::World;
-
-constexpr base::TimestampUs kStartUs = 1'790'000'000LL * base::kUsPerSecond;
 
 constexpr const char* kLines = R"(---
 table: silver.lines
@@ -168,30 +168,6 @@ void expect_equal_to_batch(World& world, std::int64_t records) {
                 "('silver.scans')) models(m) WHERE _error IS NOT NULL OR "
                 "(m = 'silver.scans' AND amount < 10)"),
             "");
-}
-
-runs::Audit audit_of(World& world) {
-  runs::AuditInput input;
-  input.ledger = must(runs::ledger(world.store()));
-  input.consumed = must(world.pipeline().consumed());
-  input.models.push_back({.table = "bronze.scans", .sources = {}, .appends = true, .key = {}});
-  for (const auto& op : world.pipeline().operators()) {
-    input.models.push_back({.table = op->model().table,
-                            .sources = op->plan().sources,
-                            .appends = op->model().key.empty(),
-                            .key = op->model().key});
-  }
-  for (const std::string& name : must(world.catalog().names(true)))
-    input.tables[name] = world.snapshot(name);
-  Judge judge;
-  return must(runs::audit(input, judge.connection()));
-}
-
-std::string failed_checks(const runs::Audit& audit) {
-  std::string text;
-  for (const runs::Check& check : audit.checks)
-    if (!check.ok) text += check.name + ": " + check.detail + "\n";
-  return text;
 }
 
 // Appends in random cuts, with epochs and cut-offs in between; everything is taken in at the end.

@@ -190,5 +190,128 @@ TEST_F(Pace, ChangingTheModeLosesAndDoublesNothing) {
   EXPECT_EQ(difference(), "");
 }
 
+std::vector<runs::Model> chain(const std::string& first, const std::string& second) {
+  return {model("silver.rows", first, "", kRows),
+          model("silver.more", second, "", "SELECT id, k, v, event_time FROM silver.rows"),
+          model("gold.sums", "streaming", "key: [k]\n",
+                "SELECT k, count(*) AS n, sum(v) AS total FROM silver.more GROUP BY k")};
+}
+
+TEST_F(Pace, AModelTakesInOnlyWhatTheModelBeforeItHasWritten) {
+  world_.change_models(chain("every 1 hour", "every 10 minutes"));
+  must(world_.start());
+  for (int step = 0; step < 20; ++step) {
+    append(7);
+    settle();
+    world_.clock().advance_us(601 * base::kUsPerSecond);
+    settle();
+    if (step % 5 == 3) must(world_.start());
+    EXPECT_EQ(difference(), "") << "step " << step;
+  }
+  world_.clock().advance_us(3601 * base::kUsPerSecond);
+  settle();
+  world_.clock().advance_us(601 * base::kUsPerSecond);
+  settle();
+  EXPECT_EQ(difference(), "");
+  EXPECT_EQ(world_.counts("silver.rows").in, sent_);
+  EXPECT_EQ(counted(), world_.counts("silver.rows").out);
+}
+
+TEST_F(Pace, AModelPausedBehindAPausedOneMissesNothing) {
+  world_.change_models(chain("streaming", "streaming"));
+  must(world_.start());
+  append(10);
+  settle();
+  for (const bool first_goes_on_first : {true, false}) {
+    must(world_.pipeline().pause("silver.rows"));
+    append(10);
+    settle();
+    must(world_.pipeline().pause("silver.more"));
+    append(10);
+    settle();
+    must(world_.pipeline().resume(first_goes_on_first ? "silver.rows" : "silver.more"));
+    append(10);
+    settle();
+    must(world_.pipeline().resume(first_goes_on_first ? "silver.more" : "silver.rows"));
+    settle();
+    EXPECT_EQ(difference(), "");
+    EXPECT_FALSE(world_.pipeline().is_behind("silver.more"));
+    EXPECT_EQ(world_.counts("silver.rows").in, sent_);
+  }
+}
+
+// One offset does not say what it has of both: it stays behind until they agree.
+TEST_F(Pace, AModelOverSourcesThatStandAtDifferentPlacesMissesNothing) {
+  const std::string both =
+      "SELECT id, v FROM silver.rows UNION ALL SELECT id, v FROM bronze.a WHERE v = 7";
+  const auto union_of = [&](const std::string& mode) {
+    return std::vector<runs::Model>{model("silver.rows", "every 1 hour", "", kRows),
+                                    model("silver.both", mode, "", both)};
+  };
+  const auto expect_whole = [&] {
+    world_.clock().advance_us(3601 * base::kUsPerSecond);
+    settle();
+    settle();
+    Judge judge;
+    EXPECT_EQ(judge.difference(
+                  fmt::format("SELECT id, v FROM ({})", world_.snapshot("silver.both")->scan_sql()),
+                  fmt::format("SELECT id, v FROM ({})", world_.snapshot("bronze.a")->scan_sql())),
+              "");
+  };
+  append(20);
+  settle();
+  world_.change_models(union_of("streaming"));
+  must(world_.start());
+  append(20);
+  settle();
+  expect_whole();
+  for (int i = 0; i < 2; ++i) {  // its hour has passed: it runs with the first of them
+    append(20);
+    settle();
+  }
+  EXPECT_FALSE(world_.pipeline().pause("silver.both"));  // it has the rows of one of them
+  world_.change_models(union_of("every 5 minutes"));
+  must(world_.start());
+  append(20);
+  settle();
+  expect_whole();
+}
+
+TEST_F(Pace, AFirstStartRemembersWhereAModelThatRunsAtTimesStands) {
+  world_.change_models(models("every 5 minutes"));
+  must(world_.start());
+  append(10);
+  must(world_.drain());
+  must(world_.start());
+  settle();
+  world_.clock().advance_us(301 * base::kUsPerSecond);
+  settle();
+  EXPECT_EQ(difference(), "");
+}
+
+TEST_F(Pace, OnePeriodTakesInAllThatWaits) {
+  world_.change_models(models("every 5 minutes"));
+  world_.options.rows_max = 8;
+  must(world_.start());
+  append(5);
+  settle();
+  append(60);
+  settle();
+  world_.clock().advance_us(301 * base::kUsPerSecond);
+  for (int i = 0; i < 40; ++i) must(world_.epoch());
+  EXPECT_EQ(difference(), "");
+}
+
+TEST_F(Pace, AModelCannotRunAtTimesOverATableOfChanges) {
+  auto more = models();
+  more.push_back(model("gold.highest", "every 5 minutes", "key: [n]\n",
+                       "SELECT n, max(total) AS best FROM gold.sums GROUP BY n"));
+  world_.change_models(more);
+  const auto started = world_.start();
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().to_string().find("gold.sums"), std::string::npos)
+      << started.error().to_string();
+}
+
 }  // namespace
 }  // namespace stream

@@ -2,7 +2,6 @@
 // end, however they came and wherever the process was cut off.
 #include <random>
 
-#include "runs/audit.h"
 #include "stream/pattern.h"
 #include "stream/pattern_history.h"
 #include "stream/world.h"
@@ -11,11 +10,10 @@ namespace stream {
 namespace {
 
 using stream_test::Judge;
+using stream_test::kStartUs;
 using stream_test::must;
 using stream_test::Record;
 using stream_test::World;
-
-constexpr base::TimestampUs kStartUs = 1'790'000'000LL * base::kUsPerSecond;
 
 constexpr const char* kScans = R"(---
 table: silver.scans
@@ -166,22 +164,6 @@ void expect_as_in_history(World& world, const char* text, const std::string& tab
   EXPECT_EQ(judge.difference(world.snapshot(table)->scan_sql(), "SELECT * FROM found"), "")
       << table;
   EXPECT_EQ(world.snapshot(table)->rows(), found.matches);
-}
-
-runs::Audit audit_of(World& world) {
-  runs::AuditInput input;
-  input.ledger = must(runs::ledger(world.store()));
-  input.consumed = must(world.pipeline().consumed());
-  input.models.push_back({.table = "bronze.scans", .sources = {}, .appends = true, .key = {}});
-  for (const auto& op : world.pipeline().operators())
-    input.models.push_back({.table = op->model().table,
-                            .sources = op->plan().sources,
-                            .appends = op->model().key.empty(),
-                            .key = op->model().key});
-  for (const std::string& name : must(world.catalog().names(true)))
-    input.tables[name] = world.snapshot(name);
-  Judge judge;
-  return must(runs::audit(input, judge.connection()));
 }
 
 void expect_equal(World& world) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <stop_token>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/uuid.h"
 #include "log/embedded_log.h"
 #include "log/record_batch.h"
+#include "runs/audit.h"
 #include "stream/pipeline.h"
 
 namespace stream_test {
@@ -28,6 +30,9 @@ T must(base::Result<T> result) {
 struct Fault {
   int steps_left = -1;  // -1: none
   bool last_is_done = false;
+  // Of the lake's disk, for as long as they hold.
+  std::atomic<bool> full = false;
+  std::atomic<bool> stalled = false;
 
   enum class Hit : std::uint8_t { kFine, kDoneUnheard, kDead };
   Hit next() {
@@ -42,6 +47,12 @@ struct Fault {
     auto done = f();
     if (!done || hit == Hit::kFine) return done;
     return dead();
+  }
+  template <class F>
+  base::Result<> write_on_disk(F&& f) {
+    while (stalled) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (full) return base::fail(base::Code::kIo, "No space left on device");
+    return write(f);
   }
   static std::unexpected<base::Error> dead() {
     return base::fail(base::Code::kUnavailable, "the test cut the process off");
@@ -80,10 +91,10 @@ class FaultyObjects final : public storage::ObjectStore {
       : store_(std::move(store)), fault_(fault) {}
   base::Result<std::string> get(const std::string& key) override { return store_->get(key); }
   base::Result<> put(const std::string& key, std::string_view data) override {
-    return fault_.write([&] { return store_->put(key, data); });
+    return fault_.write_on_disk([&] { return store_->put(key, data); });
   }
   base::Result<> put_if_absent(const std::string& key, std::string_view data) override {
-    return fault_.write([&] { return store_->put_if_absent(key, data); });
+    return fault_.write_on_disk([&] { return store_->put_if_absent(key, data); });
   }
   base::Result<> remove(const std::string& key) override { return store_->remove(key); }
   base::Result<storage::ObjectInfo> head(const std::string& key) override {
@@ -103,7 +114,7 @@ class FaultyObjects final : public storage::ObjectStore {
   }
   base::Result<> prepare(const std::string& key) override { return store_->prepare(key); }
   base::Result<> sync(const std::vector<std::string>& keys) override {
-    return fault_.write([&] { return store_->sync(keys); });
+    return fault_.write_on_disk([&] { return store_->sync(keys); });
   }
 
  private:
@@ -116,6 +127,19 @@ struct Record {
   std::string value;
 };
 
+// What clocks of these tests start near.
+inline constexpr base::TimestampUs kStartUs = 1'790'000'000LL * base::kUsPerSecond;
+
+// In memory where there is a disk of that kind: what is cut off here is the process, not the power,
+// so that waiting for a disk would show nothing.
+inline std::filesystem::path fresh_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  std::error_code error;
+  const bool roomy = std::filesystem::space(memory, error).available > (1UL << 30);
+  return (!error && roomy ? memory : std::filesystem::temp_directory_path()) /
+         ("stream-" + base::new_uuid());
+}
+
 class World {
  public:
   World(const std::string& topic_yaml, std::vector<runs::Model> models,
@@ -123,17 +147,18 @@ class World {
       : World(std::vector<std::string>{topic_yaml}, std::move(models), std::move(suites)) {}
   World(const std::vector<std::string>& topic_yamls, std::vector<runs::Model> models,
         std::map<std::string, quality::Suite> suites)
-      : folder_(std::filesystem::temp_directory_path() / ("stream-" + base::new_uuid())),
+      : World(parsed(topic_yamls), std::move(models), std::move(suites)) {}
+  World(std::vector<schema::TopicSchema> topics, std::vector<runs::Model> models,
+        std::map<std::string, quality::Suite> suites)
+      : folder_(fresh_folder()),
+        topics_(std::move(topics)),
         models_(std::move(models)),
         suites_(std::move(suites)) {
-    for (const std::string& yaml : topic_yamls)
-      topics_.push_back(
-          must(schema::parse_topic_schema(must(base::Yaml::parse(yaml, "sources/test.yaml")))));
     base::FileSystem& disk = base::posix_file_system();
     std::filesystem::create_directories(folder_);
     log_ = must(eventlog::open_embedded_log(disk, clock_, {.directory = folder_ / "log"}));
     for (const auto& topic : topics_) must(log_->create_topic(topic.topic));
-    store_ = std::make_unique<FaultyStore>(must(state::Store::open(folder_ / "state")), fault);
+    begin_state();
     objects_ =
         std::make_unique<FaultyObjects>(must(storage::local_store(disk, folder_ / "lake")), fault);
   }
@@ -146,6 +171,13 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
+  static std::vector<schema::TopicSchema> parsed(const std::vector<std::string>& topic_yamls) {
+    std::vector<schema::TopicSchema> topics;
+    for (const std::string& yaml : topic_yamls)
+      topics.push_back(
+          must(schema::parse_topic_schema(must(base::Yaml::parse(yaml, "sources/test.yaml")))));
+    return topics;
+  }
   base::Result<stream::Component> component() {
     const auto connection = TRY(database_->connect());
     auto found = TRY(stream::components(*connection, topics_, models_, {}));
@@ -154,9 +186,9 @@ class World {
   // A new process over the same disk: nothing in memory is kept.
   base::Result<> start() {
     stop();
-    database_ = must(sql::Database::open({.threads = 1}));
+    database_ = must(sql::Database::open({.threads = threads}));
     catalog_ = lake::make_catalog(*objects_, *database_);
-    auto made = stream::Pipeline::make(services(), must(component()), suites_, {});
+    auto made = stream::Pipeline::make(services(), must(component()), suites_, options);
     if (!made) return std::unexpected(made.error());
     pipeline_ = std::move(*made);
     return pipeline_->restore();
@@ -201,8 +233,19 @@ class World {
     }
     return {};
   }
+  // Another schema of the first topic, from the next start on.
+  void change_topic(const std::string& topic_yaml) {
+    topics_.front() = parsed({topic_yaml}).front();
+  }
   // Other models over the same disk, from the next start on.
   void change_models(std::vector<runs::Model> models) { models_ = std::move(models); }
+  // An empty state, as a unit of another name has it: from the next start on.
+  void begin_state() {
+    stop();
+    store_.reset();
+    store_ = std::make_unique<FaultyStore>(
+        must(state::Store::open(folder_ / fmt::format("state{}", states_++))), fault);
+  }
   void end_cleanly() {
     std::stop_source stop;
     stop.request_stop();
@@ -212,6 +255,7 @@ class World {
   stream::Services services() { return {*log_, *catalog_, *database_, *store_, alerts_, clock_}; }
   stream::Pipeline& pipeline() { return *pipeline_; }
   lake::Catalog& catalog() { return *catalog_; }
+  quality::Alerts& alerts() { return alerts_; }
   state::Store& store() { return *store_; }
   base::ManualClock& clock() { return clock_; }
   std::shared_ptr<const lake::Snapshot> snapshot(const std::string& table) {
@@ -225,10 +269,14 @@ class World {
   }
 
   Fault fault;
+  // Of the next start.
+  stream::PipelineOptions options;
+  int threads = 1;  // of the engine
 
  private:
   std::filesystem::path folder_;
-  base::ManualClock clock_{1'790'010'000LL * base::kUsPerSecond};
+  int states_ = 0;
+  base::ManualClock clock_{kStartUs + 10'000 * base::kUsPerSecond};
   std::vector<schema::TopicSchema> topics_;
   std::vector<runs::Model> models_;
   std::map<std::string, quality::Suite> suites_;
@@ -276,5 +324,40 @@ class Judge {
   std::unique_ptr<sql::Database> database_;
   std::unique_ptr<sql::Connection> connection_;
 };
+
+// One for all tests of a process that leave nothing in it that others would mind.
+inline Judge& shared_judge() {
+  static Judge& judge = *new Judge;
+  return judge;
+}
+
+// `waybill audit` of what a pipeline has done.
+inline runs::Audit audit_of(World& world) {
+  runs::AuditInput input;
+  input.ledger = must(runs::ledger(world.store()));
+  input.beginnings = must(runs::beginnings(world.store()));
+  input.consumed = must(world.pipeline().consumed());
+  for (const auto& topic : world.pipeline().topics()) {
+    input.models.push_back(
+        {.table = "bronze." + topic.topic.name, .sources = {}, .appends = true, .key = {}});
+  }
+  for (const auto& op : world.pipeline().operators()) {
+    input.models.push_back({.table = op->model().table,
+                            .sources = op->plan().sources,
+                            .appends = op->model().key.empty(),
+                            .key = op->model().key});
+  }
+  for (const std::string& name : must(world.catalog().names(true)))
+    input.tables[name] = world.snapshot(name);
+  return must(runs::audit(input, shared_judge().connection()));
+}
+
+// The checks that do not hold, as text; none when it balances.
+inline std::string failed_checks(const runs::Audit& audit) {
+  std::string text;
+  for (const runs::Check& check : audit.checks)
+    if (!check.ok) text += check.name + ": " + check.detail + "\n";
+  return text;
+}
 
 }  // namespace stream_test
