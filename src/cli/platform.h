@@ -86,6 +86,7 @@ class Platform final : public server::Platform {
   base::Result<> open_stores();
   std::string lake_folder() const;
   base::Result<> open_topics();
+  base::Result<> make_looked_up();
   base::Result<> open_pipelines();
   base::Result<> open_batch();
   base::Result<> open_serving();
