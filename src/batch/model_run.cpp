@@ -264,9 +264,10 @@ Result<Staged> stage_part(lake::Table& table, sql::Connection& connection, const
 Result<QualityVerdict> check_quality(sql::Connection& connection, const quality::Suite& suite,
                                      const std::string& rows) {
   QualityVerdict verdict;
+  const std::string failed = suite.failed_rules_sql();
   const auto found = TRY(connection.query(fmt::format(
       "SELECT reason, count(*) FROM (SELECT {} AS reason FROM ({})) GROUP BY 1 ORDER BY 2 DESC",
-      suite.failed_rules_sql(), rows)));
+      failed.empty() ? "CAST(NULL AS VARCHAR)" : failed, rows)));
   for (std::size_t row = 0; row < found->rows(); ++row) {
     const std::int64_t n = found->int_at(1, row);
     verdict.rows += n;

@@ -163,9 +163,10 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
     epoch.standing[op->model().table] = op->current();
     runs.push_back(run_of(plan, op->model().table, op->model().version));
     runs.back().by_source = std::move(outcome.counts);
+    // Dead letters first: no moment shows good rows whose bad neighbours are nowhere.
+    if (!outcome.dead.empty())
+      changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
     for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
-    if (outcome.dead.empty()) continue;
-    changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
   }
   return {};
 }
