@@ -65,6 +65,7 @@ class Platform final : public server::Platform {
   base::Result<nlohmann::json> explain_model(const std::string& name) override;
   base::Result<nlohmann::json> steer_model(const std::string& name,
                                            server::ModelCommand command) override;
+  base::Result<nlohmann::json> streams() override;
   nlohmann::json alerts() override;
   nlohmann::json queries() override;
   base::Result<> kill_query(std::int64_t id) override;

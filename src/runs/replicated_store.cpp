@@ -300,4 +300,9 @@ base::Result<> ReplicatedStore::scan_reverse(
   return local_->scan_reverse(prefix, each);
 }
 
+std::int64_t ReplicatedStore::bytes_about(const std::string& prefix) const {
+  const std::shared_lock lock(local_mutex_);
+  return local_->bytes_about(prefix);
+}
+
 }  // namespace runs

@@ -69,6 +69,7 @@ class ReplicatedStore final : public state::Store {
   base::Result<> scan_reverse(
       const std::string& prefix,
       const std::function<bool(std::string_view, std::string_view)>& each) const override;
+  std::int64_t bytes_about(const std::string& prefix) const override;
   // kConflict when this process is not, or no longer, the owner.
   base::Result<> apply(const state::WriteSet& changes) override;
 

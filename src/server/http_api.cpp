@@ -84,6 +84,7 @@ void Api::answer(Call call, const Request& request, Done done) {
     case Call::kPauseModel:
     case Call::kResumeModel:
     case Call::kRewindModel:
+    case Call::kStreams:
     case Call::kRunModel:
     case Call::kAlerts:
     case Call::kQueries:
@@ -155,6 +156,8 @@ Response Api::run(Call call, const Request& request) {
       return from(platform_.steer_model(request.captured.at(0), ModelCommand::kResume));
     case Call::kRewindModel:
       return from(platform_.steer_model(request.captured.at(0), ModelCommand::kRewind));
+    case Call::kStreams:
+      return from(platform_.streams());
     case Call::kRunModel:
       // With a body it is a run of an interval.
       if (!request.body.empty()) return room_call(request);

@@ -22,6 +22,7 @@ constexpr Route kRoutes[] = {
     {Method::kPost, "/v1/models/{name}/pause", Call::kPauseModel},
     {Method::kPost, "/v1/models/{name}/resume", Call::kResumeModel},
     {Method::kPost, "/v1/models/{name}/rewind", Call::kRewindModel},
+    {Method::kGet, "/v1/streams", Call::kStreams},
     {Method::kGet, "/v1/alerts", Call::kAlerts},
     {Method::kGet, "/v1/queries", Call::kQueries},
     {Method::kPost, "/v1/queries/{id}/kill", Call::kKillQuery},

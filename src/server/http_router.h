@@ -28,6 +28,7 @@ enum class Call : std::uint8_t {
   kPauseModel,
   kResumeModel,
   kRewindModel,
+  kStreams,
   kAlerts,
   kQueries,
   kKillQuery,

@@ -93,6 +93,8 @@ class Platform {
   // The same afterwards.
   virtual base::Result<nlohmann::json> steer_model(const std::string& name,
                                                    ModelCommand command) = 0;
+  // Every pipeline with its running plan, and what each model did.
+  virtual base::Result<nlohmann::json> streams() = 0;
   virtual nlohmann::json alerts() = 0;
   virtual nlohmann::json queries() = 0;
   virtual base::Result<> kill_query(std::int64_t id) = 0;

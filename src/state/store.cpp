@@ -48,6 +48,17 @@ class RocksStore final : public Store {
     return checked(*it);
   }
 
+  std::int64_t bytes_about(const std::string& prefix) const override {
+    const std::string behind = prefix + '\xff';
+    const rocksdb::Range range(slice(prefix), slice(behind));
+    rocksdb::SizeApproximationOptions how;
+    how.include_memtables = true;
+    std::uint64_t bytes = 0;
+    const rocksdb::Status status =
+        db_->GetApproximateSizes(how, db_->DefaultColumnFamily(), &range, 1, &bytes);
+    return status.ok() ? static_cast<std::int64_t>(bytes) : 0;
+  }
+
   base::Result<> apply(const WriteSet& changes) override {
     rocksdb::WriteBatch batch;
     for (const auto& [from, to] : changes.ranges()) batch.DeleteRange(slice(from), slice(to));

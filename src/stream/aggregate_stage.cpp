@@ -149,6 +149,7 @@ class AggregateStage final : public Stage {
             {"reads", parts_.input.table},
             {"sql", partial_},
             {"state", fmt::format("{} parts of groups", log_.rows())},
+            {"rows", log_.rows()},
             {"bounded_by", bound.empty() ? fmt::format("the number of different groups") : bound}};
   }
 

@@ -95,12 +95,14 @@ class JoinStage final : public Stage {
     nlohmann::json sides = nlohmann::json::array();
     std::string state;
     std::string bounds;
+    std::int64_t rows = 0;
     for (std::size_t i = 0; i < logs_.size(); ++i) {
       const JoinSide& side = parts_.sides[i];
       if (!state.empty()) state += ", ";
       if (!bounds.empty()) bounds += "; ";
       state += logs_[i] ? fmt::format("{} rows of {}", logs_[i]->rows(), side.alias)
                         : fmt::format("{} as it stands", side.alias);
+      if (logs_[i]) rows += logs_[i]->rows();
       bounds += side.alias + ": " + (logs_[i] ? side.bound : "its table");
     }
     static constexpr std::array kNames{"inner join", "left join", "as-of join"};
@@ -108,6 +110,7 @@ class JoinStage final : public Stage {
             {"reads", names()},
             {"sql", parts_.select},
             {"state", state},
+            {"rows", rows},
             {"bounded_by", bounds}};
   }
 

@@ -135,12 +135,14 @@ class LatestOperator final : public Operator {
   std::string served() const override { return served_; }
   nlohmann::json explain(sql::Connection& connection) const override {
     const auto rows = connection.query("SELECT count(*) FROM " + sql::quote_name(kept_));
+    const std::int64_t held = rows ? (*rows)->int_at(0, 0) : 0;
     return {{"model", model_.table},
             {"stages",
              {{{"stage", std::string(shape_name(plan_.shape))},
                {"reads", plan_.source()},
                {"sql", winners_sql_},
-               {"state", fmt::format("{} rows", rows ? (*rows)->int_at(0, 0) : 0)},
+               {"state", fmt::format("{} rows", held)},
+               {"rows", held},
                {"bounded_by",
                 fmt::format("the number of different {}", fmt::join(model_.key, ", "))}}}}};
   }

@@ -104,13 +104,18 @@ class PatternOperator final : public Operator {
   }
 
   nlohmann::json explain(sql::Connection&) const override {
-    return {{"model", model_.table},
-            {"stages",
-             {{{"stage", "pattern"},
-               {"reads", plan_.source()},
-               {"state", fmt::format("{} rows held, {} of them needed",
-                                     reader_->engine().rows_held(), reader_->engine().rows_live())},
-               {"bounded_by", "the pattern's time limit and its rows_max"}}}}};
+    nlohmann::json plan{
+        {"model", model_.table},
+        {"stages",
+         {{{"stage", "pattern"},
+           {"reads", plan_.source()},
+           {"state", fmt::format("{} rows held, {} of them needed", reader_->engine().rows_held(),
+                                 reader_->engine().rows_live())},
+           {"rows", reader_->engine().rows_held()},
+           {"bounded_by", "the pattern's time limit and its rows_max"}}}}};
+    if (watermark_.us() != Watermark::kNone)
+      plan["watermark"] = base::format_rfc3339(watermark_.us());
+    return plan;
   }
 
  private:

@@ -210,6 +210,8 @@ base::Result<> Pipeline::restore() {
   TRY(begin_paces());
   TRY(find_behind());
   TRY(give_out_served());
+  plan_asked_us_ = steady_us();
+  note_plan();
   reader_->start(committed_);
   return {};
 }

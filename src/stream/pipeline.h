@@ -103,6 +103,9 @@ class Pipeline {
   // The plan, the state and its bounds of one model. As the next three: kNotFound when it is not
   // one of its own.
   base::Result<nlohmann::json> explain(const std::string& table);
+  // Every model's plan as of one of the last epochs, with what it did in it: topics, models, stages.
+  // Does not wait for an epoch that runs.
+  nlohmann::json running_plan();
   // A paused model takes nothing in until it goes on, then all that it missed.
   base::Result<> pause(const std::string& table);
   base::Result<> resume(const std::string& table);
@@ -126,6 +129,9 @@ class Pipeline {
   };
 
   base::Result<Operator*> find(const std::string& table) const;
+  nlohmann::json explained(const Operator& op) const;
+  void note_work(const std::vector<runs::Run>& runs);
+  void note_plan();
   bool is_live(const Operator& op) const { return !paces_.contains(op.model().table); }
   bool gives_places(const std::string& table) const;
   std::string source_without_places(const Operator& op) const;
@@ -205,6 +211,15 @@ class Pipeline {
   mutable std::mutex running_;           // held for an epoch, from plan to commit
   mutable std::mutex mutex_;             // guards status_
   PipelineStatus status_;
+  // For running_plan(). What each model did in its last epoch, by table; guarded by running_.
+  struct Work {
+    std::int64_t epoch = 0;
+    std::int64_t elapsed_us = 0;
+    runs::Counts counts;
+  };
+  std::map<std::string, Work> works_;
+  std::atomic<std::int64_t> plan_asked_us_ = 0;  // steady clock
+  nlohmann::json plan_;                          // guarded by mutex_
 };
 
 }  // namespace stream

@@ -89,6 +89,8 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   committing_as_ = name_;
   watch_quality(runs);
   publish(records, steady_us() - started_us);
+  note_work(runs);
+  note_plan();
   return {};
 }
 
@@ -151,6 +153,7 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
       continue;
     }
     const Step step(name_, "transform " + op->model().table);
+    const std::int64_t started_us = steady_us();
     const bool alone = op->model().table == plan.model;
     if (alone) TRY(give_from_lake(plan, *op));
     Outcome outcome = TRY(op->process(epoch));
@@ -163,6 +166,7 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
     epoch.standing[op->model().table] = op->current();
     runs.push_back(run_of(plan, op->model().table, op->model().version));
     runs.back().by_source = std::move(outcome.counts);
+    works_[op->model().table].elapsed_us = steady_us() - started_us;
     for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
     if (outcome.dead.empty()) continue;
     changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));

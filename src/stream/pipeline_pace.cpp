@@ -415,13 +415,16 @@ void Pipeline::keep_pace(const EpochPlan& plan, state::WriteSet& changes) {
 
 base::Result<nlohmann::json> Pipeline::explain(const std::string& table) {
   const std::scoped_lock running(running_);
-  const Operator* op = TRY(find(table));
-  nlohmann::json plan = op->explain(*connection_);
+  return explained(*TRY(find(table)));
+}
+
+nlohmann::json Pipeline::explained(const Operator& op) const {
+  nlohmann::json plan = op.explain(*connection_);
   plan["pipeline"] = name_;
-  plan["shape"] = std::string(shape_name(op->plan().shape));
-  plan["mode"] = op->model().every_us == 0 ? "streaming"
-                                           : "every " + base::format_duration(op->model().every_us);
-  const auto it = paces_.find(table);
+  plan["shape"] = std::string(shape_name(op.plan().shape));
+  plan["mode"] = op.model().every_us == 0 ? "streaming"
+                                          : "every " + base::format_duration(op.model().every_us);
+  const auto it = paces_.find(op.model().table);
   plan["state_of_work"] = it == paces_.end()  ? "with every epoch"
                           : it->second.paused ? "paused"
                           : it->second.anew   ? "to be built anew from the lake"

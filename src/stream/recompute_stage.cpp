@@ -94,6 +94,7 @@ class RecomputeStage final : public Stage {
             {"reads", parts_.input.table},
             {"sql", parts_.select},
             {"state", fmt::format("{} rows kept, {} given", log_.rows(), given_.rows())},
+            {"rows", log_.rows() + given_.rows()},
             {"bounded_by", bound()}};
   }
 

@@ -107,6 +107,7 @@ class RowOperator final : public Operator {
                          {"sql", select_}};
     if (plan_.shape == Shape::kDeduplicated) {
       stage["state"] = fmt::format("{} keys, 16 bytes each", seen_.size());
+      stage["rows"] = seen_.size();
       stage["bounded_by"] = "ttl " + base::format_duration(model_.ttl_us);
     }
     return {{"model", model_.table}, {"stages", {stage}}};

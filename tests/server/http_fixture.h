@@ -102,6 +102,7 @@ class TestPlatform final : public Platform {
   base::Result<nlohmann::json> run_model(const std::string& name) override;
   base::Result<nlohmann::json> explain_model(const std::string& name) override;
   base::Result<nlohmann::json> steer_model(const std::string& name, ModelCommand command) override;
+  base::Result<nlohmann::json> streams() override { return nlohmann::json::array(); }
   nlohmann::json alerts() override { return nlohmann::json::array(); }
   nlohmann::json queries() override { return nlohmann::json::array(); }
   base::Result<> kill_query(std::int64_t id) override {

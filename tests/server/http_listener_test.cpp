@@ -21,6 +21,8 @@ TEST_F(HttpCalls, AnswerAsTheDocumentSays) {
   EXPECT_EQ(call("POST", "/v1/dead-letters/redrive", R"({"ids":["a","b"]})").json()["redriven"], 2);
   EXPECT_EQ(call("POST", "/v1/models/gold.on_time/run").json()["model"], "gold.on_time");
   EXPECT_EQ(call("GET", "/v1/alerts").json(), nlohmann::json::array());
+  EXPECT_EQ(call("GET", "/v1/streams").json(), nlohmann::json::array());
+  EXPECT_EQ(call("POST", "/v1/models/gold.sums/pause").json()["model"], "gold.sums");
   const auto topics = call("GET", "/v1/topics").json();
   EXPECT_EQ(topics[0]["topic"], "positions");
   EXPECT_EQ(topics[0]["partitions"].size(), 4U);

@@ -92,6 +92,27 @@ TEST_F(Pace, APausedModelTakesNothingInUntilItGoesOn) {
   EXPECT_EQ(difference(), "");
 }
 
+TEST_F(Pace, TheRunningPlanSaysWhatEachModelReadsAndDid) {
+  append(22);  // v = 7 twice
+  settle();
+  const nlohmann::json plan = world_.pipeline().running_plan();
+  EXPECT_EQ(plan["topics"], nlohmann::json::array({"a"}));
+  ASSERT_EQ(plan["models"].size(), 2U);
+  const nlohmann::json& rows = plan["models"][0];
+  const nlohmann::json& sums = plan["models"][1];
+  EXPECT_EQ(rows["reads"][0], (nlohmann::json{{"table", "bronze.a"}, {"static", false}}));
+  EXPECT_EQ(sums["reads"][0]["table"], "silver.rows");
+  EXPECT_EQ(sums["stages"][0]["rows"], 3);
+  EXPECT_EQ(sums["state_of_work"], "with every epoch");
+  EXPECT_GT(sums["state_bytes"], 0);
+  EXPECT_EQ(rows["last"]["in"], 22);
+  EXPECT_EQ(rows["last"]["out"], 20);
+  EXPECT_EQ(sums["last"]["in"], 20);
+  EXPECT_EQ(sums["last"]["made"], 3);
+  must(world_.pipeline().pause("gold.sums"));
+  EXPECT_EQ(world_.pipeline().running_plan()["models"][1]["state_of_work"], "paused");
+}
+
 TEST_F(Pace, AModelBuiltAnewHasTheSameRows) {
   append(40);
   settle();

@@ -1,10 +1,7 @@
 // The dashboards in a real browser, against a Waybill with data (WAYBILL_FULL) and one without (WAYBILL_EMPTY):
 // every panel draws, in both themes; range, parameters, drill-down and link do what they say.
 // Screenshots go to build/screenshots of the repository.
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { accessible as accessibleAt, expect, finish, kDesktop, kPhone, openAt, shot as shotOf, test, until as untilWithin } from './browser.mjs';
 
 const kPlaces = { full: process.env.WAYBILL_FULL, empty: process.env.WAYBILL_EMPTY };
 if (!kPlaces.full || !kPlaces.empty) {
@@ -13,68 +10,20 @@ if (!kPlaces.full || !kPlaces.empty) {
 }
 // A truck counts as stuck after an hour, which is longer than the Waybill of this test runs.
 const kMayBeEmpty = new Set(['Newest stuck trucks']);
-const shots = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const kFlags = [
-  '--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-];
 const kPatienceMs = 60_000;
 // Tall enough for a whole dashboard.
 const kWhole = { width: 1440, height: 1800 };
 const kThemes = ['dark', 'light'];
 const kBoards = await (await fetch(`${kPlaces.full}/v1/dashboards`)).json();
 
-let passed = 0;
-let failed = 0;
-const complaints = [];
-
-async function test(name, body) {
-  const start = Date.now();
-  try {
-    const note = await body();
-    passed++;
-    console.log(`ok    ${name}${note ? ` (${note})` : ''} [${Date.now() - start} ms]`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${name}\n      ${String(error.message ?? error).split('\n').slice(0, 8).join('\n      ')}`);
-  }
-}
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-async function until(what, check, patienceMs = kPatienceMs) {
-  const start = Date.now();
-  let last;
-  while (Date.now() - start < patienceMs) {
-    last = await check().catch((error) => error);
-    if (last && !(last instanceof Error)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${what} did not happen within ${patienceMs / 1000} s${last instanceof Error ? `: ${last.message}` : ''}`);
-}
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: kFlags });
-
-async function open(place, path, { theme = 'dark', viewport = { width: 1440, height: 900 } } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme: theme });
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  context.setDefaultTimeout(kPatienceMs);
-  await context.addInitScript({ content: axeSource });
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().includes('404')) complaints.push(`${path}: ${message.text()}`);
-  });
-  await page.goto(`${kPlaces[place]}/${path}`);
-  return page;
-}
+const until = (what, check, patienceMs = kPatienceMs) => untilWithin(what, check, patienceMs);
+const open = (place, path, { theme = 'dark', viewport = kDesktop } = {}) => openAt(
+  `${kPlaces[place]}/${path}`, { theme, viewport, patienceMs: kPatienceMs, permissions: ['clipboard-read', 'clipboard-write'] });
 
 const boardPath = (name, more = '') => `?view=dashboards${name === 'overview' ? '' : `&board=${name}`}${more}`;
 const specOf = async (place, name) => (await fetch(`${kPlaces[place]}/v1/dashboards/${name}`)).json();
-const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png`, fullPage: true });
+const shot = (page, name) => shotOf(page, name, true);
+const accessible = (page) => accessibleAt(page, new URL(page.url()).search);
 
 async function settled(page) {
   await page.locator('.board-head').waitFor();
@@ -108,15 +57,7 @@ const tilesOf = (page) => page.evaluate(() => [...document.querySelectorAll('.ti
 const hasDrawn = (panel, kind) => (kind === 'ranked' ? panel.bars > 0 : kind === 'table' ? panel.rows > 0
   : kind === 'map' ? panel.map : panel.colours >= 3);
 
-async function accessible(page) {
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  expect(serious.length === 0, serious.map(({ id, nodes }) => `${id} at ${nodes[0].target}`).join('; '));
-}
-
 const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-
-mkdirSync(shots, { recursive: true });
 
 // ---------------------------------------------------------------- every panel, full and empty, dark and light
 for (const place of ['full', 'empty']) {
@@ -273,7 +214,7 @@ await test('figures follow the data by themselves', async () => {
 
 for (const { name } of kBoards) {
   await test(`${name}: fits a phone`, async () => {
-    const page = await open('full', boardPath(name), { viewport: { width: 390, height: 844 } });
+    const page = await open('full', boardPath(name), { viewport: kPhone });
     await settled(page);
     await page.waitForTimeout(700);
     await shot(page, `board-${name}-phone`);
@@ -282,7 +223,4 @@ for (const { name } of kBoards) {
   });
 }
 
-await test('the browser has nothing to complain about', async () => expect(complaints.length === 0, complaints.slice(0, 5).join('\n')));
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 ? 1 : 0);
+await finish();

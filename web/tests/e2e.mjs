@@ -2,29 +2,16 @@
 // Screenshots go to build/screenshots of the repository.
 //
 //   WAYBILL_URL=http://127.0.0.1:8080 node tests/e2e.mjs
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import {
+  accessible, expect, finish, kDesktop, kLoadPatienceMs, kPhone, openAt, shot, test, until as untilWithin,
+} from './browser.mjs';
 
 const base = process.env.WAYBILL_URL?.replace(/\/$/, '');
 if (!base) {
   console.error('WAYBILL_URL is not set: give the address of a running Waybill, such as http://127.0.0.1:8080');
   process.exit(2);
 }
-const shots = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-// Not --disable-gpu: Chromium's software compositor then leaves out the lower part of the map in a narrow window.
-const kFlags = [
-  '--no-sandbox', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-  '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-];
 const kPatienceMs = 30_000;
-// Loading the page and the base map may take long where many things run on few cores.
-const kLoadPatienceMs = 120_000;
-const kDesktop = { width: 1440, height: 900 };
-const kPhone = { width: 390, height: 844 };
 
 const mark = Date.now().toString(36).toUpperCase();
 const truck = `T-E2E-${mark}`;
@@ -33,37 +20,8 @@ const shipment = `S-E2E-${mark}`;
 const home = { lon: -5 + 30 * Math.random(), lat: 18 + 10 * Math.random() };
 const later = { lon: home.lon + 0.6, lat: home.lat + 0.15 };
 
-let passed = 0;
-let failed = 0;
-
-const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;
-
-async function test(name, body) {
-  const start = Date.now();
-  try {
-    const note = await body();
-    passed++;
-    console.log(`ok    ${name}${note ? ` (${note})` : ''} [${seconds(start)}]`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${name} [${seconds(start)}]\n      ${String(error.message ?? error).split('\n').slice(0, 12).join('\n      ')}`);
-  }
-}
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-async function until(what, check, patienceMs = kPatienceMs) {
-  const start = Date.now();
-  let last;
-  while (Date.now() - start < patienceMs) {
-    last = await check().catch((error) => error);
-    if (last && !(last instanceof Error)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${what} did not happen within ${patienceMs / 1000} s${last instanceof Error ? `: ${last.message}` : ''}`);
-}
+const until = (what, check, patienceMs = kPatienceMs) => untilWithin(what, check, patienceMs);
+const open = (path, how) => openAt(`${base}/${path}`, how);
 
 async function send(topic, record) {
   const response = await fetch(`${base}/v1/topics/${topic}/records`, {
@@ -83,31 +41,6 @@ const scan = (type, hub, secondsAgo) => send('scans', {
   event_id: `${mark}-${type}`, event_time: new Date(Date.now() - secondsAgo * 1000).toISOString(),
   shipment_id: shipment, scan_type: type, hub_id: hub, truck_id: truck, carrier: 'Testfracht',
 });
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: kFlags });
-const complaints = [];
-let done = false;
-function giveUp(why) {
-  if (done) return;
-  console.log(`FAIL  ${why}\n${passed} passed, ${failed + 1} failed`);
-  process.exit(1);
-}
-browser.on('disconnected', () => giveUp('the browser ended before the tests did'));
-process.on('uncaughtException', (error) => giveUp(error.message));
-
-async function open(path, { theme = 'dark', viewport = kDesktop } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme: theme });
-  context.setDefaultTimeout(kLoadPatienceMs);
-  await context.addInitScript({ content: axeSource });
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(`${path}: ${error.message}`));
-  page.on('console', (message) => {
-    // A look-up of an id that does not exist is a 404, which the browser writes down by itself.
-    if (message.type() === 'error' && !message.text().includes('404')) complaints.push(`${path}: ${message.text()}`);
-  });
-  await page.goto(`${base}/${path}`);
-  return page;
-}
 
 const at = (place, zoom) => `?at=${place.lat},${place.lon}&z=${zoom}`;
 
@@ -140,20 +73,8 @@ async function colourNear(page, place) {
   }, png);
 }
 
-async function accessible(page, where) {
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-  expect(
-    serious.length === 0,
-    `${where}: ${serious.map(({ id, nodes }) => `${id} at ${nodes.slice(0, 3).map(({ target }) => target).join(' and ')}`).join('; ')}`,
-  );
-}
-
 const settled = (page) => until(
   'the loading marks to go', () => page.evaluate(() => !document.querySelector('.skeleton')), kLoadPatienceMs);
-const shot = (page, name) => page.screenshot({ path: `${shots}${name}.png` });
-
-mkdirSync(shots, { recursive: true });
 
 // ---------------------------------------------------------------- the live map
 const map = await open(at(home, 9));
@@ -260,6 +181,7 @@ await map.context().close();
 const kViews = [
   ['map', ''],
   ['dashboards', '?view=dashboards'],
+  ['streams', '?view=streams'],
   ['pipelines', '?view=pipelines'],
   ['tables', '?view=pipelines&tab=tables'],
   ['runs', '?view=pipelines&tab=runs'],
@@ -313,6 +235,43 @@ await test('the audit says clearly whether every row is accounted for', async ()
   await page.context().close();
 });
 
+// ---------------------------------------------------------------- running plans
+await test('the running plan leads from the topic over the models to their tables, with live rates', async () => {
+  const page = await open('?view=streams');
+  const flow = page.getByRole('region', { name: 'Pipeline scans' });
+  const model = flow.getByRole('button', { name: /^Model silver\.scans,/ });
+  await model.waitFor({ timeout: kPatienceMs });
+  await until('a rate', async () => /[1-9][\d,.]*\/s in/.test((await model.innerText()).replaceAll('\n', '')));
+  expect((await flow.locator('.edge').count()) >= 3, 'edges are missing');
+  const overlaps = await flow.evaluate((box) => {
+    const nodes = [...box.querySelectorAll('.graph-node')].map((node) => node.getBoundingClientRect());
+    return nodes.filter((a, i) => nodes.some((b, j) => j > i && a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)).length;
+  });
+  expect(overlaps === 0, `${overlaps} boxes lie over others`);
+  await page.context().close();
+});
+
+await test('a model is paused and goes on by its buttons, after a question', async () => {
+  const page = await open('?view=streams');
+  const name = 'silver.scans';
+  await page.getByRole('button', { name: new RegExp(`^Model ${name},`) }).click();
+  const details = page.getByRole('region', { name: `Model ${name}` });
+  await details.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  expect((await details.getByRole('button', { name: 'Pause' }).count()) === 1, 'cancelling did not cancel');
+  await details.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: `Model ${name}, paused` }).waitFor({ timeout: kPatienceMs });
+  const plan = await (await fetch(`${base}/v1/models/${name}/plan`)).json();
+  expect(plan.state_of_work === 'paused', plan.state_of_work);
+  await accessible(page, 'streams with details');
+  await shot(page, 'streams-details-dark');
+  await details.getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('button', { name: `Model ${name}, running` }).waitFor({ timeout: kPatienceMs });
+  await page.context().close();
+});
+
 // ---------------------------------------------------------------- a phone
 for (const theme of ['dark', 'light']) {
   await test(`on a phone, ${theme}, nothing is wider than the screen`, async () => {
@@ -332,11 +291,4 @@ for (const theme of ['dark', 'light']) {
   });
 }
 
-await test('the browser had nothing to complain about', async () => {
-  expect(complaints.length === 0, [...new Set(complaints)].join('\n'));
-});
-
-done = true;
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await finish();

@@ -7,6 +7,7 @@ import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
 import { Pipelines } from '../views/pipelines/pipelines';
 import { SearchPalette } from '../views/search/search';
+import { Streams } from '../views/streams/streams';
 import { Fault } from './fault';
 import { Rail } from './rail';
 import { TopBar } from './top_bar';
@@ -22,6 +23,7 @@ const kLoadOthersAfterMs = 4_000;
 const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
   dashboards: () => <Dashboards />,
+  streams: () => <Streams />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,
   alerts: () => <Alerts />,

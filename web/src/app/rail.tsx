@@ -1,12 +1,13 @@
 // The way from view to view: a rail on the left, a bar at the bottom on a phone.
-import { BellRing, LayoutDashboard, Mailbox, Map as MapIcon, Workflow, type LucideIcon } from 'lucide-react';
-import type { MouseEvent, ReactElement } from 'react';
+import { BellRing, LayoutDashboard, Mailbox, Map as MapIcon, Waypoints, Workflow, type LucideIcon } from 'lucide-react';
+import { useEffect, useRef, type MouseEvent, type ReactElement } from 'react';
 import { useAlerts } from '../server/queries';
 import { showView, type ViewName } from '../url-state';
 
 const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
   { view: 'map', title: 'Map', icon: MapIcon },
   { view: 'dashboards', title: 'Dashboards', icon: LayoutDashboard },
+  { view: 'streams', title: 'Streams', icon: Waypoints },
   { view: 'pipelines', title: 'Pipelines', icon: Workflow },
   { view: 'dead-letters', title: 'Dead letters', icon: Mailbox },
   { view: 'alerts', title: 'Alerts', icon: BellRing },
@@ -14,13 +15,18 @@ const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
 
 export function Rail({ view }: { view: ViewName }): ReactElement {
   const open = useAlerts().data?.filter(({ resolved_at }) => !resolved_at).length ?? 0;
+  const rail = useRef<HTMLElement>(null);
+  // Where not all entries fit, the present one is in sight.
+  useEffect(() => {
+    rail.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [view]);
   const onClick = (event: MouseEvent, to: ViewName): void => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     showView(to);
   };
   return (
-    <nav className="rail" aria-label="Views">
+    <nav className="rail" ref={rail} aria-label="Views">
       {kEntries.map(({ view: name, title, icon: Icon }) => (
         <a
           key={name}

@@ -2,6 +2,7 @@
 import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
+import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
 const kTimeoutMs = 20_000;
 
@@ -83,6 +84,9 @@ export const server = {
   dashboards: (signal?: AbortSignal) => call<DashboardName[]>('v1/dashboards', signal),
   dashboard: async (name: string, signal?: AbortSignal) =>
     readDashboard(await call<Dashboard>(`v1/dashboards/${encodeURIComponent(name)}`, signal)),
+  streams: (signal?: AbortSignal) => call<Stream[]>('v1/streams', signal),
+  steer: (model: string, command: ModelCommand) =>
+    call<StreamModel>(`v1/models/${encodeURIComponent(model)}/${command}`, undefined, {}),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>
     call<DeadLetter[]>(`v1/dead-letters?limit=${limit}${reason ? `&reason=${encodeURIComponent(reason)}` : ''}`, signal),
   redrive: (ids: string[]) => call<{ redriven: number }>('v1/dead-letters/redrive', undefined, { ids }),

@@ -4,6 +4,7 @@ import {
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
+import type { ModelCommand, Stream } from './types_streams';
 
 const kFastMs = 2_000;
 const kSteadyMs = 5_000;
@@ -37,6 +38,16 @@ export const useAudit = (): UseQueryResult<Audit> => usePolled(['audit'], server
 export const useAlerts = (): UseQueryResult<Alert[]> => usePolled(['alerts'], server.alerts, kSteadyMs);
 export const useDeadLetters = (limit: number, reason: string): UseQueryResult<DeadLetter[]> =>
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);
+
+export const useStreams = (): UseQueryResult<Stream[]> => usePolled(['streams'], server.streams, kFastMs);
+
+export function useSteer() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ model, command }: { model: string; command: ModelCommand }) => server.steer(model, command),
+    onSettled: () => client.invalidateQueries({ queryKey: ['streams'] }),
+  });
+}
 
 export const useDashboards = (): UseQueryResult<DashboardName[]> => usePolled(['dashboards'], server.dashboards, kRareMs);
 
