@@ -302,7 +302,8 @@ base::Result<> ReplicatedStore::scan_reverse(
 
 std::int64_t ReplicatedStore::bytes_about(const std::string& prefix) const {
   const std::shared_lock lock(local_mutex_);
-  return local_->bytes_about(prefix);
+  const auto* sized = dynamic_cast<const state::Sized*>(local_.get());
+  return sized == nullptr ? 0 : sized->bytes_about(prefix);
 }
 
 }  // namespace runs

@@ -23,6 +23,7 @@
 
 #include "log/event_log.h"
 #include "log/kafka_changelog.h"
+#include "state/size.h"
 #include "state/store.h"
 
 namespace runs {
@@ -40,7 +41,7 @@ struct ReplicaOptions {
   std::string group;  // consumer group that shows the consumed offsets; may be empty
 };
 
-class ReplicatedStore final : public state::Store {
+class ReplicatedStore final : public state::Store, public state::Sized {
  public:
   static base::Result<std::unique_ptr<ReplicatedStore>> open(
       const eventlog::EventLog& log, std::unique_ptr<eventlog::KafkaChangelog> writer,

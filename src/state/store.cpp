@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "state/size.h"
 
 namespace state {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
-class RocksStore final : public Store {
+class RocksStore final : public Store, public Sized {
  public:
   explicit RocksStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 

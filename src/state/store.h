@@ -5,7 +5,6 @@
 // write-ahead log).
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,8 +50,6 @@ class Store {
   // Newest first: the same in reverse key order.
   virtual base::Result<> scan_reverse(const std::string& prefix,
                                       const std::function<bool(std::string_view, std::string_view)>& each) const = 0;
-  // About how much the keys with the prefix take, in memory and on disk; 0 when it is not known.
-  virtual std::int64_t bytes_about(const std::string&) const { return 0; }
   // Durable when it returns. kIo stops the process, as any failed sync.
   virtual base::Result<> apply(const WriteSet& changes) = 0;
 };

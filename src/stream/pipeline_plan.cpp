@@ -1,5 +1,6 @@
 // What a pipeline runs, and what each of its models did last: for people who look on.
 #include "base/metrics.h"
+#include "state/size.h"
 #include "stream/pipeline.h"
 #include "stream/step.h"
 
@@ -37,6 +38,7 @@ void Pipeline::note_plan() {
   if (steady_us() - plan_asked_us_ > kAskedForUs) return;
   nlohmann::json topics = nlohmann::json::array();
   for (const schema::TopicSchema& topic : topics_) topics.push_back(topic.topic.name);
+  const auto* sized = dynamic_cast<const state::Sized*>(&services_.store);
   nlohmann::json models = nlohmann::json::array();
   for (const auto& op : operators_) {
     nlohmann::json model = explained(*op);
@@ -44,7 +46,7 @@ void Pipeline::note_plan() {
     for (const std::string& source : op->plan().sources)
       reads.push_back({{"table", source}, {"static", statics_.contains(source)}});
     model["reads"] = std::move(reads);
-    model["state_bytes"] = services_.store.bytes_about(op->state_prefix());
+    if (sized != nullptr) model["state_bytes"] = sized->bytes_about(op->state_prefix());
     if (const auto work = works_.find(op->model().table);
         work != works_.end() && work->second.epoch > 0) {
       model["last"] = runs::to_json(work->second.counts);

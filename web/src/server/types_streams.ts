@@ -30,7 +30,7 @@ export interface StreamModel {
   watermark?: string;
   reads: { table: string; static: boolean }[];
   stages: Stage[];
-  state_bytes: number;
+  state_bytes?: number;
   rows: RowCounts;
   last?: RowCounts & { epoch: number; elapsed_ms: number };
 }

@@ -36,7 +36,7 @@ function Facts({ model, stream, rate }: { model: StreamModel; stream: Stream; ra
     ['Late', formatCount(model.rows.late)],
     ['Dead', formatCount(model.rows.dead)],
     ['Filtered', filteredText(model.rows.filtered)],
-    ['State', `${formatCount(rows)} rows, about ${formatBytes(model.state_bytes)}`],
+    ['State', `${formatCount(rows)} rows${model.state_bytes ? `, about ${formatBytes(model.state_bytes)}` : ''}`],
     ['Watermark', lag === null ? 'none' : `${formatSpan(lag)} behind`],
     ['Last epoch', model.last ? `${formatSpan(model.last.elapsed_ms)}, ${formatCount(model.last.in)} rows in` : 'none yet'],
     ['Mode', model.mode],
