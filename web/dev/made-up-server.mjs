@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { parse } from 'yaml';
 import { answerSql } from './made-up-sql.mjs';
+import { steer, streams } from './made-up-plans.mjs';
 import { Trucks } from './made-up-trucks.mjs';
 
 const argument = (name, otherwise) => {
@@ -75,6 +76,9 @@ function answer(url, body) {
   if (path === '/v1/alerts') return alerts();
   if (path === '/v1/dead-letters') return letters().filter(({ reason }) => reason.includes(url.searchParams.get('reason') ?? ''));
   if (path === '/v1/dead-letters/redrive') return { redriven: body.ids.length };
+  if (path === '/v1/streams') return empty ? [] : streams();
+  const model = /^\/v1\/models\/([\w.]+)\/(pause|resume|rewind)$/.exec(path);
+  if (model) return steer(model[1], model[2]);
   if (path === '/v1/dashboards') return dashboards();
   const board = /^\/v1\/dashboards\/([a-z_-]+)$/.exec(path);
   if (board) return existsSync(join(kBoards, `${board[1]}.yaml`)) ? dashboard(board[1]) : undefined;

@@ -10,12 +10,14 @@ import type { Rate } from './rates';
 
 export const kNodeSizes = { topic: { width: 176, height: 52 }, table: { width: 184, height: 52 } };
 const kModelWidth = 252;
-const kModelHeight = 104;
+const kModelHeight = 94;
 const kStageHeight = 20;
 
 export function sizeOf(node: FlowNode): { width: number; height: number } {
   if (node.kind !== 'model') return kNodeSizes[node.kind];
-  return { width: kModelWidth, height: kModelHeight + kStageHeight * node.model.stages.length };
+  const { stages, rows } = node.model;
+  const lines = stages.length + (rows.late > 0 || rows.dead > 0 ? 1 : 0);
+  return { width: kModelWidth, height: kModelHeight + kStageHeight * lines };
 }
 
 export const perSecond = (rate: number | undefined): string =>
@@ -57,7 +59,7 @@ export function ModelNode({ model, stream, rate, chosen, onChoose }: {
   const lag = watermarkLagMs(model, stream.now);
   const { late, dead } = model.rows;
   return (
-    <button type="button" className="flow-box flow-model" aria-pressed={chosen} aria-label={`Model ${model.model}, ${word}`} onClick={onChoose}>
+    <button type="button" className="flow-box flow-model" aria-pressed={chosen} onClick={onChoose}>
       <span className="flow-title">
         <strong title={model.model}>{model.model}</strong>
         <Badge tone={tone}>{word}</Badge>
@@ -73,9 +75,13 @@ export function ModelNode({ model, stream, rate, chosen, onChoose }: {
       <span className="flow-foot muted">
         <span>{model.last ? `${formatSpan(model.last.elapsed_ms)} an epoch` : 'no epoch yet'}</span>
         {lag !== null && <span>watermark {formatSpan(lag)}</span>}
-        {late > 0 && <span>{formatCompact(late)} late</span>}
-        {dead > 0 && <span className="bad">{formatCompact(dead)} dead</span>}
       </span>
+      {(late > 0 || dead > 0) && (
+        <span className="flow-foot muted">
+          <span>{formatCompact(late)} late</span>
+          <span className={dead > 0 ? 'bad' : undefined}>{formatCompact(dead)} dead</span>
+        </span>
+      )}
     </button>
   );
 }

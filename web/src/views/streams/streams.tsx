@@ -20,7 +20,7 @@ const kTones: Record<string, Tone> = { running: 'ok', idle: 'idle', failed: 'bad
 /** A thin line stands still; ten times the rows are a pixel more. */
 function weightOf(edge: FlowEdge, samples: Sample[]): number {
   const rate = rateOf(samples, edge.carries)?.[edge.side] ?? 0;
-  return rate <= 0 ? 1.5 : Math.min(6, 2 + Math.log10(1 + rate));
+  return rate <= 0 ? 1.5 : Math.min(5, 1.5 + 0.7 * Math.log10(1 + rate));
 }
 
 function Plan({ stream, tables, samples, chosen }: {
