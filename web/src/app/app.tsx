@@ -3,6 +3,7 @@ import { Suspense, lazy, useEffect, useState, type ReactElement } from 'react';
 import { Loading } from '../parts/states';
 import { useViewName, type ViewName } from '../url-state';
 import { Alerts } from '../views/alerts/alerts';
+import { Backfills } from '../views/backfills/backfills';
 import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
 import { Pipelines } from '../views/pipelines/pipelines';
@@ -24,6 +25,7 @@ const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
   dashboards: () => <Dashboards />,
   streams: () => <Streams />,
+  backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,
   alerts: () => <Alerts />,

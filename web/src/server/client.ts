@@ -2,6 +2,7 @@
 import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
+import type { Backfill, BackfillVerb } from './types_batch';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
 const kTimeoutMs = 20_000;
@@ -87,6 +88,10 @@ export const server = {
   streams: (signal?: AbortSignal) => call<Stream[]>('v1/streams', signal),
   steer: (model: string, command: ModelCommand) =>
     call<StreamModel>(`v1/models/${encodeURIComponent(model)}/${command}`, undefined, {}),
+  backfills: (signal?: AbortSignal) => call<Backfill[]>('v1/backfills', signal),
+  backfill: (id: string, signal?: AbortSignal) => call<Backfill>(`v1/backfills/${encodeURIComponent(id)}`, signal),
+  steerBackfill: (id: string, verb: BackfillVerb) =>
+    call<Backfill>(`v1/backfills/${encodeURIComponent(id)}/${verb}`, undefined, {}),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>
     call<DeadLetter[]>(`v1/dead-letters?limit=${limit}${reason ? `&reason=${encodeURIComponent(reason)}` : ''}`, signal),
   redrive: (ids: string[]) => call<{ redriven: number }>('v1/dead-letters/redrive', undefined, { ids }),

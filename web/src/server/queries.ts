@@ -4,6 +4,7 @@ import {
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
+import type { Backfill, BackfillVerb } from './types_batch';
 import type { ModelCommand, Stream } from './types_streams';
 
 const kFastMs = 2_000;
@@ -40,6 +41,24 @@ export const useDeadLetters = (limit: number, reason: string): UseQueryResult<De
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);
 
 export const useStreams = (): UseQueryResult<Stream[]> => usePolled(['streams'], server.streams, kFastMs);
+
+export const useBackfills = (): UseQueryResult<Backfill[]> => usePolled(['backfills'], server.backfills, kFastMs);
+
+/** With its report. */
+export const useBackfill = (id: string): UseQueryResult<Backfill> => useQuery({
+  queryKey: ['backfills', id],
+  queryFn: ({ signal }) => server.backfill(id, signal),
+  refetchInterval: kFastMs,
+  placeholderData: undefined,
+});
+
+export function useSteerBackfill() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, verb }: { id: string; verb: BackfillVerb }) => server.steerBackfill(id, verb),
+    onSettled: () => client.invalidateQueries({ queryKey: ['backfills'] }),
+  });
+}
 
 export function useSteer() {
   const client = useQueryClient();

@@ -1,0 +1,99 @@
+// One backfill: how far it is, what its report says, and the buttons.
+import { X } from 'lucide-react';
+import { useState, type ReactElement } from 'react';
+import { formatBytes, formatCount, formatSpan } from '../../format/format';
+import { Badge } from '../../parts/badge';
+import { Confirm } from '../../parts/confirm';
+import { Failed, Loading } from '../../parts/states';
+import { ServerError } from '../../server/client';
+import { useBackfill, useSteerBackfill } from '../../server/queries';
+import type { Backfill, BackfillVerb } from '../../server/types_batch';
+import { setUrl } from '../../url-state';
+import { DiffReport } from './diff_report';
+import { kStateTones, kStateWords, kVerbs, progressOf, spanText, verbsOf } from './words';
+
+function Progress({ backfill }: { backfill: Backfill }): ReactElement {
+  const { done, all, rows } = progressOf(backfill);
+  return (
+    <div>
+      <progress className="progress" value={done} max={Math.max(1, all)} aria-label="Partitions done" />
+      <p className="muted">{formatCount(done)} of {formatCount(all)} partitions, {formatCount(rows)} rows, {formatCount(backfill.parallel)} side by side</p>
+    </div>
+  );
+}
+
+function Faults({ backfill }: { backfill: Backfill }): ReactElement | null {
+  const failed = backfill.tables.flatMap(({ table, failed: parts }) => parts.map((part) => ({ table, ...part })));
+  if (failed.length === 0 && !backfill.error) return null;
+  return (
+    <ul className="faults">
+      {backfill.error && <li className="bad">{backfill.error}</li>}
+      {failed.map(({ table, partition, error }) => <li key={`${table}/${partition}`}><strong>{table} {partition}</strong> {error}</li>)}
+    </ul>
+  );
+}
+
+function Buttons({ backfill, onAsk, busy }: { backfill: Backfill; onAsk: (verb: BackfillVerb) => void; busy: boolean }): ReactElement {
+  return (
+    <span className="detail-buttons">
+      {verbsOf(backfill).map((verb) => (
+        <button key={verb} type="button" className={verb === 'publish' ? 'button button-main' : 'button'} disabled={busy} onClick={() => onAsk(verb)}>
+          {kVerbs[verb].title}
+        </button>
+      ))}
+      <button type="button" className="button-icon" aria-label="Close" onClick={() => setUrl({ backfill: null })}>
+        <X size={18} aria-hidden="true" />
+      </button>
+    </span>
+  );
+}
+
+export function BackfillDetails({ id }: { id: string }): ReactElement {
+  const query = useBackfill(id);
+  const steer = useSteerBackfill();
+  const [asked, setAsked] = useState<BackfillVerb | null>(null);
+  const backfill = query.data;
+  if (!backfill) return query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading rows={3} />;
+  const { report } = backfill;
+  const mend = steer.error instanceof ServerError ? steer.error.mend : undefined;
+  return (
+    <section className="panel" aria-label={`Backfill of ${backfill.model}`}>
+      <div className="page-head">
+        <h2>{backfill.model}</h2>
+        <Badge tone={kStateTones[backfill.state] ?? 'idle'}>{backfill.state}</Badge>
+        <Buttons backfill={backfill} onAsk={setAsked} busy={steer.isPending} />
+      </div>
+      <p className="muted">{spanText(backfill)}, {kStateWords[backfill.state]}{backfill.expect && <>; expected to change: <code>{backfill.expect}</code></>}</p>
+      <p className="outcome" role="status">
+        {steer.isPending && 'One moment…'}
+        {steer.isSuccess && `The backfill ${kVerbs[steer.variables.verb].done}.`}
+        {steer.isError && <span className="bad">{steer.error.message}{mend && `: ${mend}`}</span>}
+      </p>
+      <Progress backfill={backfill} />
+      <Faults backfill={backfill} />
+      {report && (
+        <>
+          {report.problems.length > 0 && <ul className="faults">{report.problems.map((problem) => <li key={problem} className="bad">{problem}</li>)}</ul>}
+          {report.tables.map((one) => <DiffReport key={one.table} {...one} />)}
+          <p className="muted">Computed {formatCount(report.rows)} rows, {formatBytes(report.bytes)}, in {formatSpan(report.work_ms)} of work</p>
+        </>
+      )}
+      {backfill.published.length > 0 && (
+        <p className="muted">Commits: {backfill.published.map(({ table, version, operation }) => `${table} version ${version} by ${operation}`).join(', ')}</p>
+      )}
+      {asked && (
+        <Confirm
+          title={`${kVerbs[asked].title}: ${backfill.model}, ${spanText(backfill)}?`}
+          action={kVerbs[asked].title}
+          onCancel={() => setAsked(null)}
+          onConfirm={() => {
+            steer.mutate({ id, verb: asked });
+            setAsked(null);
+          }}
+        >
+          {kVerbs[asked].text}
+        </Confirm>
+      )}
+    </section>
+  );
+}
