@@ -24,7 +24,9 @@ export const complaints = [];
 
 const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`;
 
+/** With ONLY in the environment, only cases whose name has it run. */
 export async function test(name, body) {
+  if (process.env.ONLY && !new RegExp(process.env.ONLY).test(name)) return;
   const start = Date.now();
   try {
     const note = await body();

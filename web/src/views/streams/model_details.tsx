@@ -32,7 +32,7 @@ function Facts({ model, stream, rate }: { model: StreamModel; stream: Stream; ra
   const rows = model.stages.reduce((sum, stage) => sum + (stage.rows ?? 0), 0);
   const facts: [string, string][] = [
     ['In', `${formatCount(model.rows.in)} (${perSecond(rate?.in)}/s)`],
-    ['Out', `${formatCount(givenOf(model.rows))} (${perSecond(rate?.out)}/s)`],
+    ['Out', `${formatCount(givenOf(model))} (${perSecond(rate?.out)}/s)`],
     ['Late', formatCount(model.rows.late)],
     ['Dead', formatCount(model.rows.dead)],
     ['Filtered', filteredText(model.rows.filtered)],

@@ -13,12 +13,14 @@ export interface Rate {
   out: number;
 }
 
-export const givenOf = (rows: RowCounts): number => rows.made ?? rows.out;
+/** A pattern gives matches, not the rows that it took in; of others `made` is there where the two differ. */
+export const givenOf = ({ shape, rows }: { shape: string; rows: RowCounts }): number =>
+  rows.made ?? (shape === 'pattern' ? 0 : rows.out);
 
 export function sampleOf(streams: Stream[]): Sample {
   const rows = new Map<string, Rate>();
   for (const stream of streams) {
-    for (const { model, rows: sums } of stream.plan) rows.set(model, { in: sums.in, out: givenOf(sums) });
+    for (const model of stream.plan) rows.set(model.model, { in: model.rows.in, out: givenOf(model) });
     for (const { topic, records } of stream.topics) rows.set(`topic ${topic}`, { in: records, out: records });
   }
   return { at: toTime(streams[0]?.now) ?? 0, rows };
