@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-stream accept-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
+.PHONY: accept-stream accept-batch bench-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -128,9 +128,13 @@ BATCH_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/batch
 $(BATCH_PEERS)/venv/STAMP: tests/interop/batch_requirements.txt
 	@python3 -m venv $(BATCH_PEERS)/venv && $(BATCH_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
 
-accept-batch: binary $(BATCH_PEERS)/venv/STAMP ## cron beside croniter, DAGs under kill -9
+accept-batch: binary $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside croniter, DAGs under kill -9; a year of flights mended by a backfill under load and kill -9
 	@ninja -C $(BUILD) --quiet cron_tool
 	@WAYBILL=$(abspath $(BUILD))/waybill $(BATCH_PEERS)/venv/bin/python tests/interop/accept_batch.py $(BUILD)
+	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/accept_backfill.py
+
+bench-batch: binary $(VENV)/STAMP ## a backfill of ten days beside raw DuckDB, and what it costs the live pipelines
+	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) bench/backfill.py
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start
 	@ninja -C $(BUILD) --quiet bench_stream
