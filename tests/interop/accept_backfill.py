@@ -11,6 +11,7 @@ import datetime
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -302,6 +303,7 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     judge = Judge(pathlib.Path(options.flights))
     with Waybill() as w:
+        shutil.rmtree(w.project / "patterns")  # they are not in question, and starts are many
         (w.project / "sources/hops.yaml").write_text(SOURCE)
         (w.project / "models/silver/hops.sql").write_text(SILVER)
         (w.project / "models/gold/carriers.sql").write_text(CARRIERS + CARRIERS_SELECT)
