@@ -155,16 +155,18 @@ BATCH_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/batch
 $(BATCH_PEERS)/venv/STAMP: tests/interop/batch_requirements.txt
 	@python3 -m venv $(BATCH_PEERS)/venv && $(BATCH_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
 
-accept-batch: binary $(BATCH_PEERS)/venv/STAMP ## cron beside croniter, DAGs under kill -9
+accept-batch: binary $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside croniter, DAGs under kill -9; a year of flights mended by a backfill under load and kill -9
 	@ninja -C $(BUILD) --quiet cron_tool
 	@WAYBILL=$(abspath $(BUILD))/waybill $(BATCH_PEERS)/venv/bin/python tests/interop/accept_batch.py $(BUILD)
+	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/accept_backfill.py
 
 $(BATCH_PEERS)/airflow/STAMP:
 	@python3 -m venv $(@D) && $(@D)/bin/pip -q --disable-pip-version-check install apache-airflow==3.0.6 && touch $@
 
-bench-batch: build $(BATCH_PEERS)/airflow/STAMP ## figures of batch work: task starts with Airflow beside them, live latency beside heavy work
+bench-batch: build $(BATCH_PEERS)/airflow/STAMP ## figures of batch work: task starts with Airflow beside them, a backfill beside raw DuckDB, live latency beside both
 	@ninja -C $(BUILD) --quiet bench_scheduler
 	@AIRFLOW=$(BATCH_PEERS)/airflow $(PYTHON) bench/batch.py $(BUILD)
+	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) bench/backfill.py
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start
 	@ninja -C $(BUILD) --quiet bench_stream

@@ -301,13 +301,14 @@ Result<json> Backfills::validate_table(const Job& job, const TableSwap& swap, st
       suite != options_.suites.end()) {
     const QualityVerdict verdict = TRY(check_quality(*connection, suite->second, rows));
     report["quality"] = {{"suite", suite->second.name},
-                         {"rows", verdict.rows},
+                         {"expectations", verdict.expectations},
                          {"failed", verdict.failed},
-                         {"reasons", verdict.reasons}};
-    if (verdict.failed > 0)
-      problems.push_back(fmt::format("{} of {} rows of {} break the suite {}: {}", verdict.failed,
-                                     verdict.rows, swap.table, suite->second.name,
-                                     verdict.reasons.begin()->first));
+                         {"warnings", verdict.warnings}};
+    if (!verdict.failed.empty())
+      problems.push_back(
+          fmt::format("the rows of {} do not meet {} of {} expectations of the suite {}: {}",
+                      swap.table, verdict.failed.size(), verdict.expectations, suite->second.name,
+                      fmt::join(verdict.failed, "; ")));
   }
   return report;
 }

@@ -162,10 +162,11 @@ base::Result<> DailyModels::check(sql::Connection& connection, const runs::Model
   const auto suite = suites_.find(model.quality);
   if (suite == suites_.end()) return {};
   const QualityVerdict verdict = TRY(check_quality(connection, suite->second, rows));
-  if (verdict.failed == 0) return {};
+  if (verdict.failed.empty()) return {};
   return at_header(model,
-                   fmt::format("{} of {} rows break the suite {}: {}", verdict.failed, verdict.rows,
-                               suite->second.name, verdict.reasons.begin()->first),
+                   fmt::format("its rows do not meet {} of {} expectations of the suite {}: {}",
+                               verdict.failed.size(), verdict.expectations, suite->second.name,
+                               fmt::join(verdict.failed, "; ")),
                    "mend the rows or the suite; the table stays as it was");
 }
 

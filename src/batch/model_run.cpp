@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "lake/actions.h"
 #include "lake/snapshot.h"
+#include "quality/validator.h"
 #include "stream/plan.h"
 
 namespace batch {
@@ -264,16 +265,26 @@ Result<Staged> stage_part(lake::Table& table, sql::Connection& connection, const
 Result<QualityVerdict> check_quality(sql::Connection& connection, const quality::Suite& suite,
                                      const std::string& rows) {
   QualityVerdict verdict;
-  const std::string failed = suite.failed_rules_sql();
-  const auto found = TRY(connection.query(fmt::format(
-      "SELECT reason, count(*) FROM (SELECT {} AS reason FROM ({})) GROUP BY 1 ORDER BY 2 DESC",
-      failed.empty() ? "CAST(NULL AS VARCHAR)" : failed, rows)));
-  for (std::size_t row = 0; row < found->rows(); ++row) {
-    const std::int64_t n = found->int_at(1, row);
-    verdict.rows += n;
-    if (found->is_null(0, row)) continue;
-    verdict.failed += n;
-    verdict.reasons[found->text(0, row)] = n;
+  const quality::Rows described =
+      TRY(quality::describe_rows(connection, "(" + rows + ") AS written"));
+  quality::ValidateOptions options;
+  options.now_us = base::SystemClock().now_us();
+  const json answer = TRY(quality::validate(connection, described, suite.declared, options));
+  const json& results = answer.at("results");
+  verdict.expectations = static_cast<std::int64_t>(results.size());
+  for (std::size_t i = 0; i < results.size() && i < suite.declared.expectations.size(); ++i) {
+    if (results[i].at("success").get<bool>()) continue;
+    const quality::Expectation& one = suite.declared.expectations[i];
+    std::string what = one.type;
+    if (one.kwargs.contains("column") && one.kwargs.at("column").is_string())
+      what += " of " + one.kwargs.at("column").get<std::string>();
+    const json found = results[i].value("result", json::object());
+    if (found.contains("unexpected_count"))
+      what += fmt::format(": {} rows break it", found.at("unexpected_count").dump());
+    else if (found.contains("observed_value"))
+      what += ": observed " + found.at("observed_value").dump();
+    const bool warns = one.severity == quality::Severity::kWarn;
+    (warns ? verdict.warnings : verdict.failed).push_back(std::move(what));
   }
   return verdict;
 }

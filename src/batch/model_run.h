@@ -94,11 +94,12 @@ base::Result<Staged> stage_part(lake::Table& table, sql::Connection& connection,
                                 const runs::Model& model, const columns::Schema& schema,
                                 const PartColumn& column, const Part* part);
 
-// What a quality suite says of rows: how many break it, by rule.
+// What a quality suite says of rows as a whole: which of its expectations are not met. Those that
+// only warn are told and do not count.
 struct QualityVerdict {
-  std::int64_t rows = 0;
-  std::int64_t failed = 0;
-  std::map<std::string, std::int64_t> reasons;
+  std::int64_t expectations = 0;
+  std::vector<std::string> failed;
+  std::vector<std::string> warnings;
 };
 base::Result<QualityVerdict> check_quality(sql::Connection& connection, const quality::Suite& suite,
                                            const std::string& rows);

@@ -101,10 +101,11 @@ void show_job(const Flags& flags, const json& job) {
       std::cout << one.at("table").get<std::string>() << ": ";
       show_diff(one.at("diff"));
       if (one.contains("quality"))
-        std::cout << fmt::format("  suite {}: {} of {} rows break it\n",
+        std::cout << fmt::format("  suite {}: {} of {} expectations not met, {} warnings\n",
                                  one.at("quality").at("suite").get<std::string>(),
-                                 one.at("quality").at("failed").get<std::int64_t>(),
-                                 one.at("quality").at("rows").get<std::int64_t>());
+                                 one.at("quality").at("failed").size(),
+                                 one.at("quality").at("expectations").get<std::int64_t>(),
+                                 one.at("quality").at("warnings").size());
     }
     for (const json& problem : job.at("report").at("problems"))
       std::cout << "  problem: " << problem.get<std::string>() << "\n";

@@ -199,6 +199,22 @@ TEST_F(BackfillTest, AChangeThatIsNotExpectedStopsIt) {
   EXPECT_EQ(published.error().code, base::Code::kConflict);
 }
 
+TEST_F(BackfillTest, ASuiteThatIsNotMetStopsIt) {
+  constexpr const char* kSuite = R"({"name": "delays", "expectations": [
+    {"type": "expect_column_values_to_be_between", "kwargs": {"column": "minutes", "max_value": 1}},
+    {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 5}}]})";
+  const std::string text = std::string(kRight).replace(4, 0, "quality: delays.json\n");
+  backfills_ = std::make_unique<Backfills>(
+      world_.services(), *daily_,
+      BackfillOptions{.memory = "1GB",
+                      .spill = {},
+                      .suites = {{"delays.json", must(quality::parse_suite(kSuite, "d.json"))}}});
+  const json refused = prepared(march(), {text.c_str(), kMonths});
+  EXPECT_EQ(refused.at("state"), "refused") << refused.dump(1);
+  EXPECT_THAT(refused.at("error").get<std::string>(), HasSubstr("1 of 2 expectations"));
+  EXPECT_THAT(refused.at("error").get<std::string>(), HasSubstr("of minutes"));
+}
+
 TEST_F(BackfillTest, AnExpectationThatDoesNotBindIsNamed) {
   const json failed = prepared(march("old.lne = 'L1'"), {kRight, kMonths});
   EXPECT_EQ(failed.at("state"), "failed");

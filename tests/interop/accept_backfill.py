@@ -11,6 +11,7 @@ import datetime
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -86,7 +87,7 @@ class Judge:
         self.db.execute("CREATE SCHEMA silver; CREATE SCHEMA gold")
         self.db.execute(f"""CREATE TABLE silver.hops AS SELECT make_date(year, month, day) AS flown, carrier, flight,
             origin, dest, dep_delay::INTEGER AS dep_delay, arr_delay::INTEGER AS arr_delay, distance
-            FROM read_csv('{file}', nullstr='NA')""")
+            FROM read_csv('{file}', nullstr=['NA', ''])""")
 
     def records(self) -> list[dict]:
         rows = self.db.execute("SELECT flown::VARCHAR AS flown, * EXCLUDE (flown) FROM silver.hops")
@@ -186,7 +187,7 @@ def shake(world: World, kills: int):
     """Backfills, undoes and redoes, killed at random moments."""
     w, job, mixed, seen, cycles = world.w, "", 0, set(), 0
     for _ in range(kills):
-        timer = threading.Timer(world.chance.uniform(0, 1.0), w.process.kill)
+        timer = threading.Timer(world.chance.uniform(0, 2.0), w.process.kill)
         timer.start()
         try:
             while w.process.poll() is None:
@@ -302,6 +303,7 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     judge = Judge(pathlib.Path(options.flights))
     with Waybill() as w:
+        shutil.rmtree(w.project / "patterns")  # they are not in question, and starts are many
         (w.project / "sources/hops.yaml").write_text(SOURCE)
         (w.project / "models/silver/hops.sql").write_text(SILVER)
         (w.project / "models/gold/carriers.sql").write_text(CARRIERS + CARRIERS_SELECT)
