@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
   clang-19 lld-19 libclang-rt-19-dev clang-format-19 cmake ninja-build ccache
   libboost1.81-dev libsimdjson-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev
-  librocksdb-dev librdkafka-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcurl4-openssl-dev libpugixml-dev libhiredis-dev libssl-dev
+  librocksdb-dev librdkafka-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcurl4-openssl-dev libpugixml-dev libprotobuf-dev protobuf-compiler libhiredis-dev libssl-dev
   libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libxxhash-dev libhowardhinnant-date-dev tzdata libgtest-dev libgmock-dev libbenchmark-dev
   chromium postgresql-client kcat curl openssl zstd python3-venv procps ca-certificates
 )

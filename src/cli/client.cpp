@@ -34,8 +34,11 @@ base::Error error_of(long status, const std::string& body) {
 }  // namespace
 
 base::Result<> write_run_file(const base::Path& data, const RunFile& run) {
-  const nlohmann::json json{
-      {"pid", run.pid}, {"http", run.http}, {"postgres", run.postgres}, {"kafka", run.kafka}};
+  const nlohmann::json json{{"pid", run.pid},
+                            {"http", run.http},
+                            {"postgres", run.postgres},
+                            {"kafka", run.kafka},
+                            {"registry", run.registry}};
   return base::write_file_durably(base::posix_file_system(), run_file(data), json.dump() + "\n");
 }
 

@@ -35,6 +35,7 @@ struct RunFile {
   std::string http;      // http://127.0.0.1:8080
   std::string postgres;  // 127.0.0.1:5433
   std::string kafka;     // 127.0.0.1:9092; empty: it does not listen
+  std::string registry;  // http://127.0.0.1:8081; empty: it does not listen
 };
 base::Result<> write_run_file(const base::Path& data, const RunFile& run);
 void remove_run_file(const base::Path& data);

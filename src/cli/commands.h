@@ -18,6 +18,7 @@ struct UpOptions {
   std::string worker;          // its name among several on one Kafka
   std::string kafka;           // the same
   std::string redis;           // the same
+  std::string registry;        // the same
   std::int64_t simulate = -1;  // trucks; 0 = none; -1 = as the project says
 };
 

@@ -41,6 +41,8 @@ void add_project_commands(CLI::App& app, Arguments& a, Run& run) {
   up->add_option("--worker", a.up.worker, "name of this worker among several on one Kafka");
   up->add_option("--redis", a.up.redis,
                  "address for Redis clients, or none; overrides waybill.yaml");
+  up->add_option("--schema-registry", a.up.registry,
+                 "address of the schema registry, or none; overrides waybill.yaml");
   up->add_option("--kafka", a.up.kafka,
                  "address of the Kafka protocol, overrides waybill.yaml; 'none' for none");
   up->add_option("--web", a.up.web, "folder of the built page");

@@ -71,6 +71,7 @@ base::Result<> Platform::open_stores() {
     auto log = TRY(eventlog::open_embedded_log(disk, clock_, {.directory = data / "log"}));
     embedded_log_ = log.get();
     log_ = std::move(log);
+    registry_ = TRY(schema::Registry::open(disk, data / "schemas.log"));
   }
   objects_ = TRY(open_lake_place(project_.lake, data / "lake", own / "lake-cache"));
   const base::Path spill = TRY(make_folder(own / "spill"));

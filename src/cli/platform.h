@@ -19,6 +19,7 @@
 #include "lake/catalog.h"
 #include "log/embedded_log.h"
 #include "runs/audit.h"
+#include "schema/registry.h"
 #include "server/http_listener.h"
 #include "server/platform.h"
 #include "server/postgres_listener.h"
@@ -51,6 +52,8 @@ class Platform final : public server::Platform {
   const std::vector<schema::TopicSchema>& topics() const override { return project_.topics; }
   ops::Fleet* fleet() override { return fleet_.get(); }
   base::Result<std::unique_ptr<server::JsonQuery>> json_query(server::SqlRequest request) override;
+  // Null with several workers: they have a registry of their own somewhere.
+  schema::Registry* registry() { return registry_.get(); }
   // Engines for the PostgreSQL listener.
   server::PostgresListener::OpenEngine open_engine();
   std::vector<std::string> lookups() const override;
@@ -109,6 +112,7 @@ class Platform final : public server::Platform {
   quality::Alerts alerts_;
   std::unique_ptr<eventlog::EventLog> log_;
   eventlog::EmbeddedLog* embedded_log_ = nullptr;  // what log_ is, when it is that
+  std::shared_ptr<schema::Registry> registry_;     // with the embedded log
   std::unique_ptr<Units> units_;
   std::unique_ptr<storage::ObjectStore> objects_;
   std::unique_ptr<sql::Database> engine_;   // pipelines and daily models

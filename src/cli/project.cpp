@@ -58,9 +58,26 @@ base::Result<> read_access(const base::Yaml& yaml, Project& project) {
 
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(read_access(yaml, project));
-  TRY(yaml.only({"name", "log", "workers", "data", "lake", "s3", "http", "postgres", "kafka",
-                 "redis", "epoch", "memory", "fleet", "lookups", "serve", "simulate", "users",
-                 "tls", "workloads"}));
+  TRY(yaml.only({"name",
+                 "log",
+                 "workers",
+                 "data",
+                 "lake",
+                 "s3",
+                 "http",
+                 "postgres",
+                 "kafka",
+                 "redis",
+                 "schema_registry",
+                 "epoch",
+                 "memory",
+                 "fleet",
+                 "lookups",
+                 "serve",
+                 "simulate",
+                 "users",
+                 "tls",
+                 "workloads"}));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.lake = TRY(read_lake_place(yaml));
@@ -81,6 +98,7 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   project.postgres = TRY(yaml.text_or("postgres", project.postgres));
   project.kafka = TRY(yaml.text_or("kafka", project.kafka));
   project.redis = TRY(yaml.text_or("redis", project.redis));
+  project.registry = TRY(yaml.text_or("schema_registry", project.registry));
   project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
   if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond) {
     return TRY(yaml.child("epoch"))

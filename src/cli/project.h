@@ -18,8 +18,8 @@
 #include "server/redis_push.h"
 #include "server/sql_workloads.h"
 #include "sources/simulated_source.h"
-#include "stream/components.h"
 #include "sql/database.h"
+#include "stream/components.h"
 
 namespace cli {
 
@@ -35,8 +35,9 @@ struct Project {
   std::string postgres = "127.0.0.1:5433";
   server::PostgresAccess access;
   server::Workloads workloads = server::default_workloads();
-  std::string redis;  // where look-ups are answered to Redis clients; empty: nowhere
-  std::string kafka;  // where the embedded log speaks Kafka; empty: nowhere
+  std::string redis;     // where look-ups are answered to Redis clients; empty: nowhere
+  std::string kafka;     // where the embedded log speaks Kafka; empty: nowhere
+  std::string registry;  // where the schema registry answers; empty: nowhere
   std::int64_t epoch_us = base::kUsPerSecond;
   std::string memory = "2GB";
   std::optional<ops::FleetSpec> fleet;

@@ -12,6 +12,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "server/kafka_door.h"
+#include "server/registry_api.h"
 
 namespace cli {
 
@@ -36,6 +37,30 @@ base::Result<std::unique_ptr<server::KafkaDoor>> open_kafka(Platform& platform,
   for (const schema::TopicSchema& topic : platform.topics())
     options.kept_topics.insert(topic.topic.name);
   return server::KafkaDoor::open(*platform.embedded_log(), clock, options);
+}
+
+// A listener of its own for the schema registry.
+struct RegistryDoor {
+  std::unique_ptr<server::RegistryApi> api;
+  std::unique_ptr<server::HttpListener> listener;
+  std::string url;
+};
+
+// Null when the registry is not in this process, or when nobody asked for it.
+base::Result<std::unique_ptr<RegistryDoor>> open_registry(Platform& platform,
+                                                          const base::Clock& clock,
+                                                          const std::string& address) {
+  if (platform.registry() == nullptr || address.empty() || address == "none") return nullptr;
+  auto door = std::make_unique<RegistryDoor>();
+  door->api = std::make_unique<server::RegistryApi>(*platform.registry());
+  server::HttpOptions options{.address = address};
+  options.handler = [api = door->api.get()](const server::Request& request) {
+    return api->answer(request);
+  };
+  door->listener = TRY(server::HttpListener::start(platform, clock, options));
+  door->url =
+      fmt::format("http://{}:{}", address.substr(0, address.rfind(':')), door->listener->port());
+  return door;
 }
 
 void raise_file_limit() {
@@ -76,6 +101,8 @@ base::Result<> up(const UpOptions& options) {
   if (!options.worker.empty()) project.worker = options.worker;
   const std::string kafka_address = options.kafka.empty() ? project.kafka : options.kafka;
   const std::string redis_address = options.redis.empty() ? project.redis : options.redis;
+  const std::string registry_address =
+      options.registry.empty() ? project.registry : options.registry;
   const base::Path data = project.data;
   const auto door = TRY(server::listener_options(project.access, postgres));
 
@@ -93,20 +120,26 @@ base::Result<> up(const UpOptions& options) {
   const server::RedisWorld world = platform->redis_world();
   const auto redis = TRY(open_redis(world, redis_address));
 
+  const auto registry = TRY(open_registry(*platform, clock, registry_address));
+
   const std::string http_url =
       fmt::format("http://{}:{}", http.substr(0, http.rfind(':')), page->port());
   const std::string psql =
       fmt::format("{}:{}", postgres.substr(0, postgres.rfind(':')), sql->port());
   TRY(platform->start(http_url));
   const std::string brokers = kafka ? kafka->address() : "";
-  TRY(write_run_file(data,
-                     {.pid = ::getpid(), .http = http_url, .postgres = psql, .kafka = brokers}));
+  TRY(write_run_file(data, {.pid = ::getpid(),
+                            .http = http_url,
+                            .postgres = psql,
+                            .kafka = brokers,
+                            .registry = registry ? registry->url : ""}));
   const auto ready = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - started);
   std::cout << fmt::format(
                    "waybill is ready in {} ms\n  page  {}\n  SQL   psql -h {} -p {} waybill\n",
                    ready.count(), http_url, psql.substr(0, psql.rfind(':')), sql->port())
             << (kafka ? fmt::format("  Kafka {}\n", brokers) : "")
+            << (registry ? fmt::format("  schemas {}\n", registry->url) : "")
             << (redis ? fmt::format("  Redis redis-cli -p {}\n", redis->port()) : "") << std::flush;
 
   int signal = 0;
@@ -116,6 +149,7 @@ base::Result<> up(const UpOptions& options) {
   sql->stop();
   if (kafka) kafka->stop();
   if (redis) redis->stop();
+  if (registry) registry->listener->stop();
   platform->stop();
   remove_run_file(data);
   std::cout << "stopped\n" << std::flush;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "schema/bronze_text.h"
+#include "schema/wire_decoder.h"
 
 namespace schema {
 namespace {
@@ -54,8 +55,32 @@ base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::b
     if (record.offset >= from && record.offset < to) append_record(partition, record);
   });
   decode_pending();
+  if (evolution_) {
+    truncate(before);
+    return std::unexpected(*std::exchange(evolution_, std::nullopt));
+  }
   if (!read) truncate(before);
   return read;
+}
+
+void BronzeDecoder::look_at_schema(const eventlog::RecordView& record) {
+  const auto id = wire_id(record.value);
+  if (!id || *id == last_id_) return;
+  last_id_ = *id;
+  if (known_ids_.contains(*id) || topic_.lookup == nullptr) return;
+  const auto registered = topic_.lookup->by_id(*id);
+  if (!registered) return;  // the record's own decoder says why
+  const auto more = topic_.lacking(*registered);
+  if (!more || more->empty()) {
+    known_ids_.insert(*id);
+    return;
+  }
+  last_id_ = -1;
+  std::vector<std::string_view> names;
+  for (const columns::Field& field : *more) names.push_back(field.name);
+  evolution_ = base::Error{.code = base::Code::kConflict,
+                           .message = fmt::format("schema {} of topic {} has new columns: {}", *id,
+                                                  topic_.topic.name, fmt::join(names, ", "))};
 }
 
 void BronzeDecoder::append_record(std::int32_t partition, const eventlog::RecordView& record) {
@@ -64,6 +89,7 @@ void BronzeDecoder::append_record(std::int32_t partition, const eventlog::Record
     decode_pending();
     pending_reader_ = &reader;
   }
+  if (topic_.evolves && &reader == &own_reader_ && !evolution_) look_at_schema(record);
   pending_.push_back(record.value);
   topics_.append_text(topic_.topic.name);
   partitions_.append_int(partition);
@@ -125,10 +151,12 @@ BronzeDecoder::Reader BronzeDecoder::make_reader(std::string_view format,
 
 void BronzeDecoder::decode_pending() {
   if (pending_.empty()) return;
-  const std::size_t first_row = fields_.rows();
+  const std::size_t first_row = errors_.size();
+  const std::size_t base = fields_.rows();  // 0 where the topic has no fields yet
   row_errors_.clear();
   if (pending_reader_->decoder != nullptr) {
     pending_reader_->decoder->decode(pending_, fields_, row_errors_);
+    for (columns::RowError& error : row_errors_) error.row += first_row - base;
   } else {
     for (std::size_t i = 0; i < pending_.size(); ++i) {
       row_errors_.push_back({first_row + i, "", pending_reader_->error});
@@ -156,7 +184,7 @@ void BronzeDecoder::append_raw(std::size_t first_row) {
 
 void BronzeDecoder::append_errors(std::size_t first_row) {
   auto error = row_errors_.begin();
-  for (std::size_t row = first_row; row < fields_.rows(); ++row) {
+  for (std::size_t row = first_row; row < first_row + pending_.size(); ++row) {
     if (error == row_errors_.end() || error->row != row) {
       errors_.append_null();
       continue;

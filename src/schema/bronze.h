@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +26,8 @@ class BronzeDecoder {
 
   // Takes the records with from <= offset < to. The batch's bytes are copied, not kept. kCorrupt
   // for broken batches (then nothing of this one is taken). Control batches carry no records.
+  // kConflict when a record's schema has columns that the topic lacks and the topic evolves: then
+  // nothing of this one is taken either, and a decoder for the evolved topic has to go on.
   base::Result<> add(std::int32_t partition, std::span<const std::byte> batch,
                      eventlog::Offset from, eventlog::Offset to);
 
@@ -53,6 +57,7 @@ class BronzeDecoder {
   void append_raw(std::size_t first_row);
   std::array<columns::Column*, 9> front();
   void truncate(std::size_t rows);
+  void look_at_schema(const eventlog::RecordView& record);
 
   TopicSchema topic_;
   columns::Schema bronze_;
@@ -67,6 +72,9 @@ class BronzeDecoder {
   std::vector<std::string_view> pending_;
   std::vector<columns::RowError> row_errors_;
   std::string scratch_;
+  std::set<std::int32_t> known_ids_;  // schemas that bring no further columns
+  std::int32_t last_id_ = -1;
+  std::optional<base::Error> evolution_;
 };
 
 }  // namespace schema

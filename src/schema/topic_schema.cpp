@@ -4,6 +4,8 @@
 #include <cctype>
 
 #include "base/crc32c.h"
+#include "schema/record_plan.h"
+#include "schema/wire_decoder.h"
 
 namespace schema {
 namespace {
@@ -153,11 +155,73 @@ base::Result<std::int64_t> parse_retention(const Yaml& yaml, std::int64_t otherw
   return us;
 }
 
+base::Result<> parse_registry(const Yaml& yaml, TopicSchema& schema) {
+  if (!schema_type_of(schema.format)) {
+    for (const char* key : {"registry", "subject"}) {
+      if (!yaml.has(key)) continue;
+      return TRY(yaml.child(key))
+          .fail_here(fmt::format("'{}' goes with records of a schema registry", key),
+                     "write 'format: avro', 'protobuf' or 'json_schema', or drop it");
+    }
+    return {};
+  }
+  schema.registry = TRY(yaml.text_or("registry", "embedded"));
+  const bool url =
+      schema.registry.starts_with("http://") || schema.registry.starts_with("https://");
+  if (schema.registry != "embedded" && !url) {
+    return TRY(yaml.child("registry"))
+        .fail_here(fmt::format("'{}' is no schema registry", schema.registry),
+                   "write 'embedded', or its address: http://127.0.0.1:8081");
+  }
+  schema.subject = TRY(yaml.text_or("subject", schema.topic.name + "-value"));
+  schema.evolves = true;
+  if (yaml.has("files"))
+    return TRY(yaml.child("files"))
+        .fail_here("files have no records of a schema registry", "write 'format: csv' or 'json'");
+  return {};
+}
+
 }  // namespace
+
+std::optional<SchemaType> schema_type_of(Format format) {
+  switch (format) {
+    case Format::kAvro:
+      return SchemaType::kAvro;
+    case Format::kProtobuf:
+      return SchemaType::kProtobuf;
+    case Format::kJsonSchema:
+      return SchemaType::kJson;
+    case Format::kJson:
+    case Format::kCsv:
+      break;
+  }
+  return std::nullopt;
+}
+
+base::Result<std::vector<columns::Field>> TopicSchema::lacking(
+    const ResolvedSchema& registered) const {
+  std::vector<columns::Field> more;
+  if (registered.type != schema_type_of(format)) return more;
+  for (columns::Field& field : TRY(columns_of(registered)).fields) {
+    const bool known = std::ranges::any_of(fields.fields, [&](const columns::Field& had) {
+      return lower(had.name) == lower(field.name);
+    });
+    if (!known) more.push_back(std::move(field));
+  }
+  return more;
+}
+
+base::Result<> TopicSchema::evolve() {
+  if (!evolves || lookup == nullptr) return {};
+  for (const ResolvedSchema& version : TRY(lookup->versions(subject))) {
+    for (columns::Field& field : TRY(lacking(version))) fields.fields.push_back(std::move(field));
+  }
+  return {};
+}
 
 base::Result<TopicSchema> parse_topic_schema(const Yaml& yaml) {
   TRY(yaml.only({"topic", "partitions", "key", "format", "retention", "on_bad", "schema", "files",
-                 "simulate"}));
+                 "simulate", "registry", "subject"}));
   TopicSchema schema;
   schema.file = yaml.file();
   schema.topic.name = TRY(yaml.text("topic"));
@@ -174,11 +238,17 @@ base::Result<TopicSchema> parse_topic_schema(const Yaml& yaml) {
   }
   schema.topic.partitions = static_cast<int>(partitions);
   schema.topic.retention_us = TRY(parse_retention(yaml, schema.topic.retention_us));
-  schema.format =
-      TRY(choose<Format>(yaml, "format", {{"json", Format::kJson}, {"csv", Format::kCsv}}));
+  schema.format = TRY(choose<Format>(yaml, "format",
+                                     {{"json", Format::kJson},
+                                      {"csv", Format::kCsv},
+                                      {"avro", Format::kAvro},
+                                      {"protobuf", Format::kProtobuf},
+                                      {"json_schema", Format::kJsonSchema}}));
   schema.on_bad = TRY(choose<OnBad>(
       yaml, "on_bad", {{"reject", OnBad::kReject}, {"dead_letter", OnBad::kDeadLetter}}));
-  schema.fields = TRY(parse_fields(TRY(yaml.child("schema"))));
+  TRY(parse_registry(yaml, schema));
+  if (schema.registry.empty() || yaml.has("schema"))
+    schema.fields = TRY(parse_fields(TRY(yaml.child("schema"))));
   schema.key = TRY(yaml.text_or("key", ""));
   if (!schema.key.empty() && !schema.fields.find(schema.key)) {
     return TRY(yaml.child("key"))
@@ -221,6 +291,7 @@ std::string TopicSchema::id() const {
 
 std::unique_ptr<columns::Decoder> TopicSchema::decoder() const {
   if (format == Format::kJson) return columns::json_decoder(fields);
+  if (const auto type = schema_type_of(format)) return wire_decoder(fields, *type, lookup);
   std::vector<std::string> names;
   for (const columns::Field& field : fields.fields) names.push_back(field.name);
   return columns::csv_decoder(fields, std::move(names), files ? files->separator : ',');

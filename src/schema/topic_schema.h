@@ -3,8 +3,14 @@
 //   topic: scans
 //   partitions: 4
 //   key: shipment_id            # the field that picks the partition; a record with a key keeps its
-//   own format: json                # json | csv retention: 7 days on_bad: reject              #
-//   over HTTP a record that does not fit is refused (422), or: dead_letter schema:
+//                               # own
+//   format: json                # json, csv; of a schema registry: avro, protobuf, json_schema
+//   registry: embedded          # or http://…: who knows the schemas of those three
+//   subject: scans-value        # of that registry: its columns come to those of `schema`
+//   retention: 7 days
+//   on_bad: reject              # over HTTP a record that does not fit is refused (422);
+//                               # or: dead_letter
+//   schema:                     # need not be there with a registry
 //     event_id: string not null
 //     event_time: timestamp not null
 //     speed_kmh: double
@@ -25,10 +31,14 @@
 #include "base/yaml.h"
 #include "columns/decoder.h"
 #include "log/event_log.h"
+#include "schema/schema_document.h"
 
 namespace schema {
 
-enum class Format : std::uint8_t { kJson, kCsv };
+enum class Format : std::uint8_t { kJson, kCsv, kAvro, kProtobuf, kJsonSchema };
+
+// Of the formats in a registry's wire format; nullopt for the others.
+std::optional<SchemaType> schema_type_of(Format format);
 enum class OnBad : std::uint8_t { kReject, kDeadLetter };
 
 struct FileDrop {
@@ -45,10 +55,20 @@ struct TopicSchema {
   Format format = Format::kJson;
   OnBad on_bad = OnBad::kReject;
   columns::Schema fields;
+  // Of the formats with a registry. `lookup` is set by whoever runs the topic.
+  std::string registry;  // "embedded" or a URL
+  std::string subject;
+  std::shared_ptr<const SchemaLookup> lookup;
+  bool evolves = false;  // a record whose schema has more fields asks for more columns
   std::optional<FileDrop> files;
   std::string simulate;
   std::string file;        // where it was written
   std::string id() const;  // "scans@<8 hex of the fields>": the schema that bronze rows name
+
+  // Takes up the columns of all versions of the subject. kInvalid for a schema that cannot be read.
+  base::Result<> evolve();
+  // The columns of that schema which `fields` lacks.
+  base::Result<std::vector<columns::Field>> lacking(const ResolvedSchema& registered) const;
 
   // A fresh decoder for records of this topic.
   std::unique_ptr<columns::Decoder> decoder() const;

@@ -17,6 +17,8 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::uint32_t kHeaderBytesMax = 16U << 10;
 constexpr std::size_t kCallBodyBytesMax = 1UL << 20;  // of calls that are no records
+constexpr std::size_t kHandlerBodyBytesMax = 4UL << 20;
+constexpr Route kHandlerRoute{Method::kOther, "other", Call::kUnknown};
 constexpr std::size_t kReadBytes = 16UL << 10;
 constexpr std::size_t kBodyReadBytes = 128UL << 10;
 constexpr std::size_t kLingerBytesMax = 4UL << 20;
@@ -27,7 +29,9 @@ std::chrono::milliseconds time_for(std::chrono::milliseconds base, std::size_t b
 
 Method method_of(http::verb verb) {
   if (verb == http::verb::get || verb == http::verb::head) return Method::kGet;
-  return verb == http::verb::post ? Method::kPost : Method::kOther;
+  if (verb == http::verb::post) return Method::kPost;
+  if (verb == http::verb::put) return Method::kPut;
+  return verb == http::verb::delete_ ? Method::kDelete : Method::kOther;
 }
 
 std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
@@ -125,14 +129,15 @@ asio::awaitable<Connection::Next> Connection::take_request() {
   for (const auto& field : parser.get()) {
     request.headers.emplace_back(view_of(field.name_string()), view_of(field.value()));
   }
-  Match found = match(request.method, request.segments);
+  Match found = server_.options.handler ? Match{.route = &kHandlerRoute, .captured = {}}
+                                        : match(request.method, request.segments);
   request.captured = std::move(found.captured);
   const Next next = co_await answer_request(parser, request, found);
   co_return next;
 }
 
 std::optional<Response> Connection::check(const Request& request, const Match& found) const {
-  if (is_api(request)) {
+  if (is_api(request) || server_.options.handler) {
     if (auto refusal = server_.origins.check_host(request)) return refusal;
   }
   const bool feed = found.route != nullptr && found.route->call == Call::kFleetFeed;
@@ -155,8 +160,10 @@ asio::awaitable<Connection::Next> Connection::answer_request(Parser& parser, Req
     response = std::move(*refusal);
     response.close = !parser.is_done();
   } else {
-    std::optional<Response> unread =
-        co_await read_body(parser, ingest ? kBodyBytesMax : kCallBodyBytesMax, lease);
+    const std::size_t bytes_max = ingest                    ? kBodyBytesMax
+                                  : server_.options.handler ? kHandlerBodyBytesMax
+                                                            : kCallBodyBytesMax;
+    std::optional<Response> unread = co_await read_body(parser, bytes_max, lease);
     if (unread) {
       response = std::move(*unread);
       response.close = true;
@@ -170,6 +177,7 @@ asio::awaitable<Connection::Next> Connection::answer_request(Parser& parser, Req
       stream_.expires_never();
       const Call call = found.route->call;
       const auto ask = [this, call, &request](Done done) {
+        if (server_.options.handler) return server_.handle(request, std::move(done));
         server_.api.answer(call, request, std::move(done));
       };
       response = co_await await_callback<Response>(ask);

@@ -40,8 +40,8 @@ std::int32_t next_sequence(std::int32_t last, std::size_t records) {
                                    kWrap);
 }
 
-std::vector<eventlog::HeaderView> headers_of(const TopicReader& topic) {
-  if (!topic.is_csv()) return {};
+std::vector<eventlog::HeaderView> headers_of(const TopicReader& topic, const Records& records) {
+  if (topic.is_json() || records.in_wire_format) return {};
   return {{.key = schema::kFormatHeader, .value = "json"}};
 }
 
@@ -144,7 +144,7 @@ void Ingest::take_plain(const Request& request, TopicReader& topic, const Done& 
   if (auto refusal = topic.read(request, records)) return done(std::move(*refusal));
   std::vector<eventlog::BatchBuilder> builders(static_cast<std::size_t>(topic.partitions()));
   const std::int64_t now_ms = clock_.now_us() / base::kUsPerMs;
-  const auto headers = headers_of(topic);
+  const auto headers = headers_of(topic, records);
   for (std::size_t i = 0; i < records.values.size(); ++i) {
     auto& builder = builders[static_cast<std::size_t>(records.routes[i].partition)];
     builder.add(records.key(i), records.values[i], now_ms, headers);
@@ -245,7 +245,7 @@ std::optional<Response> Ingest::build_new(const Records& records, const Numbered
                                           const ProducerProgress& progress,
                                           const ProducerNote& note, Flight& flight) const {
   const std::int64_t now_ms = clock_.now_us() / base::kUsPerMs;
-  const auto plain = headers_of(*flight.topic);
+  const auto plain = headers_of(*flight.topic, records);
   flight.records = records.values.size();
   std::vector<eventlog::BatchBuilder> builders(progress.high.size());
   std::vector<std::int64_t> counts(builders.size());

@@ -17,7 +17,7 @@
 
 namespace server {
 
-enum class Method : std::uint8_t { kGet, kPost, kOther };  // HEAD counts as GET
+enum class Method : std::uint8_t { kGet, kPost, kPut, kDelete, kOther };  // HEAD counts as GET
 
 struct Request {
   Method method = Method::kGet;

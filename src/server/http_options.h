@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <set>
 #include <string>
 
 #include "base/file_system.h"
+#include "server/http_message.h"
 
 namespace server {
 
@@ -27,6 +29,9 @@ struct HttpOptions {
   std::chrono::milliseconds stop_timeout{10'000};   // then unfinished connections are cut
   std::chrono::milliseconds sql_timeout{60'000};    // then a query is interrupted
   std::chrono::milliseconds feed_interval{100};
+  // Answers every request in place of the platform's calls, on the worker threads: a listener for
+  // another API.
+  std::function<Response(const Request&)> handler = nullptr;
 };
 
 }  // namespace server

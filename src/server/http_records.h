@@ -34,6 +34,8 @@ struct Records {
   std::vector<std::string_view> values;
   std::vector<Route> routes;  // one per value
   std::string keys;
+  bool in_wire_format = false;       // of a schema registry, not JSON
+  std::vector<std::string> decoded;  // what `values` point into then
 
   std::optional<std::string_view> key(std::size_t i) const {
     if (!routes[i].has_key) return std::nullopt;
@@ -47,7 +49,7 @@ class TopicReader {
 
   const std::string& name() const { return schema_.topic.name; }
   int partitions() const { return partitions_; }
-  bool is_csv() const { return schema_.format == schema::Format::kCsv; }
+  bool is_json() const { return schema_.format == schema::Format::kJson; }
   prometheus::Counter& taken() { return taken_; }
 
   // Fills `records` from the request; the refusal when it cannot be taken.
@@ -61,9 +63,10 @@ class TopicReader {
   };
 
   std::optional<Response> decode(Reader& reader, Records& records);
-  void route(const Reader& reader, Records& records, eventlog::Partition keyless);
-  std::unique_ptr<Reader> borrow(const std::string& key_field);
-  std::unique_ptr<Reader> make_reader(const std::string& key_field) const;
+  void route(const Reader& reader, Records& records, std::size_t count,
+             eventlog::Partition keyless);
+  std::unique_ptr<Reader> borrow(const std::string& key_field, bool in_wire_format);
+  std::unique_ptr<Reader> make_reader(const std::string& key_field, bool in_wire_format) const;
 
   const schema::TopicSchema& schema_;
   const int partitions_;

@@ -1,5 +1,6 @@
 #include "server/http_server.h"
 
+#include "base/logging.h"
 #include "base/metrics.h"
 
 namespace server {
@@ -53,5 +54,20 @@ HttpServer::HttpServer(Platform& platform_in, const base::Clock& clock_in, HttpO
       api(platform, clock, workers, slow_workers, options),
       bodies(options.bodies_bytes_max),
       feeds(base::gauge("waybill_feed_connections", "Open WebSocket feeds.")) {}
+
+void HttpServer::handle(const Request& request, Done done) {
+  const auto work = [this, &request, done] {
+    Response response;
+    try {
+      response = options.handler(request);
+    } catch (const std::exception& error) {
+      spdlog::error("http: {} failed: {}", request.path, error.what());
+      response =
+          problem(500, fmt::format("the call failed: {}", error.what()), "report this as a bug");
+    }
+    done(std::move(response));
+  };
+  if (!workers.submit(work)) done(too_many_requests("too many requests are waiting"));
+}
 
 }  // namespace server

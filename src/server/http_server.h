@@ -64,6 +64,9 @@ struct HttpServer {
   HttpServer(Platform& platform_in, const base::Clock& clock_in, HttpOptions options_in,
              std::set<std::string> hosts);
 
+  // A request to `options.handler`; it lives until `done` is called.
+  void handle(const Request& request, Done done);
+
   Platform& platform;
   const base::Clock& clock;
   const HttpOptions options;

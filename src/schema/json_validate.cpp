@@ -1,0 +1,275 @@
+// validate_json(). Source: JSON Schema 2020-12, "Validation"; keywords of older drafts where they
+// were renamed.
+#include <cmath>
+#include <regex>
+
+#include "schema/json_schema.h"
+
+namespace schema {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kStepsMax = 200'000;
+constexpr std::size_t kMatchedTextMax = 2000;  // patterns of the library recurse over it
+constexpr std::size_t kDepthMax = 200;
+
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+bool is_whole(const json& value) {
+  return value.is_number_integer() ||
+         (value.is_number_float() && std::floor(value.get<double>()) == value.get<double>());
+}
+
+bool has_type(const json& value, const std::string& type) {
+  if (type == "null") return value.is_null();
+  if (type == "boolean") return value.is_boolean();
+  if (type == "object") return value.is_object();
+  if (type == "array") return value.is_array();
+  if (type == "string") return value.is_string();
+  if (type == "integer") return is_whole(value);
+  return value.is_number();
+}
+
+bool matches(const std::string& pattern, const std::string& text) {
+  if (text.size() > kMatchedTextMax) return true;
+  try {
+    return std::regex_search(text, std::regex(pattern, std::regex::ECMAScript));
+  } catch (const std::regex_error&) {
+    return true;  // not a pattern that this library reads: nothing can be said
+  }
+}
+
+class Validator {
+ public:
+  explicit Validator(const JsonSchema& schema) : schema_(schema) {}
+
+  // "" when it fits.
+  std::string check(const json& given, const json& value, const std::string& path,
+                    std::size_t depth) {
+    if (++steps_ > kStepsMax || depth > kDepthMax) {
+      exhausted = true;
+      return "";
+    }
+    const json* found = schema_.resolve(given);
+    if (found == nullptr || *found == true) return "";
+    if (*found == false) return path + ": nothing is allowed here";
+    const json& s = *found;
+    std::string problem = check_any(s, value, path);
+    if (problem.empty() && value.is_string()) problem = check_text(s, value, path);
+    if (problem.empty() && value.is_number()) problem = check_number(s, value, path);
+    if (problem.empty() && value.is_object()) problem = check_object(s, value, path, depth);
+    if (problem.empty() && value.is_array()) problem = check_array(s, value, path, depth);
+    if (problem.empty()) problem = check_combined(s, value, path, depth);
+    return problem;
+  }
+
+  bool exhausted = false;
+
+ private:
+  static const json* get(const json& s, const char* key) {
+    const auto at = s.find(key);
+    return at == s.end() ? nullptr : &*at;
+  }
+
+  static std::string check_any(const json& s, const json& value, const std::string& path) {
+    if (const json* type = get(s, "type")) {
+      const bool good =
+          type->is_array()
+              ? std::ranges::any_of(
+                    *type, [&](const json& t) { return has_type(value, t.get<std::string>()); })
+              : has_type(value, type->get<std::string>());
+      if (!good) return fmt::format("{}: {} expected, found {}", path, type->dump(), value.dump());
+    }
+    if (const json* list = get(s, "enum"); list != nullptr && std::ranges::count(*list, value) == 0)
+      return fmt::format("{}: {} is none of {}", path, value.dump(), list->dump());
+    if (const json* only = get(s, "const"); only != nullptr && *only != value)
+      return fmt::format("{}: {} expected, found {}", path, only->dump(), value.dump());
+    return "";
+  }
+
+  static std::string check_text(const json& s, const json& value, const std::string& path) {
+    const auto& text = value.get_ref<const std::string&>();
+    const auto size = static_cast<double>(characters(text));
+    if (const json* max = get(s, "maxLength"); max != nullptr && size > max->get<double>())
+      return fmt::format("{}: longer than {}", path, max->dump());
+    if (const json* min = get(s, "minLength"); min != nullptr && size < min->get<double>())
+      return fmt::format("{}: shorter than {}", path, min->dump());
+    if (const json* pattern = get(s, "pattern");
+        pattern != nullptr && !matches(pattern->get<std::string>(), text))
+      return fmt::format("{}: {} does not match {}", path, value.dump(), pattern->dump());
+    return "";
+  }
+
+  static std::string check_number(const json& s, const json& value, const std::string& path) {
+    const double number = value.get<double>();
+    const auto over = [&](const char* key, const char* exclusive) {
+      const json* max = get(s, key);
+      const json* strict = get(s, exclusive);
+      if (strict != nullptr && strict->is_number() && number >= strict->get<double>()) return true;
+      const bool and_equal = strict != nullptr && *strict == true;
+      return max != nullptr &&
+             (number > max->get<double>() || (and_equal && number == max->get<double>()));
+    };
+    const auto under = [&](const char* key, const char* exclusive) {
+      const json* min = get(s, key);
+      const json* strict = get(s, exclusive);
+      if (strict != nullptr && strict->is_number() && number <= strict->get<double>()) return true;
+      const bool and_equal = strict != nullptr && *strict == true;
+      return min != nullptr &&
+             (number < min->get<double>() || (and_equal && number == min->get<double>()));
+    };
+    if (over("maximum", "exclusiveMaximum")) return path + ": above the maximum";
+    if (under("minimum", "exclusiveMinimum")) return path + ": below the minimum";
+    if (const json* of = get(s, "multipleOf"); of != nullptr && of->get<double>() > 0) {
+      const double times = number / of->get<double>();
+      if (std::abs(times - std::round(times)) > 1e-9)
+        return fmt::format("{}: not a multiple of {}", path, of->dump());
+    }
+    return "";
+  }
+
+  std::string check_object(const json& s, const json& value, const std::string& path,
+                           std::size_t depth) {
+    if (const json* required = get(s, "required"); required != nullptr && required->is_array()) {
+      for (const json& name : *required) {
+        if (name.is_string() && !value.contains(name.get<std::string>()))
+          return fmt::format("{}: required {} is missing", path, name.dump());
+      }
+    }
+    const auto size = static_cast<double>(value.size());
+    if (const json* max = get(s, "maxProperties"); max != nullptr && size > max->get<double>())
+      return path + ": too many properties";
+    if (const json* min = get(s, "minProperties"); min != nullptr && size < min->get<double>())
+      return path + ": too few properties";
+    for (const auto& [name, inner] : value.items()) {
+      if (auto problem = check_property(s, name, inner, path + "/" + name, depth); !problem.empty())
+        return problem;
+    }
+    return check_dependencies(s, value, path, depth);
+  }
+
+  std::string check_property(const json& s, const std::string& name, const json& inner,
+                             const std::string& at, std::size_t depth) {
+    bool known = false;
+    std::string problem;
+    if (const json* names = get(s, "propertyNames")) problem = check(*names, name, at, depth + 1);
+    if (const json* properties = get(s, "properties");
+        problem.empty() && properties != nullptr && properties->contains(name)) {
+      known = true;
+      problem = check((*properties)[name], inner, at, depth + 1);
+    }
+    if (const json* patterns = get(s, "patternProperties");
+        problem.empty() && patterns != nullptr) {
+      for (const auto& [pattern, schema] : patterns->items()) {
+        if (!matches(pattern, name)) continue;
+        known = true;
+        if (problem.empty()) problem = check(schema, inner, at, depth + 1);
+      }
+    }
+    const json* rest = get(s, "additionalProperties");
+    if (problem.empty() && !known && rest != nullptr) problem = check(*rest, inner, at, depth + 1);
+    return problem;
+  }
+
+  std::string check_dependencies(const json& s, const json& value, const std::string& path,
+                                 std::size_t depth) {
+    for (const char* key : {"dependencies", "dependentRequired", "dependentSchemas"}) {
+      const json* dependencies = get(s, key);
+      if (dependencies == nullptr) continue;
+      for (const auto& [name, need] : dependencies->items()) {
+        if (!value.contains(name)) continue;
+        for (const json& other : need.is_array() ? need : json::array()) {
+          if (!value.contains(other.get<std::string>()))
+            return fmt::format("{}: {} needs {}", path, name, other.dump());
+        }
+        if (need.is_array()) continue;
+        if (auto problem = check(need, value, path, depth + 1); !problem.empty()) return problem;
+      }
+    }
+    return "";
+  }
+
+  std::string check_array(const json& s, const json& value, const std::string& path,
+                          std::size_t depth) {
+    const auto size = static_cast<double>(value.size());
+    if (const json* max = get(s, "maxItems"); max != nullptr && size > max->get<double>())
+      return path + ": too many items";
+    if (const json* min = get(s, "minItems"); min != nullptr && size < min->get<double>())
+      return path + ": too few items";
+    if (const json* unique = get(s, "uniqueItems"); unique != nullptr && *unique == true) {
+      for (std::size_t i = 0; i < value.size() && i < 1000; ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+          if (value[i] == value[j]) return path + ": two items are the same";
+        }
+      }
+    }
+    const json* items = get(s, "items");
+    const json* first = get(s, "prefixItems");
+    const json* rest = items;
+    if (items != nullptr && items->is_array()) {
+      first = items;
+      rest = get(s, "additionalItems");
+    }
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const bool at_front = first != nullptr && i < first->size();
+      const json* schema = at_front ? &(*first)[i] : rest;
+      if (schema == nullptr) continue;
+      auto problem = check(*schema, value[i], fmt::format("{}/{}", path, i), depth + 1);
+      if (!problem.empty()) return problem;
+    }
+    if (const json* contains = get(s, "contains")) {
+      const bool any = std::ranges::any_of(
+          value, [&](const json& item) { return check(*contains, item, path, depth + 1).empty(); });
+      if (!any) return path + ": no item as 'contains' asks";
+    }
+    return "";
+  }
+
+  std::string check_combined(const json& s, const json& value, const std::string& path,
+                             std::size_t depth) {
+    if (const json* all = get(s, "allOf")) {
+      for (const json& each : *all) {
+        if (auto problem = check(each, value, path, depth + 1); !problem.empty()) return problem;
+      }
+    }
+    const auto fitting = [&](const json& list) {
+      return std::ranges::count_if(
+          list, [&](const json& each) { return check(each, value, path, depth + 1).empty(); });
+    };
+    if (const json* any = get(s, "anyOf"); any != nullptr && fitting(*any) == 0)
+      return fmt::format("{}: {} fits none of 'anyOf'", path, value.dump());
+    if (const json* one = get(s, "oneOf")) {
+      const auto count = fitting(*one);
+      if (count != 1)
+        return fmt::format("{}: {} fits {} of 'oneOf', not one", path, value.dump(), count);
+    }
+    if (const json* no = get(s, "not"); no != nullptr && check(*no, value, path, depth + 1).empty())
+      return path + ": it fits what 'not' forbids";
+    if (const json* when = get(s, "if")) {
+      const bool holds = check(*when, value, path, depth + 1).empty();
+      if (const json* then = get(s, holds ? "then" : "else"))
+        return check(*then, value, path, depth + 1);
+    }
+    return "";
+  }
+
+  const JsonSchema& schema_;
+  std::size_t steps_ = 0;
+};
+
+}  // namespace
+
+base::Result<> validate_json(const JsonSchema& schema, const json& value) {
+  Validator validator(schema);
+  std::string problem = validator.check(schema.root(), value, "", 0);
+  if (validator.exhausted)
+    return base::fail_with(base::Code::kLimit, "the value takes too long to be checked", "");
+  if (problem.empty()) return {};
+  return base::fail_with(base::Code::kInvalid, std::move(problem), "");
+}
+
+}  // namespace schema
