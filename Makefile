@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-stream accept-batch bench-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
+.PHONY: accept-stream accept-batch bench-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql accept-schemas bench-schemas
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -118,6 +118,20 @@ accept-stream: tests ## 5000 random models over random records with cuts, crashe
 accept-nexmark: binary $(VENV)/STAMP ## Nexmark's questions as streaming models: each table equals DuckDB's answer, over kills
 	@ninja -C $(BUILD) --quiet nexmark
 	@$(PYTHON) tests/nexmark/nexmark.py $(BUILD)/bench/nexmark
+
+# Clients of the schema registry.
+SCHEMAS_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/schemas
+$(SCHEMAS_PEERS)/STAMP: tests/interop/schemas_requirements.txt
+	@mkdir -p $(SCHEMAS_PEERS)/node
+	@python3 -m venv $(SCHEMAS_PEERS)/py && $(SCHEMAS_PEERS)/py/bin/pip -q --disable-pip-version-check install -r $<
+	@npm install --silent --prefix $(SCHEMAS_PEERS)/node @confluentinc/schemaregistry@1.10.1 && touch $@
+
+accept-schemas: binary $(SCHEMAS_PEERS)/STAMP ## Confluent's clients for Python and Node, fastavro, protoc and Avro's own library against the schema registry
+	@SCHEMAS_PEERS=$(SCHEMAS_PEERS) WAYBILL=$(abspath $(BUILD))/waybill $(SCHEMAS_PEERS)/py/bin/python tests/interop/accept_schemas.py
+
+bench-schemas: binary $(SCHEMAS_PEERS)/STAMP ## Avro records into columns per core, beside JSON and fastavro
+	@ninja -C $(BUILD) --quiet bench_decode
+	@$(SCHEMAS_PEERS)/py/bin/python bench/schemas.py $(BUILD)/bench/bench_decode
 
 accept-postgres: binary $(VENV)/STAMP ## psql and psycopg 3 against the PostgreSQL door: clients, log-ins, streams, limits, harm
 	@ninja -C $(BUILD) --quiet pg_server

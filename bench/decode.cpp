@@ -1,5 +1,5 @@
-// Records to columns: JSON, CSV, bronze rows, and batches into DuckDB, on one core. Beside them
-// what simdjson and nlohmann-json need to parse the same records and give nothing back.
+// Records to columns: JSON, CSV, Avro, bronze rows, and batches into DuckDB, on one core. Beside
+// them what simdjson and nlohmann-json need to parse the same records and give nothing back.
 #include <benchmark/benchmark.h>
 #include <simdjson.h>
 
@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "columns/decoder.h"
+#include "schema/avro_value.h"
 #include "schema/bronze.h"
+#include "schema/wire_decoder.h"
 #include "sql/database.h"
 
 namespace {
@@ -85,6 +87,50 @@ void csv_to_columns(benchmark::State& state) {
   run_decoder(state, positions("csv"), csv_records());
 }
 BENCHMARK(csv_to_columns);
+
+// The same positions as Avro in a registry's wire format.
+constexpr const char* kPositionSchema = R"({"type":"record","name":"Position","fields":[
+  {"name":"truck_id","type":"string"},
+  {"name":"event_time","type":{"type":"long","logicalType":"timestamp-micros"}},
+  {"name":"lat","type":"double"},{"name":"lon","type":"double"},
+  {"name":"speed_kmh","type":["null","double"]},{"name":"heading","type":["null","double"]},
+  {"name":"status","type":["null","string"]},{"name":"shipment_id","type":["null","string"]}]})";
+
+class OneSchema final : public schema::SchemaLookup {
+ public:
+  base::Result<schema::ResolvedSchema> by_id(std::int32_t) const override {
+    return schema::ResolvedSchema{schema::SchemaType::kAvro, kPositionSchema, {}};
+  }
+  base::Result<std::vector<schema::ResolvedSchema>> versions(const std::string&) const override {
+    return std::vector<schema::ResolvedSchema>{};
+  }
+};
+
+std::vector<std::string> avro_records() {
+  const auto parsed = *schema::parse_avro(kPositionSchema);
+  std::vector<std::string> records;
+  for (std::size_t i = 0; i < kRecords; ++i) {
+    const auto n = static_cast<std::int64_t>(i);
+    const nlohmann::json value = {
+        {"truck_id", fmt::format("T-{:06}", i % 5000)},
+        {"event_time", 1'795'420'800'123'000 + n * 10'000},
+        {"lat", 50.0 + 0.0001 * static_cast<double>(i)},
+        {"lon", 8.0 + 0.0002 * static_cast<double>(i)},
+        {"speed_kmh", {{"double", 40.0 + 0.5 * static_cast<double>(i % 90)}}},
+        {"heading", {{"double", static_cast<double>(i % 360)}}},
+        {"status", {{"string", "moving"}}},
+        {"shipment_id", {{"string", fmt::format("S-{:07}", i)}}}};
+    records.push_back(schema::wire_header(1) + *schema::encode_avro(parsed->root(), value));
+  }
+  return records;
+}
+
+void avro_to_columns(benchmark::State& state) {
+  schema::TopicSchema topic = positions("avro");
+  topic.lookup = std::make_shared<OneSchema>();
+  run_decoder(state, topic, avro_records());
+}
+BENCHMARK(avro_to_columns);
 
 void limit_simdjson_parse_only(benchmark::State& state) {
   const auto records = json_records();

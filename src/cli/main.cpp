@@ -9,6 +9,7 @@
 #include "cli/kafka_commands.h"
 #include "cli/patterns_commands.h"
 #include "cli/quality_commands.h"
+#include "cli/schemas_commands.h"
 #include "cli/tables_commands.h"
 #include "server/sql_worker.h"
 
@@ -155,6 +156,7 @@ int main(int argc, char** argv) {
   add_dead_letter_commands(app, arguments, run);
   cli::add_tables_commands(app, arguments.project, run);
   cli::add_patterns_commands(app, arguments.project, run);
+  cli::add_schemas_commands(app, arguments.project, run);
   cli::add_backfill_commands(app, arguments.project, run);
   cli::add_quality_commands(app, arguments.project, run);
   add_simulate_command(app, arguments, run);

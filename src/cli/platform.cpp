@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "cli/migrations.h"
 #include "log/kafka_log.h"
 #include "sources/file_source.h"
 #include "sources/simulated_source.h"
@@ -73,6 +74,7 @@ base::Result<> Platform::open_stores() {
     log_ = std::move(log);
     registry_ = TRY(schema::Registry::open(disk, data / "schemas.log"));
   }
+  TRY(learn_schemas());
   objects_ = TRY(open_lake_place(project_.lake, data / "lake", own / "lake-cache"));
   const base::Path spill = TRY(make_folder(own / "spill"));
   engine_ = TRY(sql::Database::open({.memory_limit = project_.memory,
@@ -84,6 +86,7 @@ base::Result<> Platform::open_stores() {
                                       .locked = true,
                                       .allowed_directory = lake_folder()}));
   catalog_ = lake::make_catalog(*objects_, *engine_);
+  TRY(run_migrations(project_.folder, project_.data, *catalog_, *engine_, clock_));
   return {};
 }
 
@@ -118,11 +121,12 @@ stream::Services Platform::services(const std::string& unit) {
 
 base::Result<> Platform::add_pipeline(const stream::Component& component) {
   const std::string unit = unit_of(component.name());
+  const std::size_t index = pipelines_.size();
   pipelines_.push_back(TRY(stream::Pipeline::make(services(unit), component, project_.suites,
                                                   {.epoch_us = project_.epoch_us})));
-  stream::Pipeline* pipeline = pipelines_.back().get();
-  return units_->add(unit, {.prepare = [pipeline] { return pipeline->restore(); },
-                            .run = [pipeline](std::stop_token stop) { pipeline->run(stop); }});
+  return units_->add(unit,
+                     {.prepare = [this, index] { return pipelines()[index]->restore(); },
+                      .run = [this, index](std::stop_token stop) { run_pipeline(index, stop); }});
 }
 
 base::Result<> Platform::open_pipelines() {
@@ -132,21 +136,19 @@ base::Result<> Platform::open_pipelines() {
   std::vector<runs::Model> daily;
   std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
                [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
-  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily),
-                                                project_.suites, project_.folder);
+  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily), project_.suites,
+                                                project_.folder);
   backfills_ = std::make_unique<BackfillApi>(services(kDaily), *daily_, project_);
   const auto prepare = [this]() -> base::Result<> {
     TRY(backfills_->jobs().restore());
     return daily_->restore();
   };
-  TRY(units_->add(kDaily, {.prepare = prepare,
-                           .run =
-                               [this](std::stop_token stop) {
-                                 if (auto resumed = backfills_->jobs().resume(); !resumed)
-                                   alerts_.raise("backfill", "error", resumed.error().to_string(),
-                                                 clock_.now_us());
-                                 daily_->run_schedule(stop, [this] { return settled(); });
-                               }}));
+  TRY(units_->add(kDaily, {.prepare = prepare, .run = [this](std::stop_token stop) {
+                             if (auto resumed = backfills_->jobs().resume(); !resumed)
+                               alerts_.raise("backfill", "error", resumed.error().to_string(),
+                                             clock_.now_us());
+                             daily_->run_schedule(stop, [this] { return settled(); });
+                           }}));
   TRY(units_->add(kMaintenance,
                   {.prepare = nullptr, .run = [this](std::stop_token stop) { maintain(stop); }}));
   return add_sources();
@@ -157,7 +159,7 @@ void Platform::open_push() {
   if (!project_.serve) return;
   const auto owns = [this](const std::string& lookup) {
     const std::string& table = project_.lookups.at(lookup).table;
-    return std::ranges::any_of(pipelines_, [&](const auto& pipeline) {
+    return std::ranges::any_of(pipelines(), [&](const auto& pipeline) {
       return !pipeline->served(table).empty() && units_->running("topic-" + pipeline->name());
     });
   };
@@ -208,7 +210,7 @@ base::Result<> Platform::check_lookup(const std::string& name, const server::Loo
                                        .mend = mend}
                                .at((project_.folder / "waybill.yaml").string(), 0));
   };
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     for (const auto& op : pipeline->operators()) {
       if (op->model().table != lookup.table || op->served().empty()) continue;
       if (lookup.ttl_us == 0 || server::can_expire(lookup, op->schema())) return {};
@@ -271,7 +273,7 @@ void Platform::stop() {
 bool Platform::settled() const {
   const base::TimestampUs now_us = clock_.now_us();
   if (now_us - started_us_ < kQuietUs) return false;
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     const stream::PipelineStatus status = pipeline->status();
     if (status.lag_records >= kLagMax) return false;
     if (std::ranges::none_of(pipeline->topics(),
@@ -290,7 +292,9 @@ void Platform::follow_fleet(std::stop_token stop) {
   const auto it = std::find_if(project_.topics.begin(), project_.topics.end(),
                                [&](const auto& t) { return t.topic.name == topic; });
   if (!info || it == project_.topics.end()) return;
-  schema::BronzeDecoder decoder(*it);
+  schema::TopicSchema steady = *it;
+  steady.evolves = false;  // the fleet needs none of the columns that come later
+  schema::BronzeDecoder decoder(steady);
   std::vector<std::pair<eventlog::TopicPartition, eventlog::Offset>> positions;
   for (std::size_t p = 0; p < info->end_offsets.size(); ++p) {
     const eventlog::TopicPartition partition{topic, static_cast<eventlog::Partition>(p)};

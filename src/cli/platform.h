@@ -94,7 +94,11 @@ class Platform final : public server::Platform {
   nlohmann::json pipeline_status(const stream::Pipeline& pipeline, base::TimestampUs now_us) const;
   base::Result<std::optional<nlohmann::json>> lookup_in_lake(const runs::Model& model,
                                                              const std::string& id);
-  base::Result<stream::Pipeline*> pipeline_of(const std::string& model);
+  base::Result<std::shared_ptr<stream::Pipeline>> pipeline_of(const std::string& model);
+  std::vector<std::shared_ptr<stream::Pipeline>> pipelines() const;
+  base::Result<> learn_schemas();
+  void run_pipeline(std::size_t index, std::stop_token stop);
+  base::Result<> remake_pipeline(std::size_t index);
   base::Result<bool> pipelines_rest() const;
   base::Result<runs::AuditInput> audit_input_now();
   bool settled() const;
@@ -118,7 +122,8 @@ class Platform final : public server::Platform {
   std::unique_ptr<sql::Database> engine_;   // pipelines and daily models
   std::unique_ptr<sql::Database> serving_;  // clients' SQL, locked
   std::unique_ptr<lake::Catalog> catalog_;
-  std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
+  mutable std::mutex pipelines_mutex_;
+  std::vector<std::shared_ptr<stream::Pipeline>> pipelines_;  // by component
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<BackfillApi> backfills_;
   std::unique_ptr<server::LakeViews> views_;

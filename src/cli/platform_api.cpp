@@ -69,7 +69,7 @@ base::Result<std::optional<json>> Platform::lookup(const std::string& name, cons
     return base::fail_with(base::Code::kNotFound, fmt::format("there is no look-up '{}'", name),
                            fmt::format("the look-ups are {}", fmt::join(lookups(), ", ")));
   }
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     for (const auto& op : pipeline->operators()) {
       if (op->model().table != it->second.table || op->served().empty()) continue;
       if (!units_->running("topic-" + pipeline->name())) return lookup_in_lake(op->model(), id);
@@ -113,7 +113,7 @@ json Platform::status() {
               {"now", base::format_rfc3339(now_us)},
               {"pipelines", json::array()},
               {"tables", json::array()}};
-  for (const auto& pipeline : pipelines_)
+  for (const auto& pipeline : pipelines())
     status["pipelines"].push_back(pipeline_status(*pipeline, now_us));
   for (const runs::Model& model : daily_->models()) {
     json entry{{"name", model.table},
@@ -170,8 +170,9 @@ base::Result<json> Platform::runs(std::size_t limit, const std::string& model) {
 
 // Ledger, offsets and table versions of one moment: no epoch runs here while they are read.
 base::Result<runs::AuditInput> Platform::audit_input_now() {
+  const auto running = pipelines();
   std::vector<std::unique_lock<std::mutex>> holds;
-  for (const auto& pipeline : pipelines_) holds.push_back(pipeline->hold());
+  for (const auto& pipeline : running) holds.push_back(pipeline->hold());
   runs::AuditInput input;
   for (const state::Store* store : units_->stores()) {
     for (runs::LedgerLine& line : TRY(runs::ledger(*store)))
@@ -180,7 +181,7 @@ base::Result<runs::AuditInput> Platform::audit_input_now() {
   }
   for (const std::string& name : TRY(catalog_->names(true)))
     input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     for (const schema::TopicSchema& topic : pipeline->topics())
       input.models.push_back(
           {.table = "bronze." + topic.topic.name, .sources = {}, .appends = true, .key = {}});
@@ -198,7 +199,7 @@ base::Result<runs::AuditInput> Platform::audit_input_now() {
 
 // Whether no pipeline is between the plan and the commit of an epoch, as far as is seen from here.
 base::Result<bool> Platform::pipelines_rest() const {
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     const auto epochs = TRY(pipeline->epochs());
     if (epochs.planned > epochs.committed) return false;
   }
@@ -322,12 +323,12 @@ base::Result<json> Platform::run_model(const std::string& name) {
   return runs::to_json(TRY(daily_->run(name)));
 }
 
-base::Result<stream::Pipeline*> Platform::pipeline_of(const std::string& model) {
+base::Result<std::shared_ptr<stream::Pipeline>> Platform::pipeline_of(const std::string& model) {
   std::vector<std::string> names;
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     for (const auto& op : pipeline->operators()) {
       names.push_back(op->model().table);
-      if (op->model().table == model) return pipeline.get();
+      if (op->model().table == model) return pipeline;
     }
   }
   return base::fail_with(base::Code::kNotFound,
@@ -340,7 +341,8 @@ base::Result<json> Platform::explain_model(const std::string& name) {
 }
 
 base::Result<json> Platform::steer_model(const std::string& name, server::ModelCommand command) {
-  stream::Pipeline& pipeline = *TRY(pipeline_of(name));
+  const auto found = TRY(pipeline_of(name));
+  stream::Pipeline& pipeline = *found;
   if (const std::string unit = unit_of(pipeline.name());
       units_->shared() && !units_->running(unit)) {
     const json owner = units_->owner(unit);

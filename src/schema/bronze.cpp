@@ -71,7 +71,9 @@ void BronzeDecoder::look_at_schema(const eventlog::RecordView& record) {
   const auto registered = topic_.lookup->by_id(*id);
   if (!registered) return;  // the record's own decoder says why
   const auto more = topic_.lacking(*registered);
-  if (!more || more->empty()) {
+  // Columns come from the topic's subject alone, whatever ids its records have.
+  TopicSchema evolved = topic_;
+  if (!more || more->empty() || !evolved.evolve() || evolved.fields == topic_.fields) {
     known_ids_.insert(*id);
     return;
   }

@@ -258,6 +258,12 @@ void Pipeline::fail(const base::Error& error) {
   status_.error = error.to_string();
 }
 
+// Records have columns that the tables lack: another pipeline has to go on (cli/platform_schemas).
+bool Pipeline::evolves(const base::Error& error) const {
+  return error.code == base::Code::kConflict &&
+         std::ranges::any_of(topics_, [](const auto& topic) { return topic.evolves; });
+}
+
 void Pipeline::run(std::stop_token stop) {
   std::int64_t pause_us = 0;
   std::int64_t last_epoch_us = 0;
@@ -297,6 +303,7 @@ void Pipeline::run(std::stop_token stop) {
         status_.records_per_second = 0;
       }
     }
+    if (!ran && evolves(ran.error())) break;
     if (!ran || !caught_up) {
       fail(!ran ? ran.error() : caught_up.error());
       pause_us = 500'000;

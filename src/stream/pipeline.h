@@ -81,7 +81,8 @@ class Pipeline {
   // One epoch over what the log has now; false when there is nothing new. For tests and benchmarks.
   base::Result<bool> run_epoch();
   // Epochs until asked to stop. A failing epoch is tried again with growing pauses (at most 30 s);
-  // it shows in status() and as an alert.
+  // it shows in status() and as an alert. Ends early when records of a schema registry bring new
+  // columns: a pipeline made for the evolved topics takes over.
   void run(std::stop_token stop);
 
   const std::string& name() const { return name_; }
@@ -191,6 +192,7 @@ class Pipeline {
   void watch_quality(const std::vector<runs::Run>& runs);
   void publish(std::size_t records, std::int64_t elapsed_us);
   void fail(const base::Error& error);
+  bool evolves(const base::Error& error) const;
 
   Services services_;
   std::vector<schema::TopicSchema> topics_;
