@@ -19,8 +19,8 @@ namespace cli {
 struct Migration {
   std::string name;  // "0001_add_region"
   std::string file;
-  std::string text;
-  std::string hash;  // SHA-256 of the text, 16 digits of it
+  std::string text = {};
+  std::string hash = {};  // SHA-256 of the text, 16 digits of it
 };
 
 struct MigrationState {
