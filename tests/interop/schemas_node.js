@@ -6,7 +6,7 @@ const id = { name: 'id', type: 'string' };
 const say = (name, ok, detail) => console.log(JSON.stringify({ name, ok, detail: String(detail) }));
 
 async function main() {
-  const client = new SchemaRegistryClient({ baseURLs: [process.argv[2]], cacheCapacity: 0 });
+  const client = new SchemaRegistryClient({ baseURLs: [process.argv[2]], cacheCapacity: 1000 });
   const first = await client.register('node-value', { schema: record([id]), schemaType: 'AVRO' });
   say('npm client registers', first > 0, first);
   const evolved = { schema: record([id, { name: 'hub', type: ['null', 'string'], default: null }]), schemaType: 'AVRO' };
@@ -26,7 +26,7 @@ async function main() {
   } catch (error) {
     say('npm client is refused', error.status === 409 && error.message.includes('counterExample'), error.message.slice(0, 80));
   }
-  await client.updateCompatibility('node-value', Compatibility.None);
+  await client.updateCompatibility('node-value', Compatibility.NONE);
   say('npm client sets a level', (await client.getCompatibility('node-value')) === 'NONE', '');
   const third = await client.register('node-value', breaking);
   say('npm client registers what NONE allows', third > second, third);
