@@ -114,45 +114,6 @@ base::Result<> steer_model(const base::Path& project, const std::string& model,
   return {};
 }
 
-base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
-                                 const std::string& model, const std::string& reason) {
-  const auto client = TRY(Client::connect(project));
-  print(print_dead_letters(TRY(client->get(fmt::format(
-      "/v1/dead-letters?limit={}&model={}&reason={}", limit, url_part(model), url_part(reason))))));
-  return {};
-}
-
-base::Result<> dead_letters_show(const base::Path& project, const std::string& id) {
-  const auto client = TRY(Client::connect(project));
-  const auto answer = TRY(client->post(
-      "/v1/sql",
-      {{"sql", fmt::format("SELECT * FROM dead_letters WHERE id = {}", sql::quote_text(id))},
-       {"limit", 1}}));
-  if (answer["rows"].empty()) {
-    return base::fail_with(base::Code::kNotFound, fmt::format("there is no dead letter '{}'", id),
-                           "see 'waybill dead-letters list'");
-  }
-  for (std::size_t i = 0; i < answer["columns"].size(); ++i) {
-    print(
-        fmt::format("{:<10} {}\n", cell(answer["columns"][i]["name"]), cell(answer["rows"][0][i])));
-  }
-  return {};
-}
-
-base::Result<> dead_letters_redrive(const base::Path& project, const std::vector<std::string>& ids,
-                                    const std::string& model) {
-  if (ids.empty() && model.empty())
-    return base::fail_with(base::Code::kInvalid, "nothing is named to be redriven",
-                           "name ids, or --model");
-  const auto client = TRY(Client::connect(project));
-  nlohmann::json body = nlohmann::json::object();
-  if (!ids.empty()) body["ids"] = ids;
-  if (!model.empty()) body["model"] = model;
-  print(fmt::format("redriven {}\n",
-                    cell(TRY(client->post("/v1/dead-letters/redrive", body))["redriven"])));
-  return {};
-}
-
 base::Result<> alerts(const base::Path& project) {
   const auto client = TRY(Client::connect(project));
   std::vector<std::vector<std::string>> rows;

@@ -37,11 +37,6 @@ base::Result<> explain_model(const base::Path& project, const std::string& model
 // `command` is pause, resume or rewind.
 base::Result<> steer_model(const base::Path& project, const std::string& model,
                            const std::string& command);
-base::Result<> dead_letters_list(const base::Path& project, std::int64_t limit,
-                                 const std::string& model, const std::string& reason);
-base::Result<> dead_letters_show(const base::Path& project, const std::string& id);
-base::Result<> dead_letters_redrive(const base::Path& project, const std::vector<std::string>& ids,
-                                    const std::string& model);
 base::Result<> alerts(const base::Path& project);
 base::Result<> queries(const base::Path& project);  // what clients run now
 base::Result<> kill_query(const base::Path& project, std::int64_t id);

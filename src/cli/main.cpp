@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "cli/backfill_commands.h"
 #include "cli/commands.h"
+#include "cli/dead_letter_commands.h"
 #include "cli/kafka_commands.h"
 #include "cli/patterns_commands.h"
 #include "cli/quality_commands.h"
@@ -20,8 +21,7 @@ struct Arguments {
   std::string log_level = "info";
   cli::UpOptions up;
   cli::SimulateFlags simulate;
-  std::string folder, sql, format = "table", model, reason, id;
-  std::vector<std::string> ids;
+  std::string folder, sql, format = "table", model;
   std::int64_t limit = 100;
   std::int64_t query = 0;
 };
@@ -102,25 +102,6 @@ void add_question_commands(CLI::App& app, Arguments& a, Run& run) {
   });
 }
 
-void add_dead_letter_commands(CLI::App& app, Arguments& a, Run& run) {
-  auto* letters =
-      app.add_subcommand("dead-letters", "rows that could not go on")->require_subcommand(1);
-  auto* list = letters->add_subcommand("list", "the newest");
-  list->add_option("--limit", a.limit, "at most");
-  list->add_option("--model", a.model, "only of this table");
-  list->add_option("--reason", a.reason, "only with these words in the reason");
-  list->callback(
-      [&] { run = [&] { return cli::dead_letters_list(a.project, a.limit, a.model, a.reason); }; });
-  auto* show = letters->add_subcommand("show", "one, with its bytes");
-  show->add_option("id", a.id, "its id")->required();
-  show->callback([&] { run = [&] { return cli::dead_letters_show(a.project, a.id); }; });
-  auto* redrive = letters->add_subcommand("redrive", "send them into their topic again");
-  redrive->add_option("ids", a.ids, "their ids");
-  redrive->add_option("--model", a.model, "all of this table");
-  redrive->callback(
-      [&] { run = [&] { return cli::dead_letters_redrive(a.project, a.ids, a.model); }; });
-}
-
 void add_simulate_command(CLI::App& app, Arguments& a, Run& run) {
   auto* simulate = app.add_subcommand("simulate", "a simulated fleet as load on any Waybill");
   simulate->add_option("--to", a.simulate.to, "its HTTP address");
@@ -153,7 +134,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_project_commands(app, arguments, run);
   add_question_commands(app, arguments, run);
-  add_dead_letter_commands(app, arguments, run);
+  cli::add_dead_letter_commands(app, arguments.project, run);
   cli::add_tables_commands(app, arguments.project, run);
   cli::add_patterns_commands(app, arguments.project, run);
   cli::add_schemas_commands(app, arguments.project, run);

@@ -63,6 +63,7 @@ base::Result<> Platform::open_stores() {
   const base::Path own = TRY(make_folder(project_.worker_folder()));
   if (!project_.log.empty())
     log_ = TRY(eventlog::open_kafka_log(TRY(eventlog::parse_kafka_url(project_.log))));
+  TRY(alerts_.keep_in(own / "alerts.json"));
   std::vector<std::string> names{kDaily, kFiles, kSimulator, kMaintenance};
   components_ = TRY(project_components(project_));
   for (const stream::Component& component : components_) names.push_back(unit_of(component.name()));
@@ -139,6 +140,8 @@ base::Result<> Platform::open_pipelines() {
   daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily), project_.suites,
                                                 project_.folder);
   backfills_ = std::make_unique<BackfillApi>(services(kDaily), *daily_, project_);
+  quality_ = std::make_unique<QualityApi>(*log_, *catalog_, *engine_, *serving_,
+                                          units_->store(kMaintenance), project_, clock_);
   const auto prepare = [this]() -> base::Result<> {
     TRY(backfills_->jobs().restore());
     return daily_->restore();

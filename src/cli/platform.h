@@ -15,6 +15,7 @@
 #include "batch/daily.h"
 #include "cli/backfill_api.h"
 #include "cli/project.h"
+#include "cli/quality_api.h"
 #include "cli/units.h"
 #include "lake/catalog.h"
 #include "log/embedded_log.h"
@@ -126,6 +127,7 @@ class Platform final : public server::Platform {
   std::vector<std::shared_ptr<stream::Pipeline>> pipelines_;  // by component
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<BackfillApi> backfills_;
+  std::unique_ptr<QualityApi> quality_;
   std::unique_ptr<server::LakeViews> views_;
   std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
   std::unique_ptr<server::SqlWrites> sql_writes_;    // changes by clients

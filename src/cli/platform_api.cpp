@@ -5,7 +5,6 @@
 
 #include "base/logging.h"
 #include "cli/platform.h"
-#include "log/record_batch.h"
 #include "quality/dead_letter.h"
 #include "server/remote_engine.h"
 
@@ -251,64 +250,13 @@ base::Result<json> Platform::dead_letters(const server::DeadLetterFilter& filter
   return rows_as_json(*result);
 }
 
-namespace {
-
-// One dead letter as a record again: its bytes, key and headers as bronze kept them, and where it
-// comes from.
-base::Result<> send_again(eventlog::EventLog& log, const columns::Batch& rows, std::size_t row,
-                          base::TimestampUs now_us) {
-  const std::string id(rows.column("id").text_at(row));
-  std::vector<std::pair<std::string, std::string>> headers{{"redriven", id}};
-  if (!rows.column("headers").is_null(row)) {
-    for (const auto& [name, value] : json::parse(rows.column("headers").text_at(row)).items()) {
-      if (name != "redriven" && value.is_string())
-        headers.emplace_back(name, value.get<std::string>());
-    }
-  }
-  std::vector<eventlog::HeaderView> views;
-  for (const auto& [name, value] : headers) views.push_back({name, value});
-  std::optional<std::string_view> key;
-  if (!rows.column("key").is_null(row)) key = rows.column("key").text_at(row);
-  eventlog::BatchBuilder builder;
-  builder.add(key, rows.column("raw").text_at(row), now_us / 1000, views);
-  const eventlog::TopicPartition to{
-      std::string(rows.column("topic").text_at(row)),
-      static_cast<eventlog::Partition>(rows.column("partition").int_at(row))};
-  TRY(log.append_and_wait(to, builder.finish()));
-  return {};
-}
-
-}  // namespace
-
 // Sends the bytes of dead letters into their topic again, as new records. The dead letters stay:
-// they are history.
+// they are history; one that was sent before is left alone.
 base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
-  const auto letters = TRY(TRY(catalog_->table("dead_letters"))->snapshot());
-  const auto connection = TRY(engine_->connect());
-  std::int64_t sent = 0;
-  for (const schema::TopicSchema& topic : project_.topics) {
-    const auto bronze = TRY(TRY(catalog_->table("bronze." + topic.topic.name))->snapshot());
-    const auto result = TRY(connection->query(
-        fmt::format("SELECT d.id, d.topic, d.partition, b._key AS key, b._headers AS headers, "
-                    "CASE WHEN starts_with(b._raw, 'base64:') THEN from_base64(substr(b._raw, 8)) "
-                    "ELSE encode(b._raw) END AS raw "
-                    "FROM (SELECT * FROM ({}) WHERE {} LIMIT {}) d JOIN ({}) b ON b._partition = "
-                    "d.partition AND b._offset = d.\"offset\" "
-                    "WHERE d.topic = {}",
-                    letters->scan_sql(), dead_letter_where(filter),
-                    std::min<std::size_t>(filter.limit, 1'000'000), bronze->scan_sql(),
-                    sql::quote_text(topic.topic.name))));
-    const columns::Batch rows = TRY(result->batch());
-    for (std::size_t row = 0; row < rows.rows(); ++row) {
-      TRY(send_again(*log_, rows, row, clock_.now_us()));
-      ++sent;
-    }
-  }
-  return json{{"redriven", sent}};
-}
-
-base::Result<json> Platform::room_call(const server::RoomCall& call) {
-  return backfills_->answer(call);
+  return quality_->letters().redrive(
+      {.where = dead_letter_where(filter),
+       .repair = "",
+       .limit = std::min<std::size_t>(filter.limit, 1'000'000)});
 }
 
 base::Result<json> Platform::run_model(const std::string& name) {

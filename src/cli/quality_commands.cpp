@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/opened_lake.h"
 #include "cli/print.h"
+#include "quality/profile.h"
 #include "quality/validator.h"
 
 namespace cli {
@@ -23,6 +24,7 @@ struct Flags {
   std::string result_format = "SUMMARY";
   std::vector<std::string> index_columns;
   std::vector<std::string> parameters;  // NAME=VALUE
+  std::string out;                      // of profile
   bool as_json = false;
 };
 
@@ -142,6 +144,20 @@ Result<> validate(const std::string& project, const Flags& flags) {
   return base::fail(base::Code::kInvalid, "{} of {} expectations of {} are not met",
                     cell(validation["statistics"]["unsuccessful_expectations"]),
                     cell(validation["statistics"]["evaluated_expectations"]), suite.name);
+}
+
+Result<> profile(const std::string& project, const Flags& flags) {
+  Source source = TRY(open_source(project, flags));
+  const std::string name = flags.table.empty() ? base::Path(flags.file).stem().string()
+                                               : flags.table.substr(flags.table.find('.') + 1);
+  const json suite = TRY(quality::propose_suite(source.connection(), source.rows, name));
+  if (flags.out.empty()) {
+    std::cout << suite.dump(2) << "\n";
+    return {};
+  }
+  TRY(base::create_file_durably(base::posix_file_system(), flags.out, suite.dump(2) + "\n"));
+  std::cout << fmt::format("{} expectations are in {}\n", suite["expectations"].size(), flags.out);
+  return {};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// `waybill validate`: a suite held against a table of the lake or a file, beside a running platform
-// or without one.
+// `waybill validate` and `waybill profile`: suites and tables or files, beside a running platform or
+// without one; `waybill dead-letters`, by the running platform.
 #pragma once
 
 #include <CLI/CLI.hpp>

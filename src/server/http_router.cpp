@@ -42,6 +42,14 @@ constexpr Route kRoutes[] = {
     {Method::kGet, "/v1/flags", Call::kRoomCall},
     {Method::kPost, "/v1/flags/{name}", Call::kRoomCall},
     {Method::kPost, "/v1/reload", Call::kRoomCall},
+    {Method::kGet, "/v1/quality/suites", Call::kRoomCall},
+    {Method::kPost, "/v1/quality/validate", Call::kRoomCall},
+    {Method::kGet, "/v1/quality/history", Call::kRoomCall},
+    {Method::kGet, "/v1/quality/history/{id}", Call::kRoomCall},
+    {Method::kGet, "/v1/quality/trends", Call::kRoomCall},
+    {Method::kGet, "/v1/quality/rows", Call::kRoomCall},
+    {Method::kPost, "/v1/dead-letters/redrives", Call::kRoomCall},
+    {Method::kPost, "/v1/dead-letters/purge", Call::kRoomCall},
     {Method::kGet, "/v1/{lookup}/{id}", Call::kLookup},
 };
 constexpr Route kPageRoute{Method::kGet, "page", Call::kPage};

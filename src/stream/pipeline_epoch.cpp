@@ -167,9 +167,10 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
     runs.push_back(run_of(plan, op->model().table, op->model().version));
     runs.back().by_source = std::move(outcome.counts);
     works_[op->model().table].elapsed_us = steady_us() - started_us;
+    // Dead letters first: no moment shows good rows whose bad neighbours are nowhere.
+    if (!outcome.dead.empty())
+      changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
     for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
-    if (outcome.dead.empty()) continue;
-    changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
   }
   return {};
 }

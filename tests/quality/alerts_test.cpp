@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 namespace quality {
 namespace {
 
@@ -48,6 +51,31 @@ TEST(Alerts, AreBoundedAndResolvedOnesGoFirst) {
   EXPECT_EQ(list.back().id, "open");
 }
 
+TEST(Alerts, OutliveARestartInTheirFile) {
+  const auto folder = std::filesystem::temp_directory_path() / "waybill-alerts-test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  {
+    Alerts alerts;
+    ASSERT_TRUE(alerts.keep_in(folder / "alerts.json"));
+    alerts.raise("a", "error", "open", 100);
+    alerts.raise("b", "warning", "over", 200);
+    alerts.resolve("b", 300);
+  }
+  Alerts again;
+  ASSERT_TRUE(again.keep_in(folder / "alerts.json"));
+  ASSERT_EQ(again.list().size(), 2U);
+  EXPECT_EQ(again.list()[0].resolved_us, 300);
+  EXPECT_EQ(again.list()[1].summary, "open");
+  EXPECT_EQ(again.list()[1].since_us, 100);
+  again.raise("a", "error", "still open", 900);
+  EXPECT_EQ(again.list()[1].since_us, 100);
+  std::ofstream(folder / "alerts.json") << "{";
+  Alerts broken;
+  EXPECT_FALSE(broken.keep_in(folder / "alerts.json"));
+  std::filesystem::remove_all(folder);
+}
+
 struct RateCase {
   std::string name;
   std::vector<std::pair<int, int>> batches;  // bad, total
@@ -67,7 +95,9 @@ TEST_P(ErrorRate, IsAnAlertAboveFivePercentOfEnoughRows) {
 const RateCase kRates[] = {
     {"none", {{0, 1000}}, false},
     {"at_the_limit", {{5, 100}}, false},
-    {"above", {{6, 100}}, true},
+    {"above", {{12, 100}}, true},
+    {"perhaps_above", {{6, 100}}, false},
+    {"surely_above_with_more_rows", {{6, 100}, {100, 1000}}, true},
     {"too_few_rows", {{49, 49}}, false},
     {"few_rows_add_up", {{3, 25}, {3, 25}}, true},
     {"many_small_good_ones", {{1, 25}, {0, 25}, {1, 30}}, false},
