@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-stream accept-batch bench-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql accept-schemas bench-schemas
+.PHONY: accept-stream accept-batch bench-batch accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-quality bench-quality accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql accept-schemas bench-schemas
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,19 @@ test: tests web $(VENV)/STAMP ## every test, with the acceptance through the out
 
 accept-first: build $(VENV)/STAMP ## the first working Waybill through curl, psql, psycopg, Chromium and partner files
 	@$(PYTHON) tests/e2e/accept_first.py
+
+# Great Expectations, 1.x and where it can be installed 0.18, outside of the tree.
+QUALITY_PEERS ?= $(HOME)/.cache/waybill-peers/quality
+$(QUALITY_PEERS)/STAMP:
+	@mkdir -p $(QUALITY_PEERS) && python3 -m venv $(QUALITY_PEERS)/ge1 && $(QUALITY_PEERS)/ge1/bin/pip -q --disable-pip-version-check install "great_expectations>=1.2,<2" pyarrow python-dateutil openlineage-python
+	@python3 -m venv $(QUALITY_PEERS)/ge0 && $(QUALITY_PEERS)/ge0/bin/pip -q --disable-pip-version-check install "great_expectations==0.18.22" "pandas<2.2" "pyarrow<18" || rm -rf $(QUALITY_PEERS)/ge0
+	@touch $@
+
+accept-quality: binary $(QUALITY_PEERS)/STAMP ## Great Expectations' own cases, the real one beside Waybill, dead letters repaired and redriven
+	@$(QUALITY_PEERS)/ge1/bin/python tests/interop/accept_quality.py $(BUILD)/waybill $(QUALITY_PEERS)
+
+bench-quality: binary $(QUALITY_PEERS)/STAMP ## a suite of 40 expectations on 10 million rows, with Great Expectations and a raw scan beside it
+	@$(QUALITY_PEERS)/ge1/bin/python bench/quality.py $(BUILD)/waybill
 
 accept-crash: build $(VENV)/STAMP ## 100 rounds of kill -9 under load on the embedded log, 100 on Apache Kafka: nothing lost, nothing doubled
 	@$(PYTHON) tests/e2e/accept_crash.py 100

@@ -38,11 +38,17 @@ Result<> list(const base::Path& project, const Flags& flags) {
   const auto client = TRY(Client::connect(project));
   const std::string where = TRY(DeadLetters::where(filter_of(flags)));
   const json answer = TRY(client->post(
-      "/v1/sql", {{"sql", fmt::format("SELECT id, model, reason, raw, time FROM dead_letters WHERE "
-                                      "{} ORDER BY time DESC, id LIMIT {}",
+      "/v1/sql", {{"sql", fmt::format("SELECT * FROM dead_letters WHERE {} ORDER BY time DESC, id "
+                                      "LIMIT {}",
                                       where, flags.limit)},
                   {"limit", flags.limit}}));
-  std::cout << print_sql(answer, flags.as_json ? "json" : "table");
+  json letters = json::array();
+  for (const json& row : answer["rows"]) {
+    json& letter = letters.emplace_back(json::object());
+    for (std::size_t i = 0; i < answer["columns"].size(); ++i)
+      letter[answer["columns"][i]["name"].get<std::string>()] = row[i];
+  }
+  std::cout << (flags.as_json ? letters.dump(2) + "\n" : print_dead_letters(letters));
   return {};
 }
 
