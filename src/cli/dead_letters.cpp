@@ -111,7 +111,10 @@ Result<std::vector<DeadLetters::Letter>> DeadLetters::read(const RedriveOptions&
       }
       if (!rows.column("headers").is_null(row)) {
         const json headers = json::parse(rows.column("headers").text_at(row), nullptr, false);
-        for (const auto& [name, value] : headers.is_object() ? headers.items() : json().items()) {
+        if (!headers.is_object())
+          return base::fail(Code::kCorrupt, "the headers of dead letter {} are no object",
+                            letter.id);
+        for (const auto& [name, value] : headers.items()) {
           if (name != "redriven" && value.is_string())
             letter.headers.emplace_back(name, value.get<std::string>());
         }

@@ -22,7 +22,6 @@ class QualityApi {
              const base::Clock& clock)
       : catalog_(catalog),
         engine_(engine),
-        serving_(serving),
         store_(store),
         project_(project),
         clock_(clock),
@@ -46,7 +45,6 @@ class QualityApi {
 
   lake::Catalog& catalog_;
   sql::Database& engine_;
-  sql::Database& serving_;
   state::Store& store_;
   const Project& project_;
   const base::Clock& clock_;

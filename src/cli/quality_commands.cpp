@@ -181,6 +181,14 @@ void add_quality_commands(CLI::App& app, const std::string& project,
   validate_command->add_flag("--json", flags->as_json, "Great Expectations' result");
   validate_command->callback(
       [&project, &run, flags] { run = [&project, flags] { return validate(project, *flags); }; });
+  auto* profile_command =
+      app.add_subcommand("profile", "propose a suite from a table's or a file's rows");
+  profile_command->add_option("--table", flags->table, "a table of the lake");
+  profile_command->add_option("--file", flags->file, "a .csv, .json or .parquet file");
+  profile_command->add_option("--lake", flags->lake, "a lake's folder, instead of the project's");
+  profile_command->add_option("--suite", flags->out, "the new suite's file; printed without");
+  profile_command->callback(
+      [&project, &run, flags] { run = [&project, flags] { return profile(project, *flags); }; });
 }
 
 }  // namespace cli

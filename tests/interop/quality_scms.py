@@ -80,6 +80,10 @@ EXPECTATIONS = [
 ]
 
 
+for number, expectation in enumerate(EXPECTATIONS):
+    expectation["meta"]["number"] = number
+
+
 def suite_1():
     return {"name": "scms", "expectations": EXPECTATIONS,
             "meta": {"great_expectations_version": "1.0.0"}}
