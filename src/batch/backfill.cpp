@@ -284,7 +284,8 @@ Result<> Backfills::restore() {
 Result<> Backfills::resume() {
   for (const Job& job : TRY(read_jobs(services_.store))) {
     const bool cut_off = job.state == Job::State::kPublishing;  // before it was decided
-    if (job.state != Job::State::kRunning && !cut_off) continue;
+    const bool asked_for = job.state == Job::State::kReady && job.request.publish;
+    if (job.state != Job::State::kRunning && !cut_off && !asked_for) continue;
     if (cut_off) {
       Job again = job;
       again.state = Job::State::kReady;
