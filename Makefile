@@ -171,9 +171,9 @@ bench-log: binary $(VENV)/STAMP ## figures of the event log, with Apache Kafka b
 	@ninja -C $(BUILD) --quiet kafka_server bench_log bench_log_latency
 	@$(PYTHON) bench/log_kafka.py $(BUILD)/tests/kafka_server $(BUILD)/bench/bench_log $(BUILD)/bench/bench_log_latency
 
-bench-stream: binary $(VENV)/STAMP ## Nexmark by second of processor time, with Flink and Spark Structured Streaming beside it
-	@ninja -C $(BUILD) --quiet nexmark
-	@$(PYTHON) bench/stream_peers.py $(BUILD)/waybill $(BUILD)/bench/nexmark
+bench-stream: binary $(VENV)/STAMP ## Nexmark by second of processor time beside Flink and Spark; latency, recovery, little memory, patterns
+	@ninja -C $(BUILD) --quiet nexmark nexmark_run bench_stream_latency bench_pattern
+	@$(PYTHON) bench/stream_peers.py $(BUILD)/waybill $(BUILD)/bench
 
 bench-redis: binary $(VENV)/STAMP ## look-ups by RESP, with a real redis-server beside it
 	@command -v redis-benchmark >/dev/null && command -v redis-server >/dev/null || apt-get install -y -qq --no-install-recommends redis-server redis-tools >/dev/null

@@ -1,16 +1,19 @@
 """Nexmark on Waybill, on Apache Flink and on Spark Structured Streaming: the same events, in one run, checkpoints on.
 
-    bench/stream_peers.py WAYBILL NEXMARK [--events N] [--queries q0,q1,…] [--peers flink,spark]
+    bench/stream_peers.py WAYBILL BENCH [--events N] [--peer-events N] [--queries q0,q1,…] [--peers flink,spark]
 
-    WAYBILL: build/release/waybill     NEXMARK: build/release/bench/nexmark
+    WAYBILL: build/release/waybill     BENCH: build/release/bench, with nexmark, nexmark_run, bench_stream_latency, bench_pattern
 
 What is measured is events by second of processor time (user and system, all threads): what one core does, whatever
-else the machine is busy with. Waybill takes JSON from its log and commits bronze and the question's table to the lake;
-Flink and Spark read the same JSON from files and throw the answer away. Flink and Spark are warm, have one task slot or core, and keep state in
-RocksDB; what a question costs before its first event is known from asking it of few events, and taken off.
+else the machine is busy with. Waybill takes JSON from its log and commits bronze, the question's table and its state
+with every epoch; Flink and Spark read the same JSON from files and throw the answer away. Flink and Spark are warm, have
+one task slot or core, and keep state in RocksDB; what a question costs before its first event is known from asking it of
+few events, and taken off.
 
-Prints `figure nexmark_q0 <events/s per core> events/s peer flink <events/s per core> ratio <ours/theirs>`. The peers
-are kept under ~/.cache/waybill-peers/stream.
+Prints `figure nexmark_q0 <events/s per core> events/s peer flink <events/s per core> ratio <ours/theirs>`;
+`nexmark_q0_compute` is the same without the lake's files (what the peers do), `nexmark_q0_model` the model and its state
+alone, over rows that are decoded. Behind them: JSON to window to Delta by the clock, the latency through a window, state
+larger than the memory limit, the start after kill -9, patterns. The peers are kept under ~/.cache/waybill-peers/stream.
 """
 import argparse
 import os
@@ -25,15 +28,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/nexmark"), str(ROOT / "tests/e2e"), str(ROOT / "bench/nexmark")]
 PEERS = pathlib.Path(os.environ.get("WAYBILL_PEERS", pathlib.Path.home() / ".cache/waybill-peers")) / "stream"
 REQUIREMENTS = ["apache-flink-libraries==2.3.0", "pyspark==4.2.0", "py4j==0.10.9.9"]
-TICK = os.sysconf("SC_CLK_TCK")
 FEW = 2000  # events that only show what a question costs by itself
 FILES = 20  # that the events of one topic are cut into, for micro-batches
 PATIENCE_S = 600
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+SMALL_MEMORY = "64MB"
 
 
 def set_up() -> pathlib.Path:
@@ -55,32 +53,100 @@ def cut(events: pathlib.Path, folder: pathlib.Path):
 
 
 # ------------------------------------------------------------------------------------------------ Waybill
-def waybill_run(query: str, binary: pathlib.Path, tool: pathlib.Path, events: int) -> float | str:
-    """Events by second of processor time; or why not."""
-    os.environ["WAYBILL"] = str(binary)
-    from nexmark import TOPICS, make_project, models, refusal, with_sources
-    from running import Waybill
+class Run:
+    """What nexmark_run prints of some models over some events."""
+
+    def __init__(self, bench: pathlib.Path, project: pathlib.Path, *settings: str):
+        done = subprocess.run([bench / "nexmark_run", project, *settings], capture_output=True, text=True, timeout=PATIENCE_S)
+        lines = done.stdout.splitlines()
+        if done.returncode != 0:
+            raise RuntimeError((lines or [done.stderr])[-1])
+        self.taken, self.cpu, self.wall = int(lines[0].split()[0]), *map(float, lines[0].split()[1:])
+        self.lines = lines[1:]
+        self.steps = {line.removeprefix("step ").rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in self.lines if line.startswith("step ")}
+
+    def without_lake(self) -> float:
+        return sum(seconds for step, seconds in self.steps.items() if not step.startswith("commit "))
+
+    def models(self) -> float:
+        return self.without_lake() - self.steps.get("read", 0)
+
+
+def with_events(folder: pathlib.Path, query: str, events: int, bench: pathlib.Path) -> pathlib.Path:
+    from nexmark import TOPICS, make_project, models, with_sources
     known = models()
-    reason = refusal(query, known, binary)
-    if reason:
-        return reason
     tables = with_sources([f"gold.{query}"], known)
     text = " ".join(known[table].sql for table in tables)
-    topics = [topic for topic in TOPICS if f"bronze.{topic}" in text]
+    project = make_project(folder / "project", tables, known, [topic for topic in TOPICS if f"bronze.{topic}" in text])
+    subprocess.run([bench / "nexmark", "log", project / "data", str(events)], check=True)
+    return project
+
+
+def waybill_run(query: str, bench: pathlib.Path, events: int) -> Run | str:
+    """What the question costs; or why it cannot be asked."""
     with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
-        project = make_project(pathlib.Path(scratch) / "project", tables, known, topics)
-        subprocess.run([tool, "log", project / "data", str(events)], check=True)
+        try:
+            return Run(bench, with_events(pathlib.Path(scratch), query, events, bench))
+        except RuntimeError as error:
+            return str(error)
+
+
+WINDOW = """---
+table: gold.by_auction
+mode: streaming
+time: dateTime
+watermark: 4 seconds
+key: [auction, start]
+---
+SELECT auction, time_bucket(INTERVAL '10 seconds', dateTime) AS start, count(*) AS bids, max(price) AS highest, sum(price) AS total
+FROM bronze.bid GROUP BY ALL
+"""
+
+
+def window_to_delta(bench: pathlib.Path, events: int):
+    """JSON from the log through a window into Delta, by the clock, on the cores that there are."""
+    with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
+        project = with_events(pathlib.Path(scratch), "q0", events, bench)
+        (project / "models/gold/q0.sql").write_text(WINDOW)
+        run = Run(bench, project)
+        print(f"figure json_window_delta {run.taken / run.wall:.0f} events/s", flush=True)
+        print(f"# {run.taken} events in {run.wall:.2f} s, {run.cpu:.2f} s of processor time", flush=True)
+
+
+def small_memory(bench: pathlib.Path, events: int):
+    """A join and its groups in a tenth of the memory that their rows take."""
+    with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
+        run = Run(bench, with_events(pathlib.Path(scratch), "q9", events, bench), "100000", SMALL_MEMORY)
+        print(f"figure join_with_{SMALL_MEMORY}_of_memory {events / run.cpu:.0f} events/s", flush=True)
+        for line in run.lines:
+            if not line.startswith("step "):
+                print("#", line, flush=True)
+
+
+def recovery(binary: pathlib.Path, bench: pathlib.Path, events: int):
+    """kill -9 with state, and how long until the next event is committed."""
+    os.environ["WAYBILL"] = str(binary)
+    from running import Waybill
+    with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
+        project = with_events(pathlib.Path(scratch), "q17", events, bench)
         with Waybill(project) as waybill:
+            def wait():
+                deadline = time.time() + PATIENCE_S
+                while any(p["lag_records"] for p in waybill.request("/v1/status")[1]["pipelines"]) and time.time() < deadline:
+                    time.sleep(0.01)
             waybill.start()
-            pid, deadline = waybill.process.pid, time.time() + PATIENCE_S
-            before = cpu_seconds(pid)
-            while True:
-                lags = [pipeline["lag_records"] for pipeline in waybill.request("/v1/status")[1]["pipelines"]]
-                if not any(lags) or time.time() > deadline:
-                    break
-                time.sleep(0.2)
-            spent = cpu_seconds(pid) - before
-            return events / spent if time.time() < deadline else f"not done within {PATIENCE_S} s"
+            wait()
+            groups = waybill.sql("SELECT count(*) AS n FROM gold.q17")[0]
+            waybill.kill()
+            before = time.time()
+            waybill.start()
+            status, answer = waybill.send("bid", [{"auction": 1, "bidder": 1, "price": 1, "channel": "c", "url": "u",
+                                                   "dateTime": "2030-01-01T00:00:00Z", "extra": ""}])
+            if status >= 300:
+                raise RuntimeError(str(answer))
+            wait()
+            print(f"figure recovery_after_kill {time.time() - before:.2f} s", flush=True)
+            print(f"# {events} events, groups kept: {groups}", flush=True)
 
 
 # ------------------------------------------------------------------------------------------------ peers
@@ -126,37 +192,59 @@ def spark(folder: pathlib.Path, queries: list[str], events: int) -> dict[str, fl
                 *(query for query in queries if query in SPARK)], events, folder)
 
 
+def ask_peers(chosen, queries: list[str], bench: pathlib.Path) -> dict[str, dict[str, float | str]]:
+    peers = {}
+    if not chosen.peers:
+        return peers
+    set_up()
+    with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
+        folder = pathlib.Path(scratch)
+        subprocess.run([bench / "nexmark", "files", folder / "events", str(chosen.peer_events)], check=True)
+        subprocess.run([bench / "nexmark", "files", folder / "few", str(FEW)], check=True)
+        for name, run in (("flink", flink), ("spark", spark)):
+            if name in chosen.peers.split(","):
+                peers[name] = run(folder, queries, chosen.peer_events)
+                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return peers
+
+
+def print_query(query: str, run: Run | str, events: int, peers: dict[str, dict[str, float | str]]):
+    if isinstance(run, str):
+        print(f"nexmark_{query}: waybill {run}", flush=True)
+        return
+    for name, seconds in ((query, run.cpu), (f"{query}_compute", run.without_lake())):
+        ours, line = events / seconds, f"figure nexmark_{name} {events / seconds:.0f} events/s"
+        for peer, found in peers.items():
+            theirs = found.get(query, "is not asked")
+            line += f" peer {peer} {theirs:.0f} ratio {ours / theirs:.2f}" if isinstance(theirs, float) else ""
+        print(line, flush=True)
+    print(f"figure nexmark_{query}_model {events / run.models():.0f} events/s", flush=True)
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("waybill", type=pathlib.Path)
-    options.add_argument("nexmark", type=pathlib.Path)
+    options.add_argument("bench", type=pathlib.Path)
     options.add_argument("--events", type=int, default=1_000_000)
-    options.add_argument("--queries", default=",".join(f"q{n}" for n in range(23)))
+    options.add_argument("--peer-events", type=int, default=300_000)
+    options.add_argument("--queries", default="q0,q1,q2,q4,q5,q7,q8")
     options.add_argument("--peers", default="flink,spark")
     chosen = options.parse_args()
-    queries, tool = chosen.queries.split(","), chosen.nexmark.resolve()
-    peers = {}
-    if chosen.peers:
-        set_up()
-    with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
-        folder = pathlib.Path(scratch)
-        subprocess.run([tool, "files", folder / "events", str(chosen.events)], check=True)
-        subprocess.run([tool, "files", folder / "few", str(FEW)], check=True)
-        for name, run in (("flink", flink), ("spark", spark)):
-            if name in chosen.peers.split(","):
-                peers[name] = run(folder, queries, chosen.events)
-                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    queries, bench = chosen.queries.split(","), chosen.bench.resolve()
+    print(f"# load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
+    peers = ask_peers(chosen, queries, bench)
     for query in queries:
-        ours = waybill_run(query, chosen.waybill.resolve(), tool, chosen.events)
-        for name, found in peers.items():
-            theirs = found.get(query, "is not asked")
-            if isinstance(ours, float) and isinstance(theirs, float):
-                print(f"figure nexmark_{query} {ours:.0f} events/s peer {name} {theirs:.0f} ratio {ours / theirs:.2f}", flush=True)
-            else:
-                print(f"nexmark_{query}: waybill {ours if isinstance(ours, str) else f'{ours:.0f}'}; {name} "
-                      f"{theirs if isinstance(theirs, str) else f'{theirs:.0f}'}", flush=True)
-        if not peers:
-            print(f"figure nexmark_{query} {ours:.0f} events/s" if isinstance(ours, float) else f"nexmark_{query}: waybill {ours}", flush=True)
+        print_query(query, waybill_run(query, bench, chosen.events), chosen.events, peers)
+    for part in (lambda: window_to_delta(bench, chosen.events),
+                 lambda: subprocess.run([bench / "bench_stream_latency"], check=True, timeout=PATIENCE_S),
+                 lambda: small_memory(bench, 3 * chosen.events),
+                 lambda: recovery(chosen.waybill.resolve(), bench, chosen.events),
+                 lambda: subprocess.run([bench / "bench_pattern"], check=True, timeout=PATIENCE_S)):
+        try:
+            part()
+        except (RuntimeError, subprocess.SubprocessError) as error:
+            print(f"# failed: {error}", flush=True)
+    print(f"# load after: {os.getloadavg()[0]:.1f}", flush=True)
 
 
 main()

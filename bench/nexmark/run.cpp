@@ -1,11 +1,12 @@
 // The streaming models of a project over what its log has, in this process alone:
 //
-//   nexmark_run PROJECT [ROWS_MAX]        ROWS_MAX: of one epoch (400 000)
+//   nexmark_run PROJECT [ROWS_MAX [MEMORY]]        ROWS_MAX: of one epoch (400 000); MEMORY: 2GB
 //
 // Reads PROJECT/data/log, writes the lake and the state beside it, and prints
 // `EVENTS CPU_SECONDS WALL_SECONDS`, then `step NAME CPU_SECONDS` for where the processor time
 // went. With a refused model it prints why and ends with status 1.
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,7 +61,19 @@ void print_steps() {
   }
 }
 
-base::Result<> run(const base::Path& project, std::size_t rows_max) {
+// What the state is, on disk and in the engine.
+std::string memory_used(sql::Connection& connection, const std::string& limit) {
+  const auto used = connection.query(
+      "SELECT sum(memory_usage_bytes), sum(temporary_storage_bytes) FROM duckdb_memory()");
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
+  if (!used) return used.error().to_string() + "\n";
+  return fmt::format("memory limit {}, engine {} MB and {} MB spilled, process at most {} MB\n",
+                     limit, (*used)->int_at(0, 0) >> 20, (*used)->int_at(1, 0) >> 20,
+                     own.ru_maxrss >> 10);
+}
+
+base::Result<> run(const base::Path& project, std::size_t rows_max, const std::string& memory) {
   const auto topics = TRY(schema::load_topic_schemas(project));
   const auto models = TRY(streaming_models(project));
   const base::Path data = project / "data";
@@ -70,7 +83,7 @@ base::Result<> run(const base::Path& project, std::size_t rows_max) {
   const auto store = TRY(state::Store::open(data / "state"));
   const auto objects = TRY(storage::local_store(disk, data / "lake"));
   const auto database = TRY(sql::Database::open(
-      {.memory_limit = "2GB", .threads = 1, .temporary_directory = (data / "spill").string()}));
+      {.memory_limit = memory, .threads = 1, .temporary_directory = (data / "spill").string()}));
   const auto catalog = lake::make_catalog(*objects, *database);
   quality::Alerts alerts;
   const stream::Services services{*log, *catalog, *database, *store, alerts, clock};
@@ -78,12 +91,14 @@ base::Result<> run(const base::Path& project, std::size_t rows_max) {
   const double cpu = cpu_seconds();
   const double wall = wall_seconds();
   std::int64_t events = 0;
+  std::string used;
   for (const stream::Component& component :
        TRY(stream::components(*connection, topics, models, {}))) {
     const auto pipeline =
         TRY(stream::Pipeline::make(services, component, {}, {.rows_max = rows_max}));
     TRY(pipeline->restore());
     events += TRY(run_to_the_end(*pipeline, *log));
+    used += memory_used(*connection, memory);
     std::stop_source stop;  // it writes what it has put off, and ends
     stop.request_stop();
     pipeline->run(stop.get_token());
@@ -91,20 +106,21 @@ base::Result<> run(const base::Path& project, std::size_t rows_max) {
   std::cout << fmt::format("{} {:.3f} {:.3f}\n", events, cpu_seconds() - cpu,
                            wall_seconds() - wall);
   print_steps();
+  std::cout << used;
   return {};
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2 || count > 3) {
-    std::cerr << "usage: nexmark_run PROJECT [ROWS_MAX]\n";
+  if (count < 2 || count > 4) {
+    std::cerr << "usage: nexmark_run PROJECT [ROWS_MAX [MEMORY]]\n";
     return 2;
   }
   mallopt(M_ARENA_MAX, 4);
   base::start_logging("warn");
   const auto rows = count > 2 ? static_cast<std::size_t>(std::atoll(arguments[2])) : kRowsMax;
-  const auto done = run(arguments[1], rows);
+  const auto done = run(arguments[1], rows, count > 3 ? arguments[3] : "2GB");
   if (!done) std::cout << done.error().to_string() << '\n';
   return done ? 0 : 1;
 }

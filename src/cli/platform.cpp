@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "base/logging.h"
 #include "base/metrics.h"
+#include "batch/model_run.h"
 #include "cli/migrations.h"
 #include "log/kafka_log.h"
 #include "sources/file_source.h"
@@ -130,9 +132,34 @@ base::Result<> Platform::add_pipeline(const stream::Component& component) {
                       .run = [this, index](std::stop_token stop) { run_pipeline(index, stop); }});
 }
 
+// Tables of daily models that a streaming model looks up: empty until their first run, so that the
+// pipeline can begin.
+base::Result<> Platform::make_looked_up() {
+  const auto planner = TRY(engine_->connect());
+  std::set<std::string> read;
+  for (const stream::Component& component : components_) {
+    for (const runs::Model& model : component.models) {
+      for (const std::string& table : TRY(stream::plan_model(*planner, model)).sources)
+        read.insert(table);
+    }
+  }
+  for (const runs::Model& model : project_.models) {
+    if (model.mode != runs::Mode::kDaily || !read.contains(model.table)) continue;
+    if (const auto there = catalog_->table(model.table)) continue;
+    const auto connection = TRY(engine_->connect());
+    const auto inputs = batch::pin_inputs(*catalog_, *connection, model);
+    if (!inputs) continue;  // then the streaming model says which table there is not
+    const auto held = TRY(batch::bind_inputs(*connection, *inputs));
+    const columns::Schema schema = TRY(stream::describe(*connection, model, model.sql));
+    TRY(batch::open_target(*catalog_, model, schema, true));
+  }
+  return {};
+}
+
 base::Result<> Platform::open_pipelines() {
   served_ = std::make_unique<server::ServedState>(project_.lookups, clock_);
   open_push();
+  TRY(make_looked_up());
   for (const stream::Component& component : components_) TRY(add_pipeline(component));
   std::vector<runs::Model> daily;
   std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),

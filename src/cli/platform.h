@@ -85,6 +85,7 @@ class Platform final : public server::Platform {
   base::Result<> open_stores();
   std::string lake_folder() const;
   base::Result<> open_topics();
+  base::Result<> make_looked_up();
   base::Result<> open_pipelines();
   base::Result<> open_serving();
   base::Result<> check_lookup(const std::string& name, const server::Lookup& lookup) const;

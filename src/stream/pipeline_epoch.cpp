@@ -113,7 +113,7 @@ base::Result<> Pipeline::share(const EpochPlan& plan, EpochInput input,
     const std::string table = rows_table(bronze);
     columns::Batch& read = input.rows[topic.topic.name];
     if (read.rows() == 0) read = columns::Batch(schema::bronze_schema(topic));
-    const auto rows = std::make_shared<const columns::Batch>(std::move(read));
+    const auto rows = SpareRows::lend(reader_->spares(), topic.topic.name, std::move(read));
     TRY(connection_->share(table, rows));
     TRY(landing_connection_->share(table, rows));
     if (rows->rows() == 0) continue;

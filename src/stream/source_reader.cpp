@@ -11,11 +11,39 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 2UL << 20;
 constexpr std::size_t kPendingBytesMax = 512UL << 20;
+constexpr std::size_t kSpareBytesMax = 256UL << 20;
+constexpr std::size_t kSpareRowsMin = 50'000;  // smaller ones are not worth their keeping
 constexpr std::int64_t kWaitUs = 20'000;  // a stop waits for so long
 constexpr std::int64_t kReplayWaitUs = 5 * base::kUsPerSecond;
 constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max();
 
 }  // namespace
+
+std::shared_ptr<const columns::Batch> SpareRows::lend(const std::shared_ptr<SpareRows>& spares,
+                                                      const std::string& topic,
+                                                      columns::Batch rows) {
+  const auto give_back = [spares, topic](const columns::Batch* batch) {
+    const std::unique_ptr<const columns::Batch> owned(batch);
+    std::size_t bytes = 0;
+    for (const columns::Column& column : batch->columns) bytes += column.text_bytes();
+    if (batch->rows() < kSpareRowsMin || bytes > kSpareBytesMax) return;
+    const std::scoped_lock lock(spares->mutex_);
+    spares->rows_.insert_or_assign(topic, std::move(*const_cast<columns::Batch*>(batch)));
+  };
+  return {new columns::Batch(std::move(rows)), give_back};
+}
+
+std::optional<columns::Batch> SpareRows::take(const std::string& topic) {
+  const std::scoped_lock lock(mutex_);
+  auto found = rows_.extract(topic);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.mapped());
+}
+
+void SpareRows::clear() {
+  const std::scoped_lock lock(mutex_);
+  rows_.clear();
+}
 
 std::size_t EpochInput::count() const {
   std::size_t count = 0;
@@ -115,14 +143,21 @@ base::Result<std::optional<EpochInput>> SourceReader::take(std::int64_t timeout_
   changed_.wait_for(lock, std::chrono::microseconds(timeout_us),
                     [&] { return error_ || pending_rows() > 0; });
   if (error_) return std::unexpected(*error_);
-  if (pending_rows() == 0) return std::nullopt;
+  if (pending_rows() == 0) {
+    spares_->clear();
+    return std::nullopt;
+  }
   EpochInput input;
   for (const auto& [partition, to] : next_) {
     eventlog::Offset& from = taken_[partition];
     if (to > from) input.intervals.push_back({partition, from, to});
     from = to;
   }
-  for (auto& [topic, decoder] : pending_) input.rows[topic] = decoder.take();
+  for (auto& [topic, decoder] : pending_) {
+    input.rows[topic] = decoder.take();
+    auto spare = spares_->take(topic);
+    if (spare && input.rows[topic].rows() >= kSpareRowsMin) decoder.recycle(*std::move(spare));
+  }
   lock.unlock();
   changed_.notify_all();
   return input;

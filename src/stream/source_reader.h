@@ -20,6 +20,21 @@
 
 namespace stream {
 
+// Memory of rows that nobody needs any more, to be used again: fresh memory costs as much as the
+// decoding. Threads: any.
+class SpareRows {
+ public:
+  // Rows that come back here with their last owner.
+  static std::shared_ptr<const columns::Batch> lend(const std::shared_ptr<SpareRows>& spares,
+                                                    const std::string& topic, columns::Batch rows);
+  std::optional<columns::Batch> take(const std::string& topic);
+  void clear();
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, columns::Batch> rows_;  // by topic, one each
+};
+
 struct EpochInput {
   std::vector<runs::Interval> intervals;       // partitions that brought records
   std::map<std::string, columns::Batch> rows;  // bronze rows by topic, each partition in order
@@ -45,6 +60,8 @@ class SourceReader {
   // While no row waits: offsets that hold none, by partition, behind what was taken last (marks
   // that end transactions, what compaction took away).
   std::map<eventlog::TopicPartition, runs::Interval> empty_ahead() const;
+  // Where the rows of an epoch that is over may be given back to.
+  const std::shared_ptr<SpareRows>& spares() const { return spares_; }
   // Exactly these intervals, read now: an epoch that was planned before a crash. The read-ahead
   // must be stopped.
   base::Result<EpochInput> replay(const std::vector<runs::Interval>& intervals);
@@ -69,6 +86,7 @@ class SourceReader {
   std::map<eventlog::TopicPartition, eventlog::Offset>
       taken_;  // where the rows not yet taken begin
   Decoders pending_;
+  std::shared_ptr<SpareRows> spares_ = std::make_shared<SpareRows>();
   std::optional<base::Error> error_;
   base::TaskGroup tasks_;
 };
