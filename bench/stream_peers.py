@@ -114,7 +114,7 @@ def window_to_delta(bench: pathlib.Path, events: int):
 
 
 def small_memory(bench: pathlib.Path, events: int):
-    """A join and its groups in a tenth of the memory that their rows take."""
+    """A join and its first rows in less memory than they take: the engine spills."""
     with tempfile.TemporaryDirectory(prefix="nexmark-") as scratch:
         run = Run(bench, with_events(pathlib.Path(scratch), "q9", events, bench), "100000", SMALL_MEMORY)
         print(f"figure join_with_{SMALL_MEMORY}_of_memory {events / run.cpu:.0f} events/s", flush=True)
@@ -226,7 +226,7 @@ def main():
     options.add_argument("waybill", type=pathlib.Path)
     options.add_argument("bench", type=pathlib.Path)
     options.add_argument("--events", type=int, default=1_000_000)
-    options.add_argument("--peer-events", type=int, default=300_000)
+    options.add_argument("--peer-events", type=int, default=1_000_000)
     options.add_argument("--queries", default="q0,q1,q2,q4,q5,q7,q8")
     options.add_argument("--peers", default="flink,spark")
     chosen = options.parse_args()
@@ -237,7 +237,7 @@ def main():
         print_query(query, waybill_run(query, bench, chosen.events), chosen.events, peers)
     for part in (lambda: window_to_delta(bench, chosen.events),
                  lambda: subprocess.run([bench / "bench_stream_latency"], check=True, timeout=PATIENCE_S),
-                 lambda: small_memory(bench, 3 * chosen.events),
+                 lambda: small_memory(bench, chosen.events),
                  lambda: recovery(chosen.waybill.resolve(), bench, chosen.events),
                  lambda: subprocess.run([bench / "bench_pattern"], check=True, timeout=PATIENCE_S)):
         try:

@@ -140,6 +140,10 @@ class AggregateStage final : public Stage {
                        net_changes("SELECT * FROM " + sql::quote_name(given_.whole())));
   }
 
+  StateSize state_size() const override {
+    return {log_.size().rows + given_.size().rows, log_.size().bytes + given_.size().bytes};
+  }
+
   nlohmann::json explain() const override {
     std::string bound;
     for (const auto& [i, lag] : parts_.lags)

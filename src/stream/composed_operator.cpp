@@ -128,6 +128,19 @@ class ComposedOperator final : public Operator {
     return closing(then) >= *first;
   }
 
+  StateSize state_size() const override {
+    StateSize size;
+    for (const auto& stage : planned_.stages) {
+      size.rows += stage->state_size().rows;
+      size.bytes += stage->state_size().bytes;
+    }
+    return size;
+  }
+  std::optional<base::TimestampUs> watermark() const override {
+    if (!planned_.bounded_by_time || watermark_.us() == Watermark::kNone) return std::nullopt;
+    return watermark_.us();
+  }
+
   std::string current() const override {
     if (planned_.last == nullptr) return "";
     const std::string rows = planned_.last->standing();
@@ -139,6 +152,8 @@ class ComposedOperator final : public Operator {
     for (const auto& stage : planned_.stages) {
       stages.push_back(stage->explain());
       stages.back()["name"] = stage->gives().table;
+      stages.back()["state_rows"] = stage->state_size().rows;
+      stages.back()["state_bytes"] = stage->state_size().bytes;
     }
     nlohmann::json reads = nlohmann::json::array();
     for (const auto& [table, use] : planned_.sources)

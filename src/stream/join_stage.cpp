@@ -91,6 +91,16 @@ class JoinStage final : public Stage {
 
   std::optional<base::TimestampUs> waits_for() const override { return waits_for_; }
 
+  StateSize state_size() const override {
+    StateSize size;
+    for (const auto& log : logs_) {
+      if (!log) continue;
+      size.rows += log->size().rows;
+      size.bytes += log->size().bytes;
+    }
+    return size;
+  }
+
   nlohmann::json explain() const override {
     nlohmann::json sides = nlohmann::json::array();
     std::string state;

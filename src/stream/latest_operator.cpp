@@ -133,6 +133,7 @@ class LatestOperator final : public Operator {
   void be_read() override { read_ = true; }
   std::string current() const override { return from_next_; }
   std::string served() const override { return served_; }
+  StateSize state_size() const override { return {rows_, 0}; }
   nlohmann::json explain(sql::Connection& connection) const override {
     const auto rows = connection.query("SELECT count(*) FROM " + sql::quote_name(kept_));
     const std::int64_t held = rows ? (*rows)->int_at(0, 0) : 0;

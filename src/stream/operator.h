@@ -17,6 +17,7 @@
 #include "sql/database.h"
 #include "state/store.h"
 #include "stream/plan.h"
+#include "stream/state_log.h"
 
 namespace stream {
 
@@ -114,6 +115,10 @@ class Operator {
   virtual std::string served() const { return ""; }
   // A SELECT of the served rows that the epoch under way has put in or replaced; empty: not served.
   virtual std::string changed_rows() const { return ""; }
+  // What it keeps, as of the epoch that was committed last.
+  virtual StateSize state_size() const { return {}; }
+  // The event time up to which its input is complete; nullopt: it has none.
+  virtual std::optional<base::TimestampUs> watermark() const { return std::nullopt; }
   // Its plan, its state and what bounds it, for people.
   virtual nlohmann::json explain(sql::Connection& connection) const = 0;
 

@@ -189,6 +189,7 @@ class Pipeline {
   // Rewrites that were put off, when it is time for them or at once.
   base::Result<> catch_up_rewrites(bool at_once);
   std::string app_id(const std::string& writer, const std::string& table) const;
+  void measure(const std::vector<runs::Run>& runs) const;
   void watch_quality(const std::vector<runs::Run>& runs);
   void publish(std::size_t records, std::int64_t elapsed_us);
   void fail(const base::Error& error);

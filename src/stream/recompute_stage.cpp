@@ -89,6 +89,10 @@ class RecomputeStage final : public Stage {
                        net_changes("SELECT * FROM " + sql::quote_name(given_.whole())));
   }
 
+  StateSize state_size() const override {
+    return {log_.size().rows + given_.size().rows, log_.size().bytes + given_.size().bytes};
+  }
+
   nlohmann::json explain() const override {
     return {{"stage", "computed anew by key"},
             {"reads", parts_.input.table},

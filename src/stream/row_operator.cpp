@@ -101,6 +101,11 @@ class RowOperator final : public Operator {
 
   base::Result<> committed(sql::Connection&) override { return {}; }
 
+  StateSize state_size() const override {
+    const auto keys = static_cast<std::int64_t>(seen_.size());
+    return {keys, keys * 16};
+  }
+
   nlohmann::json explain(sql::Connection&) const override {
     nlohmann::json stage{{"stage", std::string(shape_name(plan_.shape))},
                          {"reads", plan_.source()},

@@ -53,6 +53,7 @@ class Stage {
   virtual base::Result<> process(const Tick& tick) = 0;
   virtual base::Result<> keep(const Tick&, state::WriteSet&) { return {}; }
   virtual base::Result<> committed(sql::Connection&) { return {}; }
+  virtual StateSize state_size() const { return {}; }
   // The watermark that has something to do without rows; nullopt: none.
   virtual std::optional<base::TimestampUs> waits_for() const { return std::nullopt; }
   // A SELECT of all rows that it has given and not taken back; empty when it does not keep them.

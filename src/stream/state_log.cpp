@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "sql/column_type.h"
 
 namespace stream {
@@ -37,7 +39,7 @@ base::Result<> StateLog::create(sql::Connection& connection, const std::string& 
   }
   save_ = fmt::format("{}", fmt::join(save, ", "));
   load_ = fmt::format("{}", fmt::join(load, ", "));
-  rows_ = rows_added_ = live_ = 0;
+  rows_ = rows_added_ = live_ = bytes_ = 0;
   rows_next_ = -1;
   return {};
 }
@@ -47,12 +49,13 @@ base::Result<> StateLog::restore(const state::Store& store, sql::Connection& con
       fmt::format("CREATE OR REPLACE TEMP TABLE {0} AS SELECT * FROM {0} LIMIT 0;"
                   "CREATE OR REPLACE TEMP TABLE {1} AS SELECT * FROM {0}",
                   sql::quote_name(kept_), sql::quote_name(added_))));
-  rows_ = rows_added_ = 0;
+  rows_ = rows_added_ = bytes_ = 0;
   rows_next_ = -1;
   base::Result<> loaded;
   TRY(store.scan(prefix_, [&](std::string_view, std::string_view value) {
     loaded = [&]() -> base::Result<> {
       const columns::Batch chunk = TRY(columns::decode(value));
+      bytes_ += static_cast<std::int64_t>(value.size());
       rows_ += static_cast<std::int64_t>(chunk.rows());
       TRY(connection.put("chunk", chunk));
       return connection.execute(
@@ -87,15 +90,17 @@ base::Result<> StateLog::keep(sql::Connection& connection, std::int64_t epoch,
 }
 
 base::Result<> StateLog::write(sql::Connection& connection, const std::string& table,
-                               std::int64_t rows, std::int64_t epoch,
-                               state::WriteSet& changes) const {
+                               std::int64_t rows, std::int64_t epoch, state::WriteSet& changes) {
+  bytes_written_ = 0;
   const std::string number = state::key_number(static_cast<std::uint64_t>(epoch));
   for (std::int64_t from = 0; from < rows; from += kRowsOfChunk) {
     const auto part =
         TRY(connection.query(fmt::format("SELECT {} FROM {} LIMIT {} OFFSET {}", save_,
                                          sql::quote_name(table), kRowsOfChunk, from)));
+    std::string chunk = columns::encode(TRY(part->batch()));
+    bytes_written_ += static_cast<std::int64_t>(chunk.size());
     changes.put(prefix_ + number + state::key_number(static_cast<std::uint64_t>(from)),
-                columns::encode(TRY(part->batch())));
+                std::move(chunk));
   }
   return {};
 }
@@ -107,11 +112,13 @@ base::Result<> StateLog::committed(sql::Connection& connection) {
                     "DROP TABLE {1};TRUNCATE {2}",
                     sql::quote_name(kept_), sql::quote_name(next_), sql::quote_name(added_))));
     rows_ = live_ = rows_next_;
+    bytes_ = 0;
   } else if (rows_added_ > 0) {
     TRY(connection.execute(fmt::format("INSERT INTO {0} SELECT * FROM {1};TRUNCATE {1}",
                                        sql::quote_name(kept_), sql::quote_name(added_))));
     rows_ += rows_added_;
   }
+  bytes_ += std::exchange(bytes_written_, 0);
   rows_next_ = -1;
   rows_added_ = 0;
   return {};

@@ -14,6 +14,12 @@
 
 namespace stream {
 
+// What is kept: rows in memory, bytes as they are on disk.
+struct StateSize {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+};
+
 class StateLog {
  public:
   // `prefix` begins its keys of the store, `table` its names on the connection.
@@ -30,6 +36,7 @@ class StateLog {
   const std::string& whole() const { return whole_; }  // a view of both
   std::int64_t rows_added() const { return rows_added_; }
   std::int64_t rows() const { return rows_; }
+  StateSize size() const { return {rows_, bytes_}; }
 
   // True when it has grown so far that it should be written anew.
   bool is_long() const;
@@ -40,7 +47,7 @@ class StateLog {
 
  private:
   base::Result<> write(sql::Connection& connection, const std::string& table, std::int64_t rows,
-                       std::int64_t epoch, state::WriteSet& changes) const;
+                       std::int64_t epoch, state::WriteSet& changes);
 
   std::string prefix_;
   std::string kept_;
@@ -50,6 +57,8 @@ class StateLog {
   std::string save_;  // columns as they are written: what a batch cannot hold as text
   std::string load_;  // and read again
   std::int64_t rows_ = 0;
+  std::int64_t bytes_ = 0;
+  std::int64_t bytes_written_ = 0;  // of the epoch under way
   std::int64_t rows_added_ = 0;
   std::int64_t rows_next_ = -1;  // -1: nothing was written anew
   std::int64_t live_ = 0;        // rows when it was last written anew
