@@ -195,7 +195,7 @@ std::optional<base::TimestampUs> Cron::previous(base::TimestampUs before_us,
   return std::nullopt;
 }
 
-DataInterval interval_ending(const Cron& cron, const TimeZone& zone, base::TimestampUs at_us) {
+RunInterval interval_ending(const Cron& cron, const TimeZone& zone, base::TimestampUs at_us) {
   return {.start_us = cron.previous(at_us, zone).value_or(at_us), .end_us = at_us};
 }
 

@@ -60,10 +60,10 @@ class Cron {
 };
 
 // What a run at `at_us` is about: everything since the time before it.
-struct DataInterval {
+struct RunInterval {
   base::TimestampUs start_us = 0;
   base::TimestampUs end_us = 0;
 };
-DataInterval interval_ending(const Cron& cron, const TimeZone& zone, base::TimestampUs at_us);
+RunInterval interval_ending(const Cron& cron, const TimeZone& zone, base::TimestampUs at_us);
 
 }  // namespace batch
