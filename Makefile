@@ -133,7 +133,12 @@ accept-batch: binary $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside cron
 	@WAYBILL=$(abspath $(BUILD))/waybill $(BATCH_PEERS)/venv/bin/python tests/interop/accept_batch.py $(BUILD)
 	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/accept_backfill.py
 
-bench-batch: binary $(VENV)/STAMP ## a backfill of ten days beside raw DuckDB, and what it costs the live pipelines
+$(BATCH_PEERS)/airflow/STAMP:
+	@python3 -m venv $(@D) && $(@D)/bin/pip -q --disable-pip-version-check install apache-airflow==3.0.6 && touch $@
+
+bench-batch: build $(BATCH_PEERS)/airflow/STAMP $(VENV)/STAMP ## task starts beside Airflow's, live latency beside heavy work; a backfill of ten days beside raw DuckDB
+	@ninja -C $(BUILD) --quiet bench_scheduler
+	@AIRFLOW=$(BATCH_PEERS)/airflow $(PYTHON) bench/batch.py $(BUILD)
 	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) bench/backfill.py
 
 bench-first: build $(VENV)/STAMP ## figures of the whole way: ingest, bronze to gold, latency, memory, start

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "base/logging.h"
 #include "batch/flags.h"
+#include "batch/once.h"
 #include "lake/dml.h"
 #include "stream/plan.h"
 
@@ -20,22 +20,6 @@ std::string done_key(const std::string& table) { return "daily/" + table; }
 // The last day that runs which go on by themselves have closed.
 std::string until_key(const std::string& table) { return "daily-until/" + table; }
 std::string app_id(const std::string& table) { return "waybill/daily/" + table; }
-
-// The newest time at or before `now_us` at which the schedule's clock showed its hour and minute;
-// by DuckDB's time zones, so that summer time is right.
-base::Result<base::TimestampUs> last_due(sql::Connection& connection,
-                                         const runs::Schedule& schedule, base::TimestampUs now_us) {
-  const auto result = TRY(connection.query(
-      fmt::format("SELECT epoch_us(max(t)) FROM (SELECT (date_trunc('day', timezone({zone}, "
-                  "make_timestamptz({now}))) "
-                  "+ to_hours({hour}) + to_minutes({minute}) - to_days(CAST(d AS INTEGER))) AT "
-                  "TIME ZONE {zone} AS t FROM range(0, 3) r(d)) "
-                  "WHERE t <= make_timestamptz({now})",
-                  fmt::arg("zone", sql::quote_text(schedule.time_zone)), fmt::arg("now", now_us),
-                  fmt::arg("hour", schedule.hour), fmt::arg("minute", schedule.minute))));
-  return result->int_at(0, 0);
-}
-
 // The day that a clock of this zone shows.
 base::Result<std::int32_t> day_in(sql::Connection& connection, const std::string& zone,
                                   base::TimestampUs now_us) {
@@ -72,7 +56,7 @@ void DailyModels::set_models(std::vector<runs::Model> models) {
 }
 
 base::Result<> DailyModels::record(const runs::Run& run, const runs::Counts& counts,
-                                   const std::string& until) {
+                                   const std::string& until, const std::string& instance) {
   runs::Run whole = run;
   whole.by_source = {{{"daily", 0}, counts}};
   state::WriteSet changes;
@@ -81,6 +65,13 @@ base::Result<> DailyModels::record(const runs::Run& run, const runs::Counts& cou
               nlohmann::json{{"number", run.epoch}, {"ran_us", run.started_us}}.dump());
   if (!until.empty()) changes.put(until_key(run.model), nlohmann::json(until).dump());
   changes.remove(plan_key(run.model));
+  if (!instance.empty())
+    changes.put(Once::mark_key(instance), nlohmann::json{{"run", run.id},
+                                                         {"model", run.model},
+                                                         {"number", run.epoch},
+                                                         {"table_version", run.table_version},
+                                                         {"counts", runs::to_json(counts)}}
+                                              .dump());
   return services_.store.apply(changes);
 }
 
@@ -106,7 +97,7 @@ base::Result<> DailyModels::restore() {
                         .started_us = plan.at("started_us")};
     runs::Counts counts;
     counts.in = counts.out = plan.at("rows");
-    TRY(record(run, counts, plan.value("until", "")));
+    TRY(record(run, counts, plan.value("until", ""), plan.value("instance", "")));
     spdlog::info("daily: recorded run {} of {}, which a stop cut off", run.epoch, model.table);
   }
   return {};
@@ -187,6 +178,7 @@ base::Result<> DailyModels::remember_plan(const runs::Model& model, const runs::
                                                  {"model_version", model.version},
                                                  {"rows", counts.in},
                                                  {"until", until},
+                                                 {"instance", instance_},
                                                  {"started_us", run.started_us}}
                                       .dump());
   return services_.store.apply(plan);
@@ -318,62 +310,41 @@ base::Result<runs::Run> DailyModels::attempt(const runs::Model& plain,
   run.elapsed_us = std::chrono::duration_cast<std::chrono::microseconds>(
                        std::chrono::steady_clock::now() - before)
                        .count();
-  TRY(record(run, counts, scope.until));
+  TRY(record(run, counts, scope.until, instance_));
   run.by_source = {{{"daily", 0}, counts}};
   spdlog::info("daily: {} run {} wrote {} rows in {}", model.table, run.epoch, counts.out,
                base::format_duration(run.elapsed_us));
   return run;
 }
 
+// The run that has committed for the instance, as far as its mark tells.
+base::Result<std::optional<runs::Run>> DailyModels::run_of(const std::string& instance) const {
+  const auto mark = TRY(services_.store.get(Once::mark_key(instance)));
+  if (!mark) return std::nullopt;
+  const auto json = nlohmann::json::parse(*mark);
+  runs::Run run;
+  run.id = json.at("run");
+  run.model = json.at("model");
+  run.epoch = json.at("number");
+  run.table_version = json.at("table_version");
+  run.by_source[{"daily", 0}] = runs::counts_from_json(json.at("counts"));
+  return run;
+}
+
 base::Result<runs::Run> DailyModels::run(const std::string& table,
-                                         const std::optional<DataInterval>& interval) {
+                                         const std::optional<DataInterval>& interval,
+                                         const std::string& instance) {
   const std::scoped_lock lock(running_);
+  TRY(restore());
+  if (!instance.empty()) {
+    if (auto known = TRY(run_of(instance))) return *std::move(known);
+  }
+  instance_ = instance;
   const runs::Model model = TRY(find(table));
   for (int i = 1;; ++i) {
     auto ran = attempt(model, interval);
     // Somebody else wrote what this run read: the next attempt reads it again.
     if (ran || ran.error().code != base::Code::kConflict || i == kAttemptsMax) return ran;
-  }
-}
-
-base::Result<bool> DailyModels::due(const runs::Model& model,
-                                    const std::function<bool()>& settled) {
-  const auto done = TRY(services_.store.get(done_key(model.table)));
-  if (!done) {
-    const auto connection = TRY(services_.database.connect());
-    const nlohmann::json tree = TRY(connection->parse(model.sql));
-    for (const std::string& name : stream::tables_of(tree)) {
-      const auto table = services_.catalog.table(name);
-      if (!table || TRY((*table)->snapshot())->files().empty()) return false;
-    }
-    return settled();
-  }
-  const auto connection = TRY(services_.database.connect());
-  const base::TimestampUs due_us =
-      TRY(last_due(*connection, model.schedule, services_.clock.now_us()));
-  return nlohmann::json::parse(*done).at("ran_us").get<std::int64_t>() < due_us;
-}
-
-void DailyModels::run_schedule(std::stop_token stop, const std::function<bool()>& settled) {
-  while (!stop.stop_requested()) {
-    for (const runs::Model& model : models()) {
-      if (stop.stop_requested()) return;
-      const auto is_due = due(model, settled);
-      const std::string alert = "daily/" + model.table;
-      base::Result<> ran;
-      if (!is_due) ran = std::unexpected(is_due.error());
-      if (is_due && *is_due) {
-        if (auto result = run(model.table); !result)
-          ran = std::unexpected(std::move(result).error());
-        if (ran) services_.alerts.resolve(alert, services_.clock.now_us());
-      }
-      if (!ran)
-        services_.alerts.raise(alert, "error",
-                               fmt::format("{}: {}", model.table, ran.error().to_string()),
-                               services_.clock.now_us());
-    }
-    for (int i = 0; i < 100 && !stop.stop_requested(); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
 

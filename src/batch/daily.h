@@ -1,14 +1,12 @@
-// Daily models, on schedule or on demand: a run pins its inputs, stages and commits once. It
+// Daily models: a run pins its inputs, stages and commits once. It
 // replaces the whole table, the partitions of an interval, or merges by key (`late: upsert`).
 // Running twice over the same input gives the same table.
 //
 // Threads: any; runs queue one behind another.
 #pragma once
 
-#include <functional>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -37,13 +35,12 @@ class DailyModels {
   // suite, commits once, records. With an interval only those partitions are written anew, and with
   // `late: reprocess 3 days` the three before it. Without one a partitioned model that says `late:`
   // goes on from the last day that it closed; others write the whole table. kNotFound names the
-  // models; kInvalid with file and line for SQL that does not bind.
+  // models; kInvalid with file and line for SQL that does not bind. With an `instance` (of a DAG's
+  // task) it commits once for it: later calls give the run that did, until its mark is removed
+  // (once.h).
   base::Result<runs::Run> run(const std::string& table,
-                              const std::optional<DataInterval>& interval = {});
-  // Runs what is due until asked to stop: a model is due when its time has come since its last run,
-  // missed times count once, and a model that never ran runs as soon as `settled` says that the
-  // streaming models before it have caught up.
-  void run_schedule(std::stop_token stop, const std::function<bool()>& settled);
+                              const std::optional<DataInterval>& interval = {},
+                              const std::string& instance = {});
 
   std::vector<runs::Model> models() const;
   // Other models from the next run on.
@@ -73,8 +70,9 @@ class DailyModels {
                        const std::string& rows) const;
   base::Result<> remember_plan(const runs::Model& model, const runs::Run& run,
                                const runs::Counts& counts, const std::string& until);
-  base::Result<> record(const runs::Run& run, const runs::Counts& counts, const std::string& until);
-  base::Result<bool> due(const runs::Model& model, const std::function<bool()>& settled);
+  base::Result<> record(const runs::Run& run, const runs::Counts& counts, const std::string& until,
+                        const std::string& instance);
+  base::Result<std::optional<runs::Run>> run_of(const std::string& instance) const;
 
   stream::Services services_;
   std::map<std::string, quality::Suite> suites_;
@@ -82,6 +80,7 @@ class DailyModels {
   mutable std::mutex models_mutex_;
   std::vector<runs::Model> models_;
   std::mutex running_;
+  std::string instance_;  // that the run under way is for
 };
 
 }  // namespace batch

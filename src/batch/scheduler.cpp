@@ -47,7 +47,12 @@ base::Result<> Scheduler::restore(std::vector<Dag> dags) {
   used_ = {};
   pools_used_.clear();
   ended_.clear();
-  for (const auto& [name, entry] : book_.dags()) {
+  state::WriteSet changes;
+  for (auto& [name, entry] : book_.dags()) {
+    if (entry.dag->schedule && entry.cursor_us == 0 && !entry.dag->at_once) {
+      begin_schedule(entry);
+      book_.save_entry(entry, changes);
+    }
     for (const auto& [number, run] : entry.runs) {
       if (run.state != RunState::kRunning) continue;
       active_.emplace(name, number);
@@ -58,7 +63,7 @@ base::Result<> Scheduler::restore(std::vector<Dag> dags) {
       }
     }
   }
-  return {};
+  return keep(changes);
 }
 
 base::Result<> Scheduler::keep(const state::WriteSet& changes) { return book_.apply(changes); }

@@ -117,6 +117,7 @@ class Scheduler {
   bool collect(state::WriteSet& changes);
   void end(const Running& running, const TaskOutcome& outcome, state::WriteSet& changes);
   void give_up_late(state::WriteSet& changes);
+  void begin_schedule(DagEntry& entry) const;
   void make_due_runs(state::WriteSet& changes);
   void make_due_runs_of(DagEntry& entry, base::TimestampUs now_us, state::WriteSet& changes);
   RunNumber make_run(DagEntry& entry, RunKind kind, const RunInterval& interval,

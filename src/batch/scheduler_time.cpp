@@ -57,6 +57,14 @@ RunNumber Scheduler::make_run(DagEntry& entry, RunKind kind, const RunInterval& 
   return number;
 }
 
+// From when on a DAG that is new counts its times.
+void Scheduler::begin_schedule(DagEntry& entry) const {
+  const Dag& dag = *entry.dag;
+  const auto newest = dag.schedule->previous(now_us() + 1, *dag.zone);
+  const auto first = dag.schedule->next(dag.start_us - 1, *dag.zone);
+  entry.cursor_us = (dag.catch_up ? first : newest).value_or(now_us());
+}
+
 void Scheduler::make_due_runs_of(DagEntry& entry, base::TimestampUs now, state::WriteSet& changes) {
   const Dag& dag = *entry.dag;
   const auto newest = dag.schedule->previous(now + 1, *dag.zone);
@@ -67,10 +75,8 @@ void Scheduler::make_due_runs_of(DagEntry& entry, base::TimestampUs now, state::
     make_run(entry, RunKind::kScheduled, interval_ending(*dag.schedule, *dag.zone, *newest), "", {},
              changes);
     entry.cursor_us = *newest;
-  } else if (entry.cursor_us == 0) {
-    entry.cursor_us =
-        dag.catch_up ? dag.schedule->next(dag.start_us - 1, *dag.zone).value_or(*newest) : *newest;
   }
+  if (entry.cursor_us == 0) begin_schedule(entry);
   for (std::size_t made = 0; made < kRunsAtOnceMax; ++made) {
     auto due = dag.schedule->next(entry.cursor_us, *dag.zone);
     if (!due || *due > now) break;

@@ -132,8 +132,7 @@ base::Result<bool> BatchWork::has_inputs(const batch::Dag& dag) {
 
 base::Result<std::string> BatchWork::run_model(const batch::TaskCall& call,
                                                const std::string& table) {
-  static_cast<void>(call);
-  const runs::Run run = TRY(daily_->run(table));
+  const runs::Run run = TRY(daily_->run(table, {}, call.instance));
   return fmt::format("{} wrote {} rows to {}, version {}", run.id, run.total().out, table,
                      run.table_version);
 }

@@ -6,6 +6,7 @@
 #include "base/logging.h"
 #include "cli/backfill_commands.h"
 #include "cli/commands.h"
+#include "cli/dags_commands.h"
 #include "cli/kafka_commands.h"
 #include "cli/patterns_commands.h"
 #include "cli/quality_commands.h"
@@ -155,6 +156,7 @@ int main(int argc, char** argv) {
   cli::add_patterns_commands(app, arguments.project, run);
   cli::add_backfill_commands(app, arguments.project, run);
   cli::add_quality_commands(app, arguments.project, run);
+  cli::add_dags_commands(app, arguments.project, run);
   add_simulate_command(app, arguments, run);
   cli::KafkaArguments kafka;
   kafka.add_to(app, arguments.project, run);

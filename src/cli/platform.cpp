@@ -82,6 +82,7 @@ base::Result<> Platform::open_stores() {
                                       .temporary_directory = (spill / "serving").string(),
                                       .locked = true,
                                       .allowed_directory = lake_folder()}));
+  batch_ = TRY(BatchWork::open(project_, spill));
   catalog_ = lake::make_catalog(*objects_, *engine_);
   return {};
 }
@@ -128,27 +129,43 @@ base::Result<> Platform::open_pipelines() {
   served_ = std::make_unique<server::ServedState>(project_.lookups, clock_);
   open_push();
   for (const stream::Component& component : components_) TRY(add_pipeline(component));
-  std::vector<runs::Model> daily;
-  std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
-               [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
-  daily_ = std::make_unique<batch::DailyModels>(services(kDaily), std::move(daily),
-                                                project_.suites, project_.folder);
-  backfills_ = std::make_unique<BackfillApi>(services(kDaily), *daily_, project_);
-  const auto prepare = [this]() -> base::Result<> {
-    TRY(backfills_->jobs().restore());
-    return daily_->restore();
-  };
-  TRY(units_->add(kDaily, {.prepare = prepare,
-                           .run =
-                               [this](std::stop_token stop) {
-                                 if (auto resumed = backfills_->jobs().resume(); !resumed)
-                                   alerts_.raise("backfill", "error", resumed.error().to_string(),
-                                                 clock_.now_us());
-                                 daily_->run_schedule(stop, [this] { return settled(); });
-                               }}));
+  TRY(open_batch());
   TRY(units_->add(kMaintenance,
                   {.prepare = nullptr, .run = [this](std::stop_token stop) { maintain(stop); }}));
   return add_sources();
+}
+
+base::Result<> Platform::open_batch() {
+  std::vector<runs::Model> daily;
+  std::copy_if(project_.models.begin(), project_.models.end(), std::back_inserter(daily),
+               [](const runs::Model& m) { return m.mode == runs::Mode::kDaily; });
+  const stream::Services live = services(kDaily);
+  const stream::Services own{
+      live.log,   live.catalog, batch_->capacity().database(batch::CapacityClass::kDaily),
+      live.store, live.alerts,  live.clock,
+      live.served};
+  daily_ =
+      std::make_unique<batch::DailyModels>(own, std::move(daily), project_.suites, project_.folder);
+  TRY(batch_->start_with(own, *daily_, [this] { return settled(); }));
+  const stream::Services behind{live.log,
+                                live.catalog,
+                                batch_->capacity().database(batch::CapacityClass::kBackfill),
+                                live.store,
+                                live.alerts,
+                                live.clock,
+                                live.served};
+  backfills_ = std::make_unique<BackfillApi>(behind, *daily_, project_);
+  const auto prepare = [this]() -> base::Result<> {
+    TRY(backfills_->jobs().restore());
+    TRY(daily_->restore());
+    return batch_->restore();
+  };
+  const auto run = [this](std::stop_token stop) {
+    if (auto resumed = backfills_->jobs().resume(); !resumed)
+      alerts_.raise("backfill", "error", resumed.error().to_string(), clock_.now_us());
+    batch_->run(stop);
+  };
+  return units_->add(kDaily, {.prepare = prepare, .run = run});
 }
 
 // Served rows to a real Redis, of the pipelines that run here.

@@ -14,6 +14,7 @@
 #include "base/task_group.h"
 #include "batch/daily.h"
 #include "cli/backfill_api.h"
+#include "cli/batch_work.h"
 #include "cli/project.h"
 #include "cli/units.h"
 #include "lake/catalog.h"
@@ -82,6 +83,7 @@ class Platform final : public server::Platform {
   std::string lake_folder() const;
   base::Result<> open_topics();
   base::Result<> open_pipelines();
+  base::Result<> open_batch();
   base::Result<> open_serving();
   base::Result<> check_lookup(const std::string& name, const server::Lookup& lookup) const;
   stream::Services services(const std::string& unit);
@@ -111,10 +113,11 @@ class Platform final : public server::Platform {
   eventlog::EmbeddedLog* embedded_log_ = nullptr;  // what log_ is, when it is that
   std::unique_ptr<Units> units_;
   std::unique_ptr<storage::ObjectStore> objects_;
-  std::unique_ptr<sql::Database> engine_;   // pipelines and daily models
+  std::unique_ptr<sql::Database> engine_;   // pipelines
   std::unique_ptr<sql::Database> serving_;  // clients' SQL, locked
   std::unique_ptr<lake::Catalog> catalog_;
   std::vector<std::unique_ptr<stream::Pipeline>> pipelines_;
+  std::unique_ptr<BatchWork> batch_;
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<BackfillApi> backfills_;
   std::unique_ptr<server::LakeViews> views_;

@@ -307,6 +307,7 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
 }
 
 base::Result<json> Platform::room_call(const server::RoomCall& call) {
+  if (call.segments.front() == "dags") return batch_->answer(call);
   return backfills_->answer(call);
 }
 

@@ -56,11 +56,27 @@ base::Result<> read_access(const base::Yaml& yaml, Project& project) {
   return {};
 }
 
+// What tasks of DAGs may use.
+base::Result<> read_batch(const base::Yaml& yaml, Project& project) {
+  if (yaml.has("capacity"))
+    project.capacity = TRY(batch::parse_capacity(TRY(yaml.child("capacity"))));
+  if (!yaml.has("pools")) return {};
+  const base::Yaml pools = TRY(yaml.child("pools"));
+  for (const auto& [name, entry] : pools.entries()) {
+    const auto slots = TRY(pools.integer_or(name, 1));
+    if (slots < 1 || slots > 1000)
+      return entry.fail_here("a pool has 1 to 1000 slots", fmt::format("write '{}: 2'", name));
+    project.pools[name] = static_cast<int>(slots);
+  }
+  return {};
+}
+
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(read_access(yaml, project));
-  TRY(yaml.only({"name", "log", "workers", "data", "lake", "s3", "http", "postgres", "kafka",
-                 "redis", "epoch", "memory", "fleet", "lookups", "serve", "simulate", "users",
-                 "tls", "workloads"}));
+  TRY(yaml.only({"name",     "log",      "workers", "data",  "lake",      "s3",       "http",
+                 "postgres", "kafka",    "redis",   "epoch", "memory",    "fleet",    "lookups",
+                 "serve",    "simulate", "users",   "tls",   "workloads", "capacity", "pools"}));
+  TRY(read_batch(yaml, project));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
   project.lake = TRY(read_lake_place(yaml));
@@ -139,6 +155,7 @@ base::Result<Project> load_project(const base::Path& folder) {
   project.models = TRY(runs::load_models(folder));
   TRY(add_patterns(folder, project.models));
   project.suites = TRY(quality::load_suites(folder));
+  project.dags = TRY(batch::load_dags(folder));
   return project;
 }
 
@@ -228,6 +245,17 @@ base::Result<> check_daily(sql::Connection& connection, const Project& project,
   return {};
 }
 
+std::vector<base::Error> check_dags(const Project& project,
+                                    const std::map<std::string, columns::Schema>& tables) {
+  batch::DagWorld world{.batch_models = {}, .tables = {}, .suites = {}, .pools = project.pools};
+  for (const auto& [name, schema] : tables) world.tables.push_back(name);
+  for (const runs::Model& model : project.models) {
+    if (model.mode == runs::Mode::kDaily) world.batch_models.push_back(model.table);
+  }
+  for (const auto& [name, suite] : project.suites) world.suites.push_back(name);
+  return batch::check_dags(project.dags, world);
+}
+
 }  // namespace
 
 std::vector<base::Error> check_project(const Project& project) {
@@ -239,6 +267,7 @@ std::vector<base::Error> check_project(const Project& project) {
     for (const stream::Component& component : TRY(project_components(project)))
       TRY(check_pipeline(*connection, project, component, tables, errors));
     TRY(check_daily(*connection, project, tables, errors));
+    for (base::Error& error : check_dags(project, tables)) errors.push_back(std::move(error));
     for (const auto& [name, lookup] : project.lookups) {
       const auto table = tables.find(lookup.table);
       if (table == tables.end()) {

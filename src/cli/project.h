@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/yaml.h"
+#include "batch/capacity.h"
+#include "batch/dag.h"
 #include "cli/lake_place.h"
 #include "ops/fleet.h"
 #include "quality/suite.h"
@@ -43,9 +45,12 @@ struct Project {
   std::map<std::string, server::Lookup> lookups;  // by name
   std::optional<server::RedisPushOptions> serve;  // the Redis that gets their rows as well
   std::optional<sources::SimulateOptions> simulate;
+  batch::CapacitySettings capacity;
+  std::map<std::string, int> pools;  // of tasks: their slots
   std::vector<schema::TopicSchema> topics;
   std::vector<runs::Model> models;
   std::map<std::string, quality::Suite> suites;
+  std::vector<batch::Dag> dags;
 
   // What this process alone writes; with workers the rest of `data` is shared.
   base::Path worker_folder() const { return log.empty() ? data : data / "workers" / worker; }
