@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "batch/capacity.h"
 #include "batch/dag_template.h"
+#include "batch/implicit_dags.h"
 #include "batch/task_http.h"
 #include "batch/task_shell.h"
 
@@ -147,6 +148,33 @@ TEST(CapacityShares, TheNiceValueGivesAShareAgainstABusyMachine) {
   EXPECT_GT(nice_of(0.5, 2, 2), 3);
   EXPECT_GT(nice_of(0.1, 2, 2), nice_of(0.5, 2, 2));
   EXPECT_EQ(nice_of(0.0001, 64, 2), 19);
+}
+
+TEST(ImplicitDags, RunModelsThatNoDagRunsByTheirScheduleAfterThoseThatTheyRead) {
+  const auto model = [](const std::string& table, const std::string& mode,
+                        const std::string& from) {
+    return runs::parse_model(
+               fmt::format("---\ntable: {}\nmode: {}\n---\nSELECT * FROM {}", table, mode, from),
+               "models/" + table + ".sql")
+        .value();
+  };
+  const std::vector<runs::Model> models{model("gold.a", "daily at 02:00", "gold.b"),
+                                        model("gold.b", "daily at 02:00", "silver.x"),
+                                        model("gold.c", "daily at 02:00", "silver.x"),
+                                        model("gold.d", "daily at 03:30 Europe/Berlin", "gold.a")};
+  const auto own = parse("tasks: {c: {model: gold.c}}").value();
+  const auto database = sql::Database::open({.threads = 1}).value();
+  const auto connection = database->connect().value();
+  const auto dags = implicit_dags({own}, models, *connection);
+  ASSERT_TRUE(dags) << dags.error().to_string();
+  ASSERT_EQ(dags->size(), 2U);
+  EXPECT_EQ(dags->at(0).name, "daily-0200");
+  ASSERT_EQ(dags->at(0).tasks.size(), 2U);
+  EXPECT_EQ(dags->at(0).tasks[0].name, "gold-b");
+  EXPECT_EQ(dags->at(0).tasks[1].name, "gold-a");
+  EXPECT_THAT(dags->at(0).tasks[1].depends_on, ElementsAre("gold-b"));
+  EXPECT_EQ(dags->at(1).name, "daily-0330-Europe-Berlin");
+  EXPECT_THAT(inputs_of(dags->at(0), models, *connection).value(), ElementsAre("silver.x"));
 }
 
 }  // namespace

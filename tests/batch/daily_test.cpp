@@ -155,5 +155,25 @@ TEST_F(Daily, ARunCutOffAtAnyWriteIsRecordedOnceOrNotAtAll) {
   EXPECT_GT(recorded, 0) << "no cut fell between commit and record";
 }
 
+TEST_F(Daily, ForOneInstanceOfATaskItCommitsOnceWhereverItIsCutOff) {
+  land(0, 20);
+  must(daily().run("gold.on_time"));
+  for (int step = 1; step <= 10; ++step) {
+    SCOPED_TRACE(step);
+    world_.clock().advance_us(base::kUsPerSecond);
+    const std::string instance = "d/run-" + std::to_string(step) + "/t/1";
+    const auto before = must(runs::list_runs(world_.store(), 100, "gold.on_time")).size();
+    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    static_cast<void>(daily().run("gold.on_time", {}, instance));
+    world_.fault.steps_left = -1;
+    must(world_.start());
+    const auto first = must(daily().run("gold.on_time", {}, instance));
+    const auto second = must(daily().run("gold.on_time", {}, instance));
+    EXPECT_EQ(first.id, second.id);
+    EXPECT_EQ(first.table_version, second.table_version);
+    EXPECT_EQ(must(runs::list_runs(world_.store(), 100, "gold.on_time")).size(), before + 1);
+  }
+}
+
 }  // namespace
 }  // namespace batch
