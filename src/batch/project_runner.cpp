@@ -4,13 +4,15 @@
 
 #include "batch/task_http.h"
 #include "batch/task_shell.h"
+#include "quality/validator.h"
 #include "stream/plan.h"
 
 namespace batch {
 namespace {
 
+using nlohmann::json;
+
 constexpr std::size_t kRowsShown = 20;
-constexpr std::size_t kReasonsShown = 5;
 
 base::Result<std::string> text_of(const TaskCall& call, const std::string& text,
                                   TemplatePlace place) {
@@ -151,23 +153,26 @@ ProjectRunner::Done ProjectRunner::validate(const Scene& scene, const ValidateTa
   const auto connection = TRY(connect(scene));
   const std::stop_callback ends(scene.stop, [&] { connection->interrupt(); });
   const auto snapshot = TRY(TRY(work_.catalog.table(task.table))->snapshot());
-  TRY(suite->second.check_columns(snapshot->metadata().schema));
   const storage::Hold hold = TRY(snapshot->fetch());
-  const std::string rules = suite->second.failed_rules_sql();
-  if (rules.empty()) return "the suite has no rules for rows";
-  const auto counts = TRY(connection->query(
-      fmt::format("SELECT count(*), count(_broken) FROM (SELECT {} AS _broken FROM ({}))", rules,
-                  snapshot->scan_sql())));
-  const std::int64_t broken = counts->int_at(1, 0);
-  if (broken == 0)
-    return fmt::format("all {} rows of {} pass {}", counts->int_at(0, 0), task.table, task.suite);
-  const auto reasons = TRY(connection->query(fmt::format(
-      "SELECT _broken, count(*) AS rows FROM (SELECT {} AS _broken FROM ({})) WHERE _broken IS "
-      "NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {}",
-      rules, snapshot->scan_sql(), kReasonsShown)));
-  show_rows(scene.log, *reasons);
-  return base::fail(base::Code::kInvalid, "{} of {} rows of {} break {}: {}", broken,
-                    counts->int_at(0, 0), task.table, task.suite, reasons->text(0, 0));
+  const quality::SuiteFile& declared = suite->second.declared;
+  const quality::Rows rows =
+      TRY(quality::describe_rows(*connection, fmt::format("({})", snapshot->scan_sql())));
+  const nlohmann::json verdict = TRY(quality::validate(
+      *connection, rows, declared,
+      {.format = {}, .parameters = nlohmann::json::object(), .now_us = work_.clock.now_us()}));
+  std::vector<std::string> broken;
+  const auto& results = verdict.at("results");
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].value("success", false)) continue;
+    const quality::Expectation& expectation = declared.expectations.at(i);
+    const std::string told = fmt::format("{} {}", expectation.type, expectation.kwargs.dump());
+    scene.log.line(fmt::format("not met: {} {}", told, results[i].value("result", json()).dump()));
+    if (expectation.severity != quality::Severity::kWarn) broken.push_back(told);
+  }
+  if (broken.empty())
+    return fmt::format("{} meets {} ({} expectations)", task.table, task.suite, results.size());
+  return base::fail(base::Code::kInvalid, "{} does not meet {} of the {} expectations of {}: {}",
+                    task.table, broken.size(), results.size(), task.suite, broken.front());
 }
 
 TaskOutcome ProjectRunner::work(const Scene& scene, const ValidateTask& task) {
