@@ -163,7 +163,7 @@ accept-batch: binary $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside cron
 $(BATCH_PEERS)/airflow/STAMP:
 	@python3 -m venv $(@D) && $(@D)/bin/pip -q --disable-pip-version-check install apache-airflow==3.0.6 && touch $@
 
-bench-batch: build $(BATCH_PEERS)/airflow/STAMP ## figures of batch work: task starts with Airflow beside them, a backfill beside raw DuckDB, live latency beside both
+bench-batch: build $(BATCH_PEERS)/airflow/STAMP $(VENV)/STAMP ## figures of batch work: task starts with Airflow beside them, a backfill beside raw DuckDB, live latency beside both
 	@ninja -C $(BUILD) --quiet bench_scheduler
 	@AIRFLOW=$(BATCH_PEERS)/airflow $(PYTHON) bench/batch.py $(BUILD)
 	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) bench/backfill.py
