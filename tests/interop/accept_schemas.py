@@ -212,7 +212,7 @@ def pairs(registry: Registry, count: int):
     differences = []
     for number, (writer, readers) in enumerate(groups(count // 10, 10, 7)):
         subject = f"pairs-{number}"
-        status, answer = registry.register(subject, writer)
+        status, answer = registry.register(subject, json.dumps(writer))
         if status != 200:
             differences.append((writer, answer))
             continue
