@@ -29,3 +29,25 @@ export const steer = (model, command) => {
   if (command === 'resume') paused.delete(model);
   return streams().flatMap(({ plan }) => plan).find((one) => one.model === model);
 };
+
+const kTasks = [['extract', []], ['bronze', ['extract']], ['silver', ['bronze']], ['legs', ['bronze']], ['on_time', ['legs']], ['delivery_performance', ['silver']], ['dashboard', ['on_time', 'delivery_performance']]];
+const run = (day) => {
+  const failed = day === 4;
+  const tasks = kTasks.map(([task], i) => {
+    const state = day === 0 && i > 3 ? (i === 4 ? 'running' : 'waiting') : failed && task === 'legs' ? 'failed' : failed && i > 3 ? 'upstream_failed' : 'success';
+    const begun = !['waiting', 'upstream_failed'].includes(state);
+    return { task, state, attempt: begun ? (failed && task === 'legs' ? 3 : 1) : 0, generation: 1, started_at: begun ? ago(day * 86_400 + 60 - i * 9) : null, ended_at: begun && state !== 'running' ? ago(day * 86_400 + 52 - i * 9) : null, ...(state === 'failed' ? { message: '412 of 3 210 rows break the suite legs.json: expect_column_values_to_not_be_null(arrived_at)' } : {}) };
+  });
+  return { dag: 'daily', run: `scheduled-${day}`, kind: 'scheduled', state: day === 0 ? 'running' : failed ? 'failed' : 'success', interval: { start: ago(day * 86_400 + 86_400), end: ago(day * 86_400) }, parameters: {}, created_at: ago(day * 86_400), started_at: ago(day * 86_400 + 60), ended_at: day === 0 ? null : ago(day * 86_400), counts: { success: 7 }, tasks, ...(day === 0 ? { expected_end_at: ago(-40) } : {}) };
+};
+const overview = (name) => ({ dag: name, description: name === 'daily' ? '02:00: extract -> bronze -> silver -> gold -> dashboard' : '', file: `dags/${name}.yaml`, implicit: false, paused: name !== 'daily', schedule: '0 2 * * *', time_zone: 'UTC', tasks: 7, next_at: name === 'daily' ? ago(-20_000) : null, last_run: name === 'daily' ? run(0) : null });
+export const dags = () => ['daily', 'weekly_report'].map(overview);
+export const dag = () => ({ ...overview('daily'), graph: kTasks.map(([task, depends_on]) => ({ task, kind: 'model', depends_on, trigger: 'all_success', retries: 3, timeout_seconds: 3600, pool: '', priority: 0 })), runs: Array.from({ length: 14 }, (_, day) => run(day)) });
+
+const diff = { old_rows: 31_204, new_rows: 31_210, same: 30_000, added: 10, removed: 4, changed: 1_200, columns: { on_time_share: 1_200, legs: 0 }, schema: ['+ cause VARCHAR'], samples: [{ what: 'changed', expected: true, old: { day: '2013-03-04', on_time_share: 0.71 }, new: { day: '2013-03-04', on_time_share: 0.74 } }, { what: 'added', expected: false, old: null, new: { day: '2013-03-09', on_time_share: 0.8 } }] };
+export const backfills = () => ['ready', 'running', 'failed', 'done'].map((state, i) => ({
+  backfill: `b-${i}`, model: 'gold.on_time', from: '2013-03-01', to: '2013-03-31', expect: i ? '' : 'new.on_time_share >= old.on_time_share', parallel: 10, state, error: state === 'failed' ? 'gold.on_time 2013-03-07: Conversion Error: could not read "n/a" as a number' : '',
+  tables: [{ table: 'gold.on_time', model_version: 4, model_hash: 'ab12', partitions: 31, done: state === 'running' ? 12 : state === 'failed' ? 30 : 31, rows: 31_210, failed: state === 'failed' ? [{ partition: 'day=2013-03-07', error: 'Conversion Error: could not read "n/a" as a number' }] : [] }],
+  report: ['ready', 'done'].includes(state) ? { tables: [{ table: 'gold.on_time', partitions: 31, diff, quality: { suite: 'legs.json', failed: 0, rows: 31_210 } }], problems: [], rows: 31_210, bytes: 1_204_000, work_ms: 4_120 } : null,
+  published: state === 'done' ? [{ table: 'gold.on_time', version: 42, operation: 'backfill' }] : [], started_at: ago(600 * (i + 1)), ended_at: i ? ago(500) : null,
+}));

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { parse } from 'yaml';
 import { answerSql } from './made-up-sql.mjs';
-import { steer, streams } from './made-up-plans.mjs';
+import { backfills, dag, dags, steer, streams } from './made-up-plans.mjs';
 import { Trucks } from './made-up-trucks.mjs';
 
 const argument = (name, otherwise) => {
@@ -76,6 +76,12 @@ function answer(url, body) {
   if (path === '/v1/alerts') return alerts();
   if (path === '/v1/dead-letters') return letters().filter(({ reason }) => reason.includes(url.searchParams.get('reason') ?? ''));
   if (path === '/v1/dead-letters/redrive') return { redriven: body.ids.length };
+  if (path === '/v1/backfills') return empty ? [] : backfills().map(({ report, ...one }) => one);
+  if (path.startsWith('/v1/backfills/')) return backfills().find(({ backfill }) => path.split('/')[3] === backfill);
+  if (path === '/v1/dags') return empty ? [] : dags();
+  if (path === '/v1/dags/next') return [1, 2, 3].map((day) => ({ dag: 'daily', at: ago(-80_000 - day * 86_400), interval: { start: ago(0), end: ago(0) }, paused: false }));
+  if (path.endsWith('/log')) return { log: '02:00:00 attempt 1 of on_time\n02:00:00 reads silver.legs version 12\n02:00:03 commits gold.on_time version 41, 365 rows\n' };
+  if (path.startsWith('/v1/dags/')) return dag();
   if (path === '/v1/streams') return empty ? [] : streams();
   const model = /^\/v1\/models\/([\w.]+)\/(pause|resume|rewind)$/.exec(path);
   if (model) return steer(model[1], model[2]);

@@ -6,6 +6,7 @@ import { Alerts } from '../views/alerts/alerts';
 import { Backfills } from '../views/backfills/backfills';
 import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
+import { Jobs } from '../views/jobs/jobs';
 import { Pipelines } from '../views/pipelines/pipelines';
 import { SearchPalette } from '../views/search/search';
 import { Streams } from '../views/streams/streams';
@@ -25,6 +26,7 @@ const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
   dashboards: () => <Dashboards />,
   streams: () => <Streams />,
+  jobs: () => <Jobs />,
   backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,

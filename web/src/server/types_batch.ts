@@ -61,7 +61,8 @@ export interface GraphTask {
 
 export interface DagDetails extends DagOverview {
   graph: GraphTask[];
-  runs: DagRun[];
+  /** Newest first. */
+  runs: DagRunWithTasks[];
 }
 
 export interface NextRun {

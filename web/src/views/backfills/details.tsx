@@ -4,8 +4,8 @@ import { useState, type ReactElement } from 'react';
 import { formatBytes, formatCount, formatSpan } from '../../format/format';
 import { Badge } from '../../parts/badge';
 import { Confirm } from '../../parts/confirm';
+import { Outcome } from '../../parts/outcome';
 import { Failed, Loading } from '../../parts/states';
-import { ServerError } from '../../server/client';
 import { useBackfill, useSteerBackfill } from '../../server/queries';
 import type { Backfill, BackfillVerb } from '../../server/types_batch';
 import { setUrl } from '../../url-state';
@@ -55,7 +55,6 @@ export function BackfillDetails({ id }: { id: string }): ReactElement {
   const backfill = query.data;
   if (!backfill) return query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading rows={3} />;
   const { report } = backfill;
-  const mend = steer.error instanceof ServerError ? steer.error.mend : undefined;
   return (
     <section className="panel" aria-label={`Backfill of ${backfill.model}`}>
       <div className="page-head">
@@ -64,11 +63,7 @@ export function BackfillDetails({ id }: { id: string }): ReactElement {
         <Buttons backfill={backfill} onAsk={setAsked} busy={steer.isPending} />
       </div>
       <p className="muted">{spanText(backfill)}, {kStateWords[backfill.state]}{backfill.expect && <>; expected to change: <code>{backfill.expect}</code></>}</p>
-      <p className="outcome" role="status">
-        {steer.isPending && 'One moment…'}
-        {steer.isSuccess && `The backfill ${kVerbs[steer.variables.verb].done}.`}
-        {steer.isError && <span className="bad">{steer.error.message}{mend && `: ${mend}`}</span>}
-      </p>
+      <Outcome mutation={steer} done={steer.variables && `The backfill ${kVerbs[steer.variables.verb].done}`} />
       <Progress backfill={backfill} />
       <Faults backfill={backfill} />
       {report && (

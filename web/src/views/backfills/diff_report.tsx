@@ -12,7 +12,7 @@ function Bar({ diff }: { diff: RowDiff }): ReactElement {
   const all = Math.max(1, kParts.reduce((sum, { key }) => sum + diff[key], 0));
   return (
     <div className="diff-bar" aria-hidden="true">
-      {kParts.map(({ key }) => diff[key] > 0 && <i key={key} className={`diff-${key}`} style={{ flexGrow: Math.max(diff[key] / all, 0.01) }} />)}
+      {kParts.map(({ key }) => diff[key] > 0 && <i key={key} className={`diff-${key}`} style={{ flexGrow: diff[key] / all }} />)}
     </div>
   );
 }

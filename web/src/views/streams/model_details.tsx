@@ -4,7 +4,7 @@ import { useState, type ReactElement } from 'react';
 import { formatBytes, formatCount, formatSpan } from '../../format/format';
 import { Badge } from '../../parts/badge';
 import { Confirm } from '../../parts/confirm';
-import { ServerError } from '../../server/client';
+import { Outcome } from '../../parts/outcome';
 import { useSteer } from '../../server/queries';
 import type { ModelCommand, Stage, Stream, StreamModel } from '../../server/types_streams';
 import { filteredText } from '../pipelines/filtered';
@@ -67,7 +67,6 @@ export function ModelDetails({ model, stream, rate, onClose }: {
   const steer = useSteer();
   const { tone, word } = workOf(model, stream);
   const paused = model.state_of_work === 'paused';
-  const mend = steer.error instanceof ServerError ? steer.error.mend : undefined;
   const buttons: [ModelCommand, typeof Pause][] = [[paused ? 'resume' : 'pause', paused ? Play : Pause], ['rewind', Rewind]];
   return (
     <section className="flow-details" aria-label={`Model ${model.model}`}>
@@ -83,12 +82,8 @@ export function ModelDetails({ model, stream, rate, onClose }: {
           <button type="button" className="button-icon" aria-label="Close" onClick={onClose}><X size={18} aria-hidden="true" /></button>
         </span>
       </div>
-      <p className="outcome" role="status">
-        {steer.isPending && 'Waiting for the epoch that runs…'}
-        {steer.isSuccess && `${model.model} ${kQuestions[steer.variables.command].done}.`}
-        {steer.isError && <span className="bad">{steer.error.message}{mend && `: ${mend}`}</span>}
-        {steer.isIdle && !stream.here && <span className="muted">Steered where it runs: worker {stream.worker || 'unknown'}.</span>}
-      </p>
+      <Outcome mutation={steer} done={steer.variables && `${model.model} ${kQuestions[steer.variables.command].done}`} />
+      {!stream.here && <p className="muted">Steered where it runs: worker {stream.worker || 'unknown'}.</p>}
       <Facts model={model} stream={stream} rate={rate} />
       <ol className="flow-stage-texts">{model.stages.map((stage, i) => <StageText key={stage.name ?? i} stage={stage} />)}</ol>
       {asked && (
