@@ -8,6 +8,7 @@ import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
 import { Jobs } from '../views/jobs/jobs';
 import { Pipelines } from '../views/pipelines/pipelines';
+import { Quality } from '../views/quality/quality';
 import { SearchPalette } from '../views/search/search';
 import { Streams } from '../views/streams/streams';
 import { Fault } from './fault';
@@ -27,6 +28,7 @@ const kViewParts: Record<ViewName, () => ReactElement> = {
   dashboards: () => <Dashboards />,
   streams: () => <Streams />,
   jobs: () => <Jobs />,
+  quality: () => <Quality />,
   backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,

@@ -3,6 +3,7 @@ import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
 import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { FailingRows, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
 const kTimeoutMs = 20_000;
@@ -103,7 +104,13 @@ export const server = {
     call<Backfill>(`v1/backfills/${encodeURIComponent(id)}/${verb}`, undefined, {}),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>
     call<DeadLetter[]>(`v1/dead-letters?limit=${limit}${reason ? `&reason=${encodeURIComponent(reason)}` : ''}`, signal),
-  redrive: (ids: string[]) => call<{ redriven: number }>('v1/dead-letters/redrive', undefined, { ids }),
+  redrive: (request: RedriveRequest) => call<Redriven>('v1/dead-letters/redrives', undefined, request),
+  suites: (signal?: AbortSignal) => call<Suite[]>('v1/quality/suites', signal),
+  validations: (limit: number, signal?: AbortSignal) => call<ValidationHead[]>(`v1/quality/history?limit=${limit}`, signal),
+  trends: (suite: string, signal?: AbortSignal) => call<Trend[]>(`v1/quality/trends?suite=${encodeURIComponent(suite)}&limit=40`, signal),
+  validate: (suite: string, table: string) => call<ValidationHead>('v1/quality/validate', undefined, { suite, table }),
+  failingRows: (suite: string, table: string, expectation: number, signal?: AbortSignal) => call<FailingRows>(
+    `v1/quality/rows?suite=${encodeURIComponent(suite)}&table=${encodeURIComponent(table)}&expectation=${expectation}&limit=100`, signal),
   lookup: (name: string, id: string, signal?: AbortSignal) =>
     orNull(call<Row>(`v1/${name}/${encodeURIComponent(id)}`, signal)),
   fleet: (limit: number, signal?: AbortSignal) =>

@@ -5,6 +5,7 @@ import {
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
 import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { FailingRows, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream } from './types_streams';
 
 const kFastMs = 2_000;
@@ -14,6 +15,7 @@ const kRareMs = 60_000;
 const kTrackHours = 6;
 const kTrackPointsMax = 5_000;
 const kFoundMax = 8;
+const kValidations = 500;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -212,7 +214,28 @@ async function find(words: string, signal: AbortSignal): Promise<Found[]> {
 export function useRedrive() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (ids: string[]) => server.redrive(ids),
+    mutationFn: (request: RedriveRequest) => server.redrive(request),
     onSettled: () => client.invalidateQueries({ queryKey: ['dead-letters'] }),
+  });
+}
+
+export const useSuites = (): UseQueryResult<Suite[]> => usePolled(['suites'], server.suites, kRareMs);
+export const useValidations = (): UseQueryResult<ValidationHead[]> =>
+  usePolled(['validations'], (signal) => server.validations(kValidations, signal), kSteadyMs);
+export const useTrends = (suite: string): UseQueryResult<Trend[]> =>
+  usePolled(['validations', 'trends', suite], (signal) => server.trends(suite, signal), kSteadyMs);
+
+/** Asked once: it reads the whole table. */
+export const useFailingRows = (suite: string, table: string, expectation: number): UseQueryResult<FailingRows> => useQuery({
+  queryKey: ['failing-rows', suite, table, expectation],
+  queryFn: ({ signal }) => server.failingRows(suite, table, expectation, signal),
+  placeholderData: undefined,
+});
+
+export function useValidate() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ suite, table }: { suite: string; table: string }) => server.validate(suite, table),
+    onSettled: () => client.invalidateQueries({ queryKey: ['validations'] }),
   });
 }

@@ -2,11 +2,11 @@
 import { Mailbox, RotateCcw, Search } from 'lucide-react';
 import { useDeferredValue, useState, type ReactElement } from 'react';
 import { formatCount } from '../../format/format';
-import { Confirm } from '../../parts/confirm';
 import { Empty, Failed, Loading } from '../../parts/states';
-import { useDeadLetters, useRedrive } from '../../server/queries';
+import { useDeadLetters } from '../../server/queries';
 import { setUrl, useUrlParam } from '../../url-state';
 import { Letter } from './letter';
+import { RedriveDialog } from './redrive_dialog';
 import './dead_letters.css';
 
 const kShown = 200;
@@ -15,7 +15,7 @@ export function DeadLetters(): ReactElement {
   const reason = useUrlParam('reason') ?? '';
   const query = useDeadLetters(kShown, useDeferredValue(reason));
   const [asked, setAsked] = useState<string[] | null>(null);
-  const redrive = useRedrive();
+  const [sent, setSent] = useState<string | null>(null);
   const letters = query.data;
   return (
     <div className="page">
@@ -42,13 +42,11 @@ export function DeadLetters(): ReactElement {
         </button>
       </div>
       <p className="outcome" role="status">
-        {redrive.isSuccess && `${formatCount(redrive.data.redriven)} sent through their topics again. Dead letters stay here as history.`}
-        {redrive.isIdle && letters && letters.length > 0 && (
+        {sent ?? (letters && letters.length > 0 && (
           <span className="muted">
             {letters.length < kShown ? formatCount(letters.length) : `The newest ${kShown}`}, newest first
           </span>
-        )}
-        {redrive.isError && <span className="bad">Redrive failed: {redrive.error.message}</span>}
+        ))}
       </p>
       {!letters ? (query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading />)
       : letters.length === 0 ? (
@@ -61,18 +59,14 @@ export function DeadLetters(): ReactElement {
         </ul>
       )}
       {asked && (
-        <Confirm
-          title={`Redrive ${asked.length === 1 ? 'this record' : `${formatCount(asked.length)} records`}?`}
-          action="Redrive"
+        <RedriveDialog
+          ids={asked}
           onCancel={() => setAsked(null)}
-          onConfirm={() => {
-            redrive.mutate(asked);
+          onDone={(redriven, skipped) => {
+            setSent(`${formatCount(redriven)} sent through their topics again${skipped ? `, ${formatCount(skipped)} had been sent before` : ''}. Dead letters stay here as history.`);
             setAsked(null);
           }}
-        >
-          Their bytes go into their topics again and are read by the rules as they stand now. What still breaks a rule comes
-          back as a new dead letter; these stay as history.
-        </Confirm>
+        />
       )}
     </div>
   );
