@@ -182,6 +182,11 @@ const kViews = [
   ['map', ''],
   ['dashboards', '?view=dashboards'],
   ['streams', '?view=streams'],
+  ['jobs', '?view=jobs'],
+  ['job', '?view=jobs&dag=daily'],
+  ['quality', '?view=quality'],
+  ['suite', '?view=quality&suite=scans'],
+  ['backfills', '?view=backfills'],
   ['pipelines', '?view=pipelines'],
   ['tables', '?view=pipelines&tab=tables'],
   ['runs', '?view=pipelines&tab=runs'],
@@ -269,6 +274,50 @@ await test('a model is paused and goes on by its buttons, after a question', asy
   await details.getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
   await page.getByRole('button', { name: new RegExp(`^${name}\\s*running`) }).waitFor({ timeout: kPatienceMs });
+  await page.context().close();
+});
+
+// ---------------------------------------------------------------- jobs, quality
+await test('a job is run by its button, and its task has a log', async () => {
+  const page = await open('?view=jobs');
+  await page.getByRole('button', { name: 'daily', exact: true }).click();
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Run now' }).click();
+  const cell = page.getByRole('button', { name: /^extract, manual run.*: success/ }).last();
+  await cell.waitFor({ timeout: kLoadPatienceMs });
+  await cell.click();
+  await page.getByRole('region', { name: 'Task extract' }).locator('.log').waitFor({ timeout: kPatienceMs });
+  await shot(page, 'job-task-dark', true);
+  await accessible(page, 'a job with a task');
+  await page.context().close();
+});
+
+await test('a suite is validated by its button, and says what holds', async () => {
+  const page = await open('?view=quality&suite=scans&table=silver.scans');
+  await page.getByRole('button', { name: 'Validate now' }).click();
+  await page.getByText(/of \d+ expectations hold for silver\.scans/).waitFor({ timeout: kPatienceMs });
+  await page.locator('.expectation .badge').getByText(/holds|broken/).first().waitFor({ timeout: kPatienceMs });
+  await page.getByRole('button', { name: 'Failing rows' }).first().click();
+  await page.getByRole('region', { name: 'Failing rows' }).first().waitFor({ timeout: kPatienceMs });
+  await accessible(page, 'a suite');
+  await page.context().close();
+});
+
+await test('dead letters are redriven after a dry run, repaired by an expression', async () => {
+  await send('scans', { event_id: `${mark}-bad`, event_time: new Date().toISOString(), shipment_id: `${shipment}-R`, scan_type: 'teleport', hub_id: 'DEHAM', truck_id: truck, carrier: 'Testfracht' });
+  const page = await open('?view=dead-letters');
+  const letter = page.locator('.letter', { hasText: `${mark}-bad` });
+  await letter.waitFor({ timeout: kPatienceMs });
+  await letter.getByRole('button', { name: /^Redrive/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox').fill("replace(raw, 'teleport', 'arrival')");
+  expect(await dialog.getByRole('button', { name: /^Redrive/ }).isDisabled(), 'it can be sent without a dry run');
+  await dialog.getByRole('button', { name: 'Dry run' }).click();
+  await dialog.getByText('1 would be sent').waitFor({ timeout: kPatienceMs });
+  await accessible(page, 'redrive');
+  await dialog.getByRole('button', { name: 'Redrive 1' }).click();
+  await page.getByText(/1 sent through their topics again/).waitFor({ timeout: kPatienceMs });
+  await until('the repaired scan', async () => (await fetch(`${base}/v1/shipments/${shipment}-R`)).ok);
   await page.context().close();
 });
 
