@@ -1,28 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { BackfillState, DagTask } from '../src/server/types_batch';
+import type { BackfillState } from '../src/server/types_batch';
 import { progressOf, spanText, verbsOf } from '../src/views/backfills/words';
-import { ganttOf } from '../src/views/jobs/gantt_scale';
-
-const task = (name: string, started_at: string | null, ended_at: string | null): DagTask =>
-  ({ task: name, state: 'success', attempt: 1, generation: 1, started_at, ended_at });
-const now = Date.parse('2026-09-21T02:01:40Z');
-
-describe('a run over time', () => {
-  it('spans from the first start to the last end', () => {
-    const { bars, ms } = ganttOf([task('a', '2026-09-21T02:00:00Z', '2026-09-21T02:00:10Z'), task('b', '2026-09-21T02:00:10Z', '2026-09-21T02:00:40Z')], now);
-    expect(ms).toBe(40_000);
-    expect(bars.map(({ from, to }) => [from, to])).toEqual([[0, 0.25], [0.25, 1]]);
-  });
-
-  it('reaches to now where a task runs, and leaves out what has not begun', () => {
-    const { bars, ms } = ganttOf([task('a', '2026-09-21T02:00:00Z', null), task('b', null, null)], now);
-    expect(ms).toBe(100_000);
-    expect(bars[0]).toMatchObject({ from: 0, to: 1, ms: 100_000 });
-    expect(bars[1]!.from).toBeUndefined();
-  });
-
-  it('is empty without tasks', () => expect(ganttOf([], now).bars).toEqual([]));
-});
 
 describe('a backfill', () => {
   it.each<[BackfillState, string]>([

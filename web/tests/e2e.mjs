@@ -182,8 +182,6 @@ const kViews = [
   ['map', ''],
   ['dashboards', '?view=dashboards'],
   ['streams', '?view=streams'],
-  ['jobs', '?view=jobs'],
-  ['job', '?view=jobs&dag=daily'],
   ['quality', '?view=quality'],
   ['suite', '?view=quality&suite=scans'],
   ['backfills', '?view=backfills'],
@@ -277,21 +275,7 @@ await test('a model is paused and goes on by its buttons, after a question', asy
   await page.context().close();
 });
 
-// ---------------------------------------------------------------- jobs, quality
-await test('a job is run by its button, and its task has a log', async () => {
-  const page = await open('?view=jobs');
-  await page.getByRole('button', { name: 'daily', exact: true }).click();
-  await page.getByRole('button', { name: 'Run now' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Run now' }).click();
-  const cell = page.getByRole('button', { name: /^extract, manual run.*: success/ }).last();
-  await cell.waitFor({ timeout: kLoadPatienceMs });
-  await cell.click();
-  await page.getByRole('region', { name: 'Task extract' }).locator('.log').waitFor({ timeout: kPatienceMs });
-  await shot(page, 'job-task-dark', true);
-  await accessible(page, 'a job with a task');
-  await page.context().close();
-});
-
+// ---------------------------------------------------------------- quality
 await test('a suite is validated by its button, and says what holds', async () => {
   const page = await open('?view=quality&suite=scans&table=silver.scans');
   await page.getByRole('button', { name: 'Validate now' }).click();

@@ -6,7 +6,6 @@ import { Alerts } from '../views/alerts/alerts';
 import { Backfills } from '../views/backfills/backfills';
 import { DeadLetters } from '../views/dead_letters/dead_letters';
 import { Drawer } from '../views/drawer/drawer';
-import { Jobs } from '../views/jobs/jobs';
 import { Pipelines } from '../views/pipelines/pipelines';
 import { Quality } from '../views/quality/quality';
 import { SearchPalette } from '../views/search/search';
@@ -27,7 +26,6 @@ const kViewParts: Record<ViewName, () => ReactElement> = {
   map: () => <MapView />,
   dashboards: () => <Dashboards />,
   streams: () => <Streams />,
-  jobs: () => <Jobs />,
   quality: () => <Quality />,
   backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,

@@ -1,5 +1,5 @@
 // The way from view to view: a rail on the left, a bar at the bottom on a phone.
-import { BellRing, CalendarClock, History, LayoutDashboard, Mailbox, Map as MapIcon, ShieldCheck, Waypoints, Workflow, type LucideIcon } from 'lucide-react';
+import { BellRing, History, LayoutDashboard, Mailbox, Map as MapIcon, ShieldCheck, Waypoints, Workflow, type LucideIcon } from 'lucide-react';
 import { useEffect, useRef, type MouseEvent, type ReactElement } from 'react';
 import { useAlerts } from '../server/queries';
 import { showView, type ViewName } from '../url-state';
@@ -8,7 +8,6 @@ const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
   { view: 'map', title: 'Map', icon: MapIcon },
   { view: 'dashboards', title: 'Dashboards', icon: LayoutDashboard },
   { view: 'streams', title: 'Streams', icon: Waypoints },
-  { view: 'jobs', title: 'Jobs', icon: CalendarClock },
   { view: 'quality', title: 'Quality', icon: ShieldCheck },
   { view: 'backfills', title: 'Backfills', icon: History },
   { view: 'pipelines', title: 'Pipelines', icon: Workflow },

@@ -2,7 +2,7 @@
 import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
-import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { Backfill, BackfillVerb } from './types_batch';
 import type { FailingRows, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
@@ -89,15 +89,6 @@ export const server = {
   streams: (signal?: AbortSignal) => call<Stream[]>('v1/streams', signal),
   steer: (model: string, command: ModelCommand) =>
     call<StreamModel>(`v1/models/${encodeURIComponent(model)}/${command}`, undefined, {}),
-  dags: (signal?: AbortSignal) => call<DagOverview[]>('v1/dags', signal),
-  dag: (dag: string, signal?: AbortSignal) => call<DagDetails>(`v1/dags/${encodeURIComponent(dag)}`, signal),
-  nextRuns: (dag: string, limit: number, signal?: AbortSignal) =>
-    call<NextRun[]>(`v1/dags/next?dag=${encodeURIComponent(dag)}&limit=${limit}`, signal),
-  steerDag: (dag: string, verb: string) => call<unknown>(`v1/dags/${encodeURIComponent(dag)}/${verb}`, undefined, {}),
-  steerRun: (dag: string, run: string, verb: string, body: Record<string, unknown>) =>
-    call<unknown>(`v1/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}/${verb}`, undefined, body),
-  taskLog: (dag: string, run: string, task: string, attempt: number, signal?: AbortSignal) => call<{ log: string }>(
-    `v1/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}/tasks/${encodeURIComponent(task)}/log${attempt ? `?attempt=${attempt}` : ''}`, signal),
   backfills: (signal?: AbortSignal) => call<Backfill[]>('v1/backfills', signal),
   backfill: (id: string, signal?: AbortSignal) => call<Backfill>(`v1/backfills/${encodeURIComponent(id)}`, signal),
   steerBackfill: (id: string, verb: BackfillVerb) =>

@@ -4,7 +4,7 @@ import {
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
-import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { Backfill, BackfillVerb } from './types_batch';
 import type { FailingRows, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream } from './types_streams';
 
@@ -43,35 +43,6 @@ export const useDeadLetters = (limit: number, reason: string): UseQueryResult<De
   usePolled(['dead-letters', limit, reason], (signal) => server.deadLetters(limit, reason, signal), kSteadyMs);
 
 export const useStreams = (): UseQueryResult<Stream[]> => usePolled(['streams'], server.streams, kFastMs);
-
-export const useDags = (): UseQueryResult<DagOverview[]> => usePolled(['dags'], server.dags, kFastMs);
-export const useDag = (dag: string): UseQueryResult<DagDetails> =>
-  usePolled(['dags', dag], (signal) => server.dag(dag, signal), kFastMs);
-export const useNextRuns = (dag: string, limit: number): UseQueryResult<NextRun[]> =>
-  usePolled(['next-runs', dag, limit], (signal) => server.nextRuns(dag, limit, signal), kRareMs);
-
-export const useTaskLog = (dag: string, run: string, task: string, attempt: number, running: boolean): UseQueryResult<{ log: string }> => useQuery({
-  queryKey: ['task-log', dag, run, task, attempt],
-  queryFn: ({ signal }) => server.taskLog(dag, run, task, attempt, signal),
-  refetchInterval: running ? kFastMs : kSteadyMs,
-  placeholderData: undefined,
-});
-
-export function useSteerDag(dag: string) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (verb: 'run' | 'pause' | 'resume') => server.steerDag(dag, verb),
-    onSettled: () => client.invalidateQueries({ queryKey: ['dags'] }),
-  });
-}
-
-export function useSteerRun(dag: string, run: string) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ verb, body }: { verb: 'clear' | 'mark'; body: Record<string, unknown>; done: string }) => server.steerRun(dag, run, verb, body),
-    onSettled: () => client.invalidateQueries({ queryKey: ['dags'] }),
-  });
-}
 
 export const useBackfills = (): UseQueryResult<Backfill[]> => usePolled(['backfills'], server.backfills, kFastMs);
 
