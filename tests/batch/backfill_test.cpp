@@ -298,7 +298,7 @@ TEST_F(BackfillTest, CutOffAtAnyWriteItGoesOnAndIsWhole) {
     request.to = "2013-03-04";
     request.publish = true;
     request.parallel = 1;
-    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    world_.fault.cut_after((step + 1) / 2, step % 2 == 0);
     const auto begun = backfills_->begin(models({kRight, kMonths}), request);
     if (begun) {
       for (int i = 0; i < 2000; ++i) {

@@ -137,7 +137,7 @@ TEST_F(Daily, ARunCutOffAtAnyWriteIsRecordedOnceOrNotAtAll) {
   for (int step = 1; step <= 12; ++step) {
     SCOPED_TRACE(step);
     world_.clock().advance_us(base::kUsPerSecond);
-    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    world_.fault.cut_after((step + 1) / 2, step % 2 == 0);
     const bool ran = daily().run("gold.on_time").has_value();
     world_.fault.steps_left = -1;
     must(world_.start());
@@ -163,7 +163,7 @@ TEST_F(Daily, ForOneInstanceOfATaskItCommitsOnceWhereverItIsCutOff) {
     world_.clock().advance_us(base::kUsPerSecond);
     const std::string instance = "d/run-" + std::to_string(step) + "/t/1";
     const auto before = must(runs::list_runs(world_.store(), 100, "gold.on_time")).size();
-    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    world_.fault.cut_after((step + 1) / 2, step % 2 == 0);
     static_cast<void>(daily().run("gold.on_time", {}, instance));
     world_.fault.steps_left = -1;
     must(world_.start());

@@ -163,7 +163,7 @@ TEST_F(LateTest, RunsRepeatedReorderedOrCutOffGiveTheSameTable) {
     if (i < 40 && i % 10 == 9) land(below(kDays));
     const int ago = below(kDays);
     const bool faulty = below(2) == 0;
-    if (faulty) world_.fault = {.steps_left = below(6), .last_is_done = below(2) == 0};
+    if (faulty) world_.fault.cut_after(below(6), below(2) == 0);
     const bool ran =
         daily("").run("gold.delays", DataInterval{day(ago + below(2)), day(ago)}).has_value();
     world_.fault.steps_left = -1;

@@ -67,7 +67,7 @@ TEST_F(OnceTest, AnAppendCutOffAtAnyWriteIsThereOnceAfterItsTaskRanAgain) {
   for (int step = 1; step <= 12; ++step) {
     SCOPED_TRACE(step);
     const std::string instance = "i" + std::to_string(step);
-    world_.fault = {.steps_left = (step + 1) / 2, .last_is_done = step % 2 == 0};
+    world_.fault.cut_after((step + 1) / 2, step % 2 == 0);
     const bool cut = run(instance, true).kind == TaskOutcome::Kind::kFailed;
     world_.fault.steps_left = -1;
     must(world_.start());
@@ -83,7 +83,7 @@ TEST_F(OnceTest, AnAppendCutOffAtAnyWriteIsThereOnceAfterItsTaskRanAgain) {
 
 TEST_F(OnceTest, ACutOffInstanceIsSettledByTheNextOneThatCommitsToTheTable) {
   ASSERT_EQ(run("first", true).kind, TaskOutcome::Kind::kDone);
-  world_.fault = {.steps_left = 2, .last_is_done = true};  // the plan and the commit, no mark
+  world_.fault.cut_after(2, true);  // the plan and the commit, no mark
   ASSERT_EQ(run("cut", true).kind, TaskOutcome::Kind::kFailed);
   world_.fault.steps_left = -1;
   must(world_.start());

@@ -34,6 +34,11 @@ struct Fault {
   std::atomic<bool> full = false;
   std::atomic<bool> stalled = false;
 
+  void cut_after(int steps, bool is_done = false) {
+    steps_left = steps;
+    last_is_done = is_done;
+  }
+
   enum class Hit : std::uint8_t { kFine, kDoneUnheard, kDead };
   Hit next() {
     if (steps_left < 0) return Hit::kFine;
