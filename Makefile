@@ -38,7 +38,7 @@ tests: binary
 	@ninja -C $(BUILD) --quiet
 
 test: tests web $(VENV)/STAMP ## every test, with the acceptance through the outside doors
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) -j2 --output-on-failure
 	@cd web && npm test --silent
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
 	@$(PYTHON) tests/interop/sql_workers.py $(BUILD)/tests/pg_server

@@ -92,7 +92,7 @@ class ComposedOperator final : public Operator {
     for (auto& [table, use] : planned_.sources) TRY(take(epoch, use, outcome));
     TRY(take_dead(epoch, outcome));
     TRY(take_late(epoch, outcome));
-    next_watermark_.advance(epoch.now_us);
+    next_watermark_.advance(epoch.now_us, epoch.rows_wait);
     tick_ = {closing(watermark_), closing(next_watermark_)};
     const Tick tick{epoch, tick_.first, tick_.second};
     for (const auto& stage : planned_.stages) TRY(stage->process(tick));

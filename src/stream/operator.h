@@ -64,6 +64,7 @@ struct Epoch {
   std::int64_t number = 0;
   std::string run_id(const std::string& model) const;
   base::TimestampUs now_us = 0;
+  bool rows_wait = false;  // for the model that runs: models before it have not given all
   std::map<std::string, int> partitions;  // of each topic
   // SELECTs of the rows of keyed tables as they stand, of operators that have run.
   std::map<std::string, std::string> standing = {};

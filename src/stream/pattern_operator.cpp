@@ -69,7 +69,7 @@ class PatternOperator final : public Operator {
     TRY(split_late(epoch, outcome));
     TRY(split_dead(epoch, outcome));
     arrived_ = TRY(reader_->take(epoch.connection, input_table_, in_time(epoch)));
-    next.advance(epoch.now_us);
+    next.advance(epoch.now_us, epoch.rows_wait);
     watermark_ = std::move(next);
     PatternEngine& engine = reader_->engine();
     const std::vector<PatternMatch> matches = engine.advance(watermark_.us());

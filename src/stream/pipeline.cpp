@@ -225,8 +225,9 @@ base::Result<> Pipeline::replay(const EpochPlan& plan, const std::string& pipeli
 }
 
 bool Pipeline::waits_for_time(base::TimestampUs now_us) const {
-  return std::ranges::any_of(
-      operators_, [&](const auto& op) { return is_live(*op) && op->waits_for_time(now_us); });
+  return std::ranges::any_of(operators_, [&](const auto& op) {
+    return is_live(*op) && !rows_wait(*op, {}) && op->waits_for_time(now_us);
+  });
 }
 
 base::Result<bool> Pipeline::run_epoch() {

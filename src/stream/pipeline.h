@@ -140,6 +140,8 @@ class Pipeline {
   Offsets reach_of(const std::string& table) const;
   Offsets reach(const Operator& op) const;
   bool sources_agree(const Operator& op) const;
+  std::set<std::string> topics_of(const Operator& op) const;
+  bool rows_wait(const Operator& op, const EpochPlan& plan) const;
   base::Result<> restore_paces();
   base::Result<> begin_paces();
   base::Result<> build_anew(const std::vector<std::string>& tables, const std::string& why);

@@ -157,6 +157,7 @@ base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
     const std::int64_t started_us = steady_us();
     const bool alone = op->model().table == plan.model;
     if (alone) TRY(give_from_lake(plan, *op));
+    epoch.rows_wait = rows_wait(*op, plan);
     Outcome outcome = TRY(op->process(epoch));
     if (alone) TRY(take_back_sources(*op));
     for (const auto& [source, counts] : outcome.counts) {

@@ -98,6 +98,38 @@ bool Pipeline::sources_agree(const Operator& op) const {
   });
 }
 
+std::set<std::string> Pipeline::topics_of(const Operator& op) const {
+  std::set<std::string> topics;
+  for (const Relation& source : op.inputs()) {
+    if (const auto from = find(source.table)) {
+      topics.merge(topics_of(**from));
+    } else {
+      topics.insert(source.table.substr(source.table.find('.') + 1));
+    }
+  }
+  return topics;
+}
+
+// Whether the epoch leaves records behind that a model, or one before it, has not taken in: then
+// nothing follows from the silence of its sources.
+bool Pipeline::rows_wait(const Operator& op, const EpochPlan& plan) const {
+  const std::string& table = op.model().table;
+  if (const auto pace = paces_.find(table); pace != paces_.end()) {
+    Offsets to = committed_;
+    Offsets at = pace->second.offsets;
+    Offsets& moved = plan.model == table ? at : to;
+    if (plan.model == table || plan.model.empty())
+      for (const runs::Interval& interval : plan.intervals) moved[interval.source] = interval.to;
+    const std::set<std::string> topics = topics_of(op);
+    std::erase_if(to, [&](const auto& place) { return !topics.contains(place.first.topic); });
+    if (has_more(to, at)) return true;
+  }
+  return std::ranges::any_of(op.inputs(), [&](const Relation& source) {
+    const auto from = find(source.table);
+    return from && rows_wait(**from, plan);
+  });
+}
+
 std::vector<std::string> Pipeline::with_readers(const std::string& table) const {
   std::vector<std::string> all{table};
   for (const auto& op : operators_) {
@@ -233,7 +265,8 @@ bool Pipeline::is_due(const Operator& op, base::TimestampUs now_us) const {
   if (pace.anew) return source_without_places(op).empty() || sources_agree(op);
   const bool more = has_more(reach(op), pace.offsets);
   if (op.model().every_us == 0) return more || sources_agree(op);
-  return (more || op.waits_for_time(now_us)) && now_us - pace.ran_us >= op.model().every_us;
+  return (more || (!rows_wait(op, {}) && op.waits_for_time(now_us))) &&
+         now_us - pace.ran_us >= op.model().every_us;
 }
 
 // The next piece of what a model has not taken in.

@@ -21,12 +21,12 @@ void Watermark::saw(const eventlog::TopicPartition& source, base::TimestampUs ne
   if (newest_us <= now_us + kFutureAllowedUs) seen.newest_us = std::max(seen.newest_us, newest_us);
 }
 
-void Watermark::advance(base::TimestampUs now_us) {
+void Watermark::advance(base::TimestampUs now_us, bool rows_wait) {
   constexpr base::TimestampUs kAllIdle = 1LL << 62;
   base::TimestampUs oldest = kAllIdle;
   Seen last;
   for (const auto& [source, seen] : seen_) {
-    if (seen.at_us + kIdleAfterUs >= now_us) oldest = std::min(oldest, seen.newest_us);
+    if (rows_wait || seen.at_us + kIdleAfterUs >= now_us) oldest = std::min(oldest, seen.newest_us);
     if (seen.newest_us != kNone && (last.newest_us == kNone || seen.at_us > last.at_us))
       last.at_us = seen.at_us;
     last.newest_us = std::max(last.newest_us, seen.newest_us);

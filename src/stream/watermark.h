@@ -32,7 +32,8 @@ class Watermark {
   // Rows came; kNone when none of them had a time that may push it.
   void saw(const eventlog::TopicPartition& source, base::TimestampUs newest_us,
            base::TimestampUs now_us);
-  void advance(base::TimestampUs now_us);
+  // Where `rows_wait`, no partition counts as idle.
+  void advance(base::TimestampUs now_us, bool rows_wait = false);
 
   nlohmann::json to_json() const;
   // `topic` is what a partition without one is of.
