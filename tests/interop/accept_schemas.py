@@ -342,7 +342,7 @@ def json_records(waybill: Waybill, registry: Registry, url: str):
     serializer = JSONSerializer(json.dumps(PLAN), SchemaRegistryClient({"url": url}))
     context = SerializationContext("plans", MessageField.VALUE)
     send(waybill, "plans", [serializer({"id": f"p{i}", "stops": i, "at": f"2026-11-23T10:00:{i % 60:02}Z"}, context) for i in range(100)])
-    got = rows(waybill, "SELECT id, stops, at FROM bronze.plans WHERE _error IS NULL AND id IS NOT NULL ORDER BY stops", 100)
+    got = rows(waybill, "SELECT id, stops, \"at\" FROM bronze.plans WHERE _error IS NULL AND id IS NOT NULL ORDER BY stops", 100)
     checks.check("100 JSON Schema records are in bronze with equal values", [r["stops"] for r in got] == list(range(100)) and got[5]["id"] == "p5", got[:1])
     status, answer = registry.register("plans-value", {**PLAN, "required": ["id", "stops"]}, "JSON")
     checks.check("a property that becomes required is refused with a counter-example", status == 409 and "REQUIRED_ATTRIBUTE_ADDED" in answer["message"] and
