@@ -172,7 +172,7 @@ def platform(checks):
         checks.equal("good and dead rows are all rows", good + dead, 10324)
         bad = expected_dirt()
         letters = waybill.sql("SELECT id, reason, raw FROM dead_letters WHERE model = 'silver.deliveries'")
-        by_line = {str(json.loads(raw)["id"]): (id_, reason) for id_, reason, raw in letters}
+        by_line = {next(csv.reader([raw]))[0]: (id_, reason) for id_, reason, raw in letters}
         checks.equal("the lines that break a rule are the dead letters, and no others", sorted(by_line, key=int),
                      sorted(bad, key=int))
         unsaid = [line for line, reasons in bad.items()
@@ -185,10 +185,12 @@ def platform(checks):
 
 
 def redrive(checks, waybill, by_line, good):
-    line, (id_, _) = next(iter(by_line.items()))
-    same = {"recorded": "json_extract_string(raw, '$.delivered_to_client_date')"}
-    repair = ("json_merge_patch(raw, json_object('scheduled_delivery_date', "
-              f"{same['recorded']}, 'delivery_recorded_date', {same['recorded']}))")
+    # A line of which only the day of its record is wrong: it becomes the day of the delivery.
+    line = next(line for line, reasons in expected_dirt().items() if reasons == ["days_to_record"])
+    with open(SCMS, encoding="utf-8-sig") as file:
+        row = next(row for row in csv.DictReader(file) if row["ID"] == line)
+    id_ = by_line[line][0]
+    repair = f"replace(raw, '{row['Delivery Recorded Date']}', '{row['Delivered to Client Date']}')"
     say = lambda *words: waybill.run("dead-letters", *words, check=False)  # noqa: E731
     dry = say("repair", id_, "--sql", repair, "--dry-run")
     checks.check("a dry run sends nothing", "would redrive 1" in dry.stdout, dry.stdout[-200:] + dry.stderr)
