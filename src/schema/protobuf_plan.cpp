@@ -40,10 +40,10 @@ std::uint64_t read_varint(AvroCursor& in) {
 struct Step {
   const Field* field = nullptr;
   std::size_t column = 0;
-  bool nested = false;   // by way of JSON text
-  bool wrapper = false;  // google.protobuf.*Value
+  bool nested = false;  // by way of JSON text
   bool timestamp = false;
-  std::uint32_t tag = 0;  // of the plain encoding; packed lists come under another one
+  const Field* wrapped = nullptr;  // of google.protobuf.*Value
+  std::uint32_t tag = 0;           // of the plain encoding; packed lists come under another one
 };
 
 // The plan of one message type.
@@ -127,11 +127,9 @@ class ProtobufPlan final : public RecordPlan {
       if (field->is_repeated()) {
         step.nested = true;
       } else if (field->type() == Field::TYPE_MESSAGE) {
-        const std::string& name = field->message_type()->full_name();
-        step.timestamp = name == "google.protobuf.Timestamp";
-        step.wrapper = name.starts_with("google.protobuf.") && name.ends_with("Value") &&
-                       name != "google.protobuf.Value" && name != "google.protobuf.ListValue";
-        step.nested = !step.timestamp && !step.wrapper;
+        step.timestamp = field->message_type()->full_name() == "google.protobuf.Timestamp";
+        step.wrapped = wrapped_value(*field->message_type());
+        step.nested = !step.timestamp && step.wrapped == nullptr;
       } else if (field->type() == Field::TYPE_GROUP) {
         step.nested = true;
       }
@@ -187,8 +185,7 @@ class ProtobufPlan final : public RecordPlan {
       return take_scalar(*step.field, Found{.there = true}, column);
     }
     if (step.timestamp) return take_timestamp(found.bytes, column);
-    if (!step.wrapper) return take_scalar(*step.field, found, column);
-    const Field& inner = *step.field->message_type()->FindFieldByNumber(1);
+    if (step.wrapped == nullptr) return take_scalar(*step.field, found, column);
     AvroCursor in(found.bytes);
     Found value{.there = true};
     while (in.left() > 0 && !in.bad) {
@@ -200,7 +197,7 @@ class ProtobufPlan final : public RecordPlan {
       if ((tag & 7) == 3 || (tag & 7) == 4 || (tag & 7) > 5) in.bad = true;
     }
     in_bad_ = in.bad;
-    take_scalar(inner, value, column);
+    take_scalar(*step.wrapped, value, column);
   }
 
   void take_scalar(const Field& field, const Found& found, Column& column) {

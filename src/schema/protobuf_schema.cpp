@@ -7,6 +7,7 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/wrappers.pb.h>
 
 #include <algorithm>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::string_view kOwnName = "default";
 constexpr std::string_view kKnownFiles = "google/protobuf/";
+constexpr std::string_view kKnownPackage = "google.protobuf";
 
 class Errors final : public pb::io::ErrorCollector, public pb::DescriptorPool::ErrorCollector {
  public:
@@ -64,13 +66,61 @@ std::size_t count_types(const pb::DescriptorProto& message) {
   return count;
 }
 
+std::string within(const std::string& scope, const std::string& name) {
+  return scope.empty() ? name : scope + "." + name;
+}
+
+// The library treats messages by these names in ways of its own.
+bool is_known_name(const std::string& full_name) {
+  return full_name == kKnownPackage || full_name.starts_with(std::string(kKnownPackage) + ".");
+}
+
+bool takes_known_name(const std::string& scope, const pb::DescriptorProto& message) {
+  const std::string name = within(scope, message.name());
+  return is_known_name(name) || std::ranges::any_of(message.nested_type(), [&](const auto& inner) {
+           return takes_known_name(name, inner);
+         });
+}
+
+base::Result<> check_names(const pb::FileDescriptorProto& file) {
+  const bool taken = is_known_name(file.package()) ||
+                     std::ranges::any_of(file.message_type(), [&](const auto& message) {
+                       return takes_known_name(file.package(), message);
+                     });
+  if (!taken) return {};
+  return base::fail_with(base::Code::kInvalid,
+                         "the schema defines names of google.protobuf, which are the library's own",
+                         "give it another package; import google/protobuf/*.proto to use them");
+}
+
+const pb::FileDescriptor* known_file(const std::string& name) {
+  if (!name.starts_with(kKnownFiles)) return nullptr;
+  static_cast<void>(pb::Timestamp::descriptor());  // links the library's own files
+  static_cast<void>(pb::Duration::descriptor());
+  static_cast<void>(pb::Int64Value::descriptor());
+  return pb::DescriptorPool::generated_pool()->FindFileByName(name);
+}
+
+base::Result<> add_known(const pb::FileDescriptor& known, pb::DescriptorPool& pool) {
+  if (pool.FindFileByName(known.name()) != nullptr) return {};
+  for (int i = 0; i < known.dependency_count(); ++i) TRY(add_known(*known.dependency(i), pool));
+  pb::FileDescriptorProto copy;
+  known.CopyTo(&copy);
+  if (pool.BuildFile(copy) != nullptr) return {};
+  return wrong(fmt::format("import \"{}\" cannot be built", known.name()));
+}
+
 }  // namespace
+
+const pb::FieldDescriptor* wrapped_value(const pb::Descriptor& message) {
+  if (message.file()->name() != "google/protobuf/wrappers.proto") return nullptr;
+  return message.FindFieldByNumber(1);
+}
 
 ProtobufSchema::ProtobufSchema() : pool_(std::make_unique<pb::DescriptorPool>()) {}
 ProtobufSchema::~ProtobufSchema() = default;
 
-base::Result<> ProtobufSchema::add(const std::string& name, const std::string& text,
-                                   const ResolvedSchema& schema) {
+base::Result<> ProtobufSchema::add(const std::string& name, const std::string& text) {
   pb::FileDescriptorProto file = TRY(parse_text(text));
   if (file.syntax().empty()) file.set_syntax("proto2");
   std::size_t types = 0;
@@ -79,20 +129,12 @@ base::Result<> ProtobufSchema::add(const std::string& name, const std::string& t
     return base::fail_with(base::Code::kLimit,
                            fmt::format("the schema has more than {} fields", kSchemaNodesMax),
                            "split it by references");
+  TRY(check_names(file));
   file.set_name(name);
   for (const std::string& import : file.dependency()) {
     if (pool_->FindFileByName(import) != nullptr) continue;
-    const bool referred = std::ranges::any_of(
-        schema.references, [&](const auto& reference) { return reference.first == import; });
-    if (!referred && import.starts_with(kKnownFiles)) {
-      static_cast<void>(pb::Timestamp::descriptor());  // links the library's own files
-      static_cast<void>(pb::Duration::descriptor());
-      const auto* known = pb::DescriptorPool::generated_pool()->FindFileByName(import);
-      if (known == nullptr) return wrong(fmt::format("import \"{}\" is not known", import));
-      pb::FileDescriptorProto copy;
-      known->CopyTo(&copy);
-      if (pool_->BuildFile(copy) == nullptr)
-        return wrong(fmt::format("import \"{}\" cannot be built", import));
+    if (const auto* known = known_file(import)) {
+      TRY(add_known(*known, *pool_));
       continue;
     }
     return base::fail_with(base::Code::kInvalid, fmt::format("import \"{}\" is not there", import),
@@ -107,11 +149,11 @@ base::Result<> ProtobufSchema::add(const std::string& name, const std::string& t
 base::Result<std::shared_ptr<const ProtobufSchema>> parse_protobuf(const ResolvedSchema& schema) {
   auto made = std::make_shared<ProtobufSchema>();
   for (const auto& [name, text] : schema.references) {
-    if (made->pool_->FindFileByName(name) != nullptr) continue;
-    if (auto added = made->add(name, text, schema); !added)
+    if (known_file(name) != nullptr || made->pool_->FindFileByName(name) != nullptr) continue;
+    if (auto added = made->add(name, text); !added)
       return std::unexpected(std::move(added).error().in("reference " + name));
   }
-  TRY(made->add(std::string(kOwnName), schema.text, schema));
+  TRY(made->add(std::string(kOwnName), schema.text));
   return made;
 }
 

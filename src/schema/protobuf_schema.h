@@ -16,6 +16,7 @@ namespace google::protobuf {
 class DescriptorPool;
 class FileDescriptor;
 class Descriptor;
+class FieldDescriptor;
 class DynamicMessageFactory;
 }  // namespace google::protobuf
 
@@ -34,14 +35,16 @@ class ProtobufSchema {
 
  private:
   friend base::Result<std::shared_ptr<const ProtobufSchema>> parse_protobuf(const ResolvedSchema&);
-  base::Result<> add(const std::string& name, const std::string& text,
-                     const ResolvedSchema& schema);
+  base::Result<> add(const std::string& name, const std::string& text);
 
   std::unique_ptr<google::protobuf::DescriptorPool> pool_;
   const google::protobuf::FileDescriptor* file_ = nullptr;
 };
 
 base::Result<std::shared_ptr<const ProtobufSchema>> parse_protobuf(const ResolvedSchema& schema);
+
+// The one field of google.protobuf.Int64Value and its like; null for all other messages.
+const google::protobuf::FieldDescriptor* wrapped_value(const google::protobuf::Descriptor& message);
 
 // Source: Confluent's rules for Protobuf: fields go by number, messages by name.
 Verdict check_protobuf(const ProtobufSchema& reader, const ProtobufSchema& writer);

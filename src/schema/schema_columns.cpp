@@ -83,11 +83,10 @@ Type type_of(const google::protobuf::FieldDescriptor& field) {
     case Field::CPPTYPE_ENUM:
       return Type::kString;
     case Field::CPPTYPE_MESSAGE: {
-      const std::string& name = field.message_type()->full_name();
-      if (name == "google.protobuf.Timestamp") return Type::kTimestamp;
-      const bool wrapper = name.starts_with("google.protobuf.") && name.ends_with("Value") &&
-                           name != "google.protobuf.Value" && name != "google.protobuf.ListValue";
-      return wrapper ? type_of(*field.message_type()->FindFieldByNumber(1)) : Type::kString;
+      const auto& message = *field.message_type();
+      if (message.full_name() == "google.protobuf.Timestamp") return Type::kTimestamp;
+      const Field* inner = wrapped_value(message);
+      return inner == nullptr ? Type::kString : type_of(*inner);
     }
   }
   return Type::kString;
