@@ -100,6 +100,8 @@ base::Result<> Registry::apply(const json& change) {
         }
       }
       if (subjects_[subject].empty()) subjects_.erase(subject);
+    } else if (kind == "ids") {
+      last_id_ = std::max(last_id_, change.at("last").get<std::int32_t>());
     } else if (kind == "config") {
       configs_.erase(subject);
       Config config;
@@ -134,13 +136,6 @@ static json schema_change(const std::string& subject, int version, std::int32_t 
           {"normalised", normalised}};
 }
 
-static json config_change(const std::string& subject, const Registry::Config& config) {
-  json change{{"change", "config"}, {"subject", subject}};
-  if (config.level) change["level"] = level_name(*config.level);
-  if (config.normalize) change["normalize"] = *config.normalize;
-  return change;
-}
-
 std::vector<json> Registry::current() const {
   const std::shared_lock lock(state_);
   std::vector<json> changes;
@@ -153,6 +148,7 @@ std::vector<json> Registry::current() const {
       changes.push_back(std::move(change));
     }
   }
+  changes.push_back({{"change", "ids"}, {"subject", ""}, {"last", last_id_}});
   for (const auto& [subject, config] : configs_) changes.push_back(config_change(subject, config));
   for (const auto& [subject, mode] : modes_)
     changes.push_back({{"change", "mode"}, {"subject", subject}, {"mode", mode_name(mode)}});
@@ -202,12 +198,10 @@ std::optional<SchemaVersion> Registry::find_in(const std::string& subject, const
 }
 
 Answer<> Registry::admit(const std::string& subject, const RegisterRequest& request) const {
-  const bool control = std::ranges::any_of(
-      subject, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (subject.empty() || subject.size() > kSubjectNameMax || control || subject == "__GLOBAL" ||
-      subject == "__EMPTY")
-    return refuse(kInvalidSubject, fmt::format("The specified subject '{}' is not a valid subject.",
-                                               subject.substr(0, kSubjectNameMax)));
+  if (auto good = check_subject(subject); !good) return good;
+  if (request.id > kSchemaIdMax || request.version > kSchemaVersionMax)
+    return refuse(kNotPermitted, fmt::format("Ids go up to {}, versions up to {}", kSchemaIdMax,
+                                             kSchemaVersionMax));
   const Mode held = mode(subject);
   if (held == Mode::kReadOnly)
     return refuse(kNotPermitted, fmt::format("Subject {} is in read-only mode", subject));
@@ -247,6 +241,8 @@ Answer<SchemaVersion> Registry::add(const std::string& subject, const RegisterRe
     if (schemas_.size() >= kRegistrySchemasMax || bytes_ > kRegistryBytesMax)
       return refuse(kTooLarge, "The registry is full");
     const auto same = ids_.find(entry->plain);
+    if (id <= 0 && same == ids_.end() && last_id_ >= kSchemaIdMax)
+      return refuse(kTooLarge, fmt::format("All ids up to {} are given out", kSchemaIdMax));
     if (id <= 0) id = same == ids_.end() ? last_id_ + 1 : same->second;
     const auto taken = schemas_.find(id);
     if (taken != schemas_.end() && taken->second.plain != entry->plain)
@@ -254,6 +250,9 @@ Answer<SchemaVersion> Registry::add(const std::string& subject, const RegisterRe
                     fmt::format("Overwrite new schema with id {} is not permitted.", id));
     const auto versions = subjects_.find(subject);
     const bool none = versions == subjects_.end();
+    if (none && names() >= kRegistrySubjectsMax) return too_many_names();
+    if (number <= 0 && !none && versions->second.rbegin()->first >= kSchemaVersionMax)
+      return refuse(kTooLarge, fmt::format("Subject {} has no version left", subject));
     if (number <= 0) number = none ? 1 : versions->second.rbegin()->first + 1;
     if (!none && versions->second.contains(number))
       return refuse(kNotPermitted, fmt::format("Version {} of {} exists", number, subject));

@@ -25,6 +25,10 @@ namespace schema {
 
 inline constexpr std::size_t kSubjectNameMax = 255;
 inline constexpr std::size_t kRegistrySchemasMax = 100'000;
+inline constexpr std::size_t kRegistrySubjectsMax = 100'000;  // and levels and modes of their own
+// One less than the largest number, so that there is always a next one.
+inline constexpr std::int32_t kSchemaIdMax = INT32_MAX - 1;
+inline constexpr int kSchemaVersionMax = INT32_MAX - 1;
 inline constexpr std::size_t kRegistryBytesMax = 256UL << 20;  // of all schemas' texts
 
 enum class Level : std::uint8_t {
@@ -128,6 +132,13 @@ class Registry final : public SchemaLookup {
   std::vector<nlohmann::json> current() const;
   Answer<> write(const nlohmann::json& change);
   Answer<Entry> prepare(const RegisterRequest& request) const;
+  // Whether a subject may have this name.
+  static Answer<> check_subject(const std::string& subject);
+  static nlohmann::json config_change(const std::string& subject, const Config& config);
+  std::size_t names() const { return subjects_.size() + configs_.size() + modes_.size(); }
+  static std::unexpected<RegistryError> too_many_names();
+  // For a level or mode of its own.
+  Answer<> admit_setting(const std::string& subject, bool known) const;
   Answer<> admit(const std::string& subject, const RegisterRequest& request) const;
   Answer<> resolve_into(const SchemaDocument& document, ResolvedSchema& out) const;
   Answer<std::vector<std::string>> check_against(const std::vector<SchemaVersion>& versions,

@@ -1,4 +1,8 @@
 // The registry's levels and modes.
+#include <simdjson.h>
+
+#include <algorithm>
+
 #include "schema/registry.h"
 
 namespace schema {
@@ -73,7 +77,32 @@ std::optional<Registry::Config> Registry::own_config(const std::string& subject)
   return at == configs_.end() ? std::nullopt : std::optional(at->second);
 }
 
-static json change_of(const std::string& subject, const Registry::Config& config) {
+Answer<> Registry::check_subject(const std::string& subject) {
+  const bool control = std::ranges::any_of(
+      subject, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  const bool utf8 = simdjson::validate_utf8(subject.data(), subject.size());
+  if (!subject.empty() && subject.size() <= kSubjectNameMax && !control && utf8 &&
+      subject != "__GLOBAL" && subject != "__EMPTY")
+    return {};
+  return refuse(kInvalidSubject, fmt::format("The specified subject '{}' is not a valid subject.",
+                                             utf8 ? subject.substr(0, kSubjectNameMax) : ""));
+}
+
+std::unexpected<RegistryError> Registry::too_many_names() {
+  return refuse(kTooLarge, fmt::format("The registry has {} subjects, levels and modes already: "
+                                       "delete those that are not needed",
+                                       kRegistrySubjectsMax));
+}
+
+Answer<> Registry::admit_setting(const std::string& subject, bool known) const {
+  if (subject.empty()) return {};  // of all subjects
+  if (auto good = check_subject(subject); !good) return good;
+  const std::shared_lock lock(state_);
+  if (!known && names() >= kRegistrySubjectsMax) return too_many_names();
+  return {};
+}
+
+json Registry::config_change(const std::string& subject, const Config& config) {
   json change{{"change", "config"}, {"subject", subject}};
   if (config.level) change["level"] = level_name(*config.level);
   if (config.normalize) change["normalize"] = *config.normalize;
@@ -82,10 +111,12 @@ static json change_of(const std::string& subject, const Registry::Config& config
 
 Answer<> Registry::set_config(const std::string& subject, const Config& config) {
   const std::scoped_lock writing(writing_);
-  Config merged = own_config(subject).value_or(Config{});
+  const auto own = own_config(subject);
+  if (auto allowed = admit_setting(subject, own.has_value()); !allowed) return allowed;
+  Config merged = own.value_or(Config{});
   if (config.level) merged.level = config.level;
   if (config.normalize) merged.normalize = config.normalize;
-  return write(change_of(subject, merged));
+  return write(config_change(subject, merged));
 }
 
 Answer<Registry::Config> Registry::remove_config(const std::string& subject) {
@@ -93,7 +124,7 @@ Answer<Registry::Config> Registry::remove_config(const std::string& subject) {
   const auto had = own_config(subject);
   if (!had && !subject.empty())
     return refuse(kSubjectNotFound, fmt::format("Subject '{}' not found.", subject));
-  auto done = write(change_of(subject, {}));
+  auto done = write(config_change(subject, {}));
   if (!done) return std::unexpected(done.error());
   return had.value_or(Config{.level = Level::kBackward, .normalize = std::nullopt});
 }
@@ -114,6 +145,8 @@ std::optional<Mode> Registry::own_mode(const std::string& subject) const {
 
 Answer<> Registry::set_mode(const std::string& subject, Mode mode, bool force) {
   const std::scoped_lock writing(writing_);
+  if (auto allowed = admit_setting(subject, own_mode(subject).has_value()); !allowed)
+    return allowed;
   if (mode == Mode::kImport && !force) {
     const bool any = subject.empty() ? !subjects("", Deleted::kHidden).empty()
                                      : version_numbers(subject, Deleted::kHidden).has_value();

@@ -134,6 +134,77 @@ TEST_F(RegistryTest, ModesKeepRegistrationsOut) {
   EXPECT_EQ(add("c", avro(kIdAndHub))->id, 78);
 }
 
+TEST_F(RegistryTest, AnIdIsNeverGivenOutAgain) {
+  RegisterRequest large = avro(kId);
+  large.document.text.insert(1, R"("doc":")" + std::string(300'000, 'x') + R"(",)");
+  ASSERT_TRUE(add("large", large));
+  const auto newest = add("newest", avro(kId));
+  ASSERT_TRUE(newest);
+  ASSERT_TRUE(registry_->remove("newest", false));
+  ASSERT_TRUE(registry_->remove("newest", true));
+  for (const char* subject : {"b", "c", "d"}) ASSERT_TRUE(add(subject, large));
+  const auto written = [&] { return std::filesystem::file_size(folder_ / "schemas.log"); };
+  const auto before = written();
+  open();
+  ASSERT_LE(written(), before);
+  EXPECT_FALSE(registry_->schema(newest->id)) << "the journal was not written anew";
+  EXPECT_GT(add("a", avro(kIdAndHub))->id, newest->id);
+}
+
+TEST_F(RegistryTest, IdsAndVersionsEndBeforeTheirNumbersDo) {
+  ASSERT_TRUE(registry_->set_mode("a", Mode::kImport, false));
+  RegisterRequest given = avro(kId);
+  given.id = INT32_MAX;
+  given.version = 1;
+  EXPECT_EQ(add("a", given).error().code, RegistryCode::kNotPermitted);
+  given.id = 1;
+  given.version = INT32_MAX;
+  EXPECT_EQ(add("a", given).error().code, RegistryCode::kNotPermitted);
+  given.id = kSchemaIdMax;
+  given.version = kSchemaVersionMax;
+  ASSERT_TRUE(add("a", given));
+  EXPECT_EQ(add("b", avro(kIdAndHub)).error().code, RegistryCode::kTooLarge);
+  ASSERT_TRUE(registry_->set_mode("a", Mode::kReadWrite, false));
+  EXPECT_EQ(add("a", avro(kIdAndHub)).error().code, RegistryCode::kTooLarge);
+}
+
+TEST_F(RegistryTest, NamesOfSubjectsAreCheckedWhereverTheyAreKept) {
+  for (const std::string& name : {std::string(kSubjectNameMax + 1, 'x'), std::string("a\nb"),
+                                  std::string("\xff\xfe"), std::string("__GLOBAL")}) {
+    EXPECT_EQ(add(name, avro(kId)).error().code, RegistryCode::kInvalidSubject);
+    const auto config =
+        registry_->set_config(name, {.level = Level::kFull, .normalize = std::nullopt});
+    ASSERT_FALSE(config);
+    EXPECT_EQ(config.error().code, RegistryCode::kInvalidSubject);
+    const auto mode = registry_->set_mode(name, Mode::kReadOnly, false);
+    ASSERT_FALSE(mode);
+    EXPECT_EQ(mode.error().code, RegistryCode::kInvalidSubject);
+  }
+  EXPECT_TRUE(registry_->set_config("", {.level = Level::kFull, .normalize = std::nullopt}));
+}
+
+TEST_F(RegistryTest, SubjectsLevelsAndModesAreBounded) {
+  registry_.reset();
+  std::vector<nlohmann::json> modes;
+  for (std::size_t i = 0; i < kRegistrySubjectsMax; ++i)
+    modes.push_back({{"change", "mode"}, {"subject", fmt::format("s{}", i)}, {"mode", "IMPORT"}});
+  {
+    auto journal = eventlog::Journal::open(
+        base::posix_file_system(), folder_ / "schemas.log", "modes",
+        [](const nlohmann::json&) { return base::Result<>(); }, [&] { return modes; });
+    ASSERT_TRUE(journal);
+    for (const auto& mode : modes) (*journal)->append(mode, [](base::Result<>) {});
+  }
+  open();
+  EXPECT_EQ(add("a", avro(kId)).error().code, RegistryCode::kTooLarge);
+  EXPECT_EQ(registry_->set_mode("a", Mode::kReadOnly, false).error().code, RegistryCode::kTooLarge);
+  const Registry::Config full{.level = Level::kFull, .normalize = std::nullopt};
+  EXPECT_EQ(registry_->set_config("a", full).error().code, RegistryCode::kTooLarge);
+  EXPECT_TRUE(registry_->set_mode("s1", Mode::kReadOnly, false));
+  ASSERT_TRUE(registry_->remove_mode("s2"));
+  EXPECT_TRUE(add("a", avro(kId)));
+}
+
 TEST_F(RegistryTest, WhatIsNoSchemaIsRefused) {
   for (const char* text :
        {"", "{", R"({"type":"record"})", R"({"type":"record","name":"1x","fields":[]})",
