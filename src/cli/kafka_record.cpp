@@ -1,48 +1,14 @@
 #include "cli/kafka_record.h"
 
-#include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/clock.h"
 
 namespace cli {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string to_base64(std::string_view bytes) {
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      three = (three << 8) | (i + j < bytes.size() ? static_cast<std::uint8_t>(bytes[i + j]) : 0U);
-    const std::size_t letters = std::min<std::size_t>(bytes.size() - i, 3) + 1;
-    for (std::size_t j = 0; j < 4; ++j)
-      out.push_back(j < letters ? kBase64[(three >> (18 - (6 * j))) & 0x3F] : '=');
-  }
-  return out;
-}
-
-base::Result<std::string> from_base64(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char letter : text) {
-    const std::size_t value = kBase64.find(letter);
-    if (value == std::string_view::npos)
-      return base::fail(base::Code::kInvalid, "'{}' is not base64", letter);
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out.push_back(static_cast<char>((bits >> count) & 0xFF));
-  }
-  return out;
-}
 
 bool is_utf8(const std::string& text) {
   try {
@@ -60,13 +26,18 @@ void put_bytes(json& object, const std::string& name, const std::optional<std::s
   else if (is_utf8(*bytes))
     object[name] = *bytes;
   else
-    object[name + "_base64"] = to_base64(*bytes);
+    object[name + "_base64"] = base::encode_base64(*bytes);
 }
 
 base::Result<std::optional<std::string>> take_bytes(const json& object, const std::string& name) {
   if (const auto it = object.find(name + "_base64"); it != object.end()) {
     if (!it->is_string()) return base::fail(base::Code::kInvalid, "{}_base64 is no text", name);
-    return TRY(from_base64(it->get<std::string>()));
+    auto text = it->get<std::string>();
+    while (text.size() % 4 != 0) text.push_back('=');
+    auto bytes = base::decode_base64(text);
+    if (bytes) return bytes;
+    return base::fail_with(base::Code::kInvalid, fmt::format("{}_base64 is not base64", name),
+                           "write the bytes in base64");
   }
   const auto it = object.find(name);
   if (it == object.end() || it->is_null()) return std::nullopt;

@@ -9,6 +9,11 @@ namespace schema {
 namespace {
 
 constexpr std::uint64_t kExamplesTried = 400;
+constexpr std::size_t kExampleValuesMax = 20'000;
+constexpr std::size_t kExampleBytesMax = 4UL << 20;
+constexpr std::size_t kSearchValuesMax = 400'000;  // of all examples together
+constexpr std::size_t kSearchBytesMax = 64UL << 20;
+constexpr std::size_t kSearchStepsMax = 100'000;  // of reading one example
 constexpr std::size_t kPairsMax = 1'000'000;
 
 class Checker {
@@ -181,7 +186,16 @@ class Sampler {
  public:
   explicit Sampler(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ULL), plain_(seed == 0) {}
 
+  // Then what was sampled is no value of the schema.
+  bool exhausted() const { return values > kExampleValuesMax || bytes > kExampleBytesMax; }
+
+  std::size_t values = 0;
+  std::size_t bytes = 0;
+
   nlohmann::json sample(const AvroNode& node, std::size_t depth) {
+    ++values;
+    if (node.type == AvroType::kFixed) bytes += static_cast<std::size_t>(node.size);
+    if (exhausted()) return nullptr;
     switch (node.type) {
       case AvroType::kNull:
         return nullptr;
@@ -219,7 +233,6 @@ class Sampler {
 
  private:
   static constexpr std::size_t kDeep = 6;
-  static constexpr std::size_t kValuesMax = 20'000;
 
   std::uint64_t pick(std::uint64_t below) {
     if (plain_) return 0;
@@ -231,8 +244,11 @@ class Sampler {
 
   nlohmann::json sample_record(const AvroNode& node, std::size_t depth) {
     auto out = nlohmann::json::object();
-    if (depth > kAvroDepthMax || ++values_ > kValuesMax) return out;  // no value of it is finite
-    for (const AvroField& field : node.fields) out[field.name] = sample(*field.type, depth + 1);
+    if (depth > kAvroDepthMax) return out;  // no value of it is finite
+    for (const AvroField& field : node.fields) {
+      if (exhausted()) break;
+      out[field.name] = sample(*field.type, depth + 1);
+    }
     return out;
   }
 
@@ -250,7 +266,6 @@ class Sampler {
 
   std::uint64_t state_;
   bool plain_;
-  std::size_t values_ = 0;
 };
 
 }  // namespace
@@ -266,12 +281,23 @@ Verdict check_avro(const AvroSchema& reader, const AvroSchema& writer) {
     if (reason.path.empty()) reason.path = "/";
   }
   if (verdict.compatible()) return verdict;
+  std::size_t values = 0;
+  std::size_t sampled = 0;
   for (std::uint64_t seed = 0; seed < kExamplesTried; ++seed) {
-    nlohmann::json value = avro_example(writer.root(), seed);
+    Sampler sampler(seed);
+    nlohmann::json value = sampler.sample(writer.root(), 0);
+    values += sampler.values;
+    sampled += sampler.bytes;
+    if (values > kSearchValuesMax || sampled > kSearchBytesMax) break;
+    if (sampler.exhausted()) continue;
     const auto bytes = encode_avro(writer.root(), value);
     if (!bytes) continue;
-    auto read = decode_avro(*bytes, writer.root(), reader.root());
+    auto read = decode_avro(*bytes, writer.root(), reader.root(), kSearchStepsMax);
     if (read) continue;
+    if (read.error().code == base::Code::kLimit) {
+      values += kSearchStepsMax / 10;
+      continue;
+    }
     verdict.example = CounterExample{std::move(value), std::move(read).error().message};
     break;
   }

@@ -24,12 +24,18 @@ std::string text_of_bytes(std::string_view bytes) {
   return text;
 }
 
+std::unexpected<base::Error> over(std::string message) {
+  return base::fail_with(base::Code::kLimit, std::move(message), "");
+}
+
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : in_(bytes) {}
+  Decoder(std::string_view bytes, std::size_t& steps_left) : in_(bytes), steps_left_(steps_left) {}
 
   Value read(const AvroNode& writer, const AvroNode& reader, std::size_t depth) {
-    if (depth > kAvroDepthMax) return fails("the value is nested too deeply");
+    if (depth > kAvroDepthMax) return over("the value is nested too deeply");
+    if (steps_left_ == 0) return over("the value takes too long to be read");
+    --steps_left_;
     if (writer.type == AvroType::kUnion) {
       const std::int64_t branch = in_.read_long();
       if (in_.bad || branch < 0 || branch >= static_cast<std::int64_t>(writer.branches.size()))
@@ -61,6 +67,7 @@ class Decoder {
         if (alike != same) continue;
         in_ = before;
         auto value = read(writer, *branch, depth + 1);
+        if (!value && value.error().code == base::Code::kLimit) return value;
         if (!value) {
           last = value.error().message;
           continue;
@@ -146,7 +153,7 @@ class Decoder {
       if (in_.bad) return fails("the bytes end within a value");
       if (count == 0) return out;
       for (; count > 0; --count) {
-        if (++items_ > kAvroItemsMax) return fails("the value has too many items");
+        if (++items_ > kAvroItemsMax) return over("the value has too many items");
         const std::string key(map ? in_.read_text() : std::string_view());
         auto item = TRY(read(*writer.items, *reader.items, depth + 1));
         if (in_.bad) return fails("the bytes end within a value");
@@ -178,13 +185,15 @@ class Decoder {
       if (!target.default_value)
         return fails(fmt::format("{} is missing the required field {}", writer.name, target.name));
       const std::string bytes = TRY(avro_default(*target.type, *target.default_value));
-      out[target.name] = TRY(Decoder(bytes).read(*target.type, *target.type, depth + 1));
+      out[target.name] =
+          TRY(Decoder(bytes, steps_left_).read(*target.type, *target.type, depth + 1));
     }
     return out;
   }
 
   AvroCursor in_;
   std::size_t items_ = 0;
+  std::size_t& steps_left_;
 };
 
 }  // namespace
@@ -208,8 +217,8 @@ const AvroField* avro_writer_field(const AvroNode& writer, const AvroField& read
 }
 
 base::Result<json> decode_avro(std::string_view bytes, const AvroNode& writer,
-                               const AvroNode& reader) {
-  Decoder decoder(bytes);
+                               const AvroNode& reader, std::size_t steps_max) {
+  Decoder decoder(bytes, steps_max);
   auto value = TRY(decoder.read(writer, reader, 0));
   if (!decoder.at_end()) return fails("there are bytes behind the value");
   return value;

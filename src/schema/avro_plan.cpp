@@ -32,6 +32,8 @@ class AvroPlan final : public RecordPlan {
                      std::vector<columns::RowError>& errors) override {
     AvroCursor in(bytes);
     items_ = 0;
+    json_bytes_ = 0;
+    too_large_ = false;
     for (const Step& step : steps_) {
       if (step.column == kNoColumn) {
         skip(*step.type, in, 0);
@@ -41,6 +43,9 @@ class AvroPlan final : public RecordPlan {
         if (!reason_.empty()) [[unlikely]]
           errors.push_back({row, fields_.fields[step.column].name, reason_});
       }
+      if (too_large_) [[unlikely]]
+        return fmt::format("its nested values have more than {} bytes as JSON",
+                           kRecordJsonBytesMax);
       if (in.bad) [[unlikely]]
         return "not of its Avro schema: the bytes end within a value, or a branch or symbol does "
                "not exist";
@@ -104,6 +109,7 @@ class AvroPlan final : public RecordPlan {
       case AvroType::kUnion:
         json_.clear();
         append(*node, in, json_, 0);
+        json_bytes_ += json_.size();
         return values_.nested(json_, column, reason_);
     }
   }
@@ -150,6 +156,8 @@ class AvroPlan final : public RecordPlan {
 
   // A value as plain JSON: what a union holds stands without its branch's name.
   void append(const AvroNode& node, AvroCursor& in, std::string& out, std::size_t depth) {
+    too_large_ = too_large_ || json_bytes_ + out.size() > kRecordJsonBytesMax;
+    if (too_large_) in.bad = true;
     if (!may_go_on(in, depth)) return;
     switch (node.type) {
       case AvroType::kNull:
@@ -275,6 +283,8 @@ class AvroPlan final : public RecordPlan {
   std::string reason_;
   std::string json_;
   std::size_t items_ = 0;
+  std::size_t json_bytes_ = 0;  // of the record's nested values
+  bool too_large_ = false;
 };
 
 }  // namespace

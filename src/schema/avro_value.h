@@ -13,14 +13,17 @@
 namespace schema {
 
 inline constexpr std::size_t kAvroDepthMax = 64;         // of a value
+inline constexpr std::size_t kAvroStepsMax = 4'000'000;  // values looked at, with failed branches
 inline constexpr std::size_t kAvroItemsMax = 1'000'000;  // items without bytes in one value
 
 // Avro's JSON form; a union's value is null or {"branch": value}.
 base::Result<std::string> encode_avro(const AvroNode& schema, const nlohmann::json& value);
 
 // Reads one value and nothing behind it, resolved to the reader's schema, in Avro's JSON form.
+// kLimit when it cannot be found out whether the reader's schema fits.
 base::Result<nlohmann::json> decode_avro(std::string_view bytes, const AvroNode& writer,
-                                         const AvroNode& reader);
+                                         const AvroNode& reader,
+                                         std::size_t steps_max = kAvroStepsMax);
 
 // A field's default, as its binary form; a union's default is of any branch, without its name.
 base::Result<std::string> avro_default(const AvroNode& schema, const nlohmann::json& value);

@@ -55,6 +55,75 @@ struct MessagePlan {
   bool any_nested = false;
 };
 
+// About the bytes of messages as JSON with all their fields, also those that are not there.
+class JsonSize {
+ public:
+  // More than `most`: it does not count on.
+  std::size_t of(const pb::Message& message, std::size_t most) {
+    const pb::Reflection& read = *message.GetReflection();
+    std::size_t size = empty(*message.GetDescriptor());
+    std::vector<const Field*> there;
+    read.ListFields(message, &there);
+    for (const Field* field : there) {
+      const int count = field->is_repeated() ? read.FieldSize(message, field) : 1;
+      if (field->cpp_type() != Field::CPPTYPE_MESSAGE) size += scalars(*field, count);
+      for (int i = 0; i < count && size <= most; ++i) size += one(message, *field, i, most - size);
+      if (size > most) break;
+    }
+    return size;
+  }
+
+ private:
+  static constexpr std::size_t kScalar = 8;
+
+  static std::size_t longest_name(const Field& field) {
+    std::size_t longest = 0;
+    for (int i = 0; i < field.enum_type()->value_count(); ++i)
+      longest = std::max(longest, field.enum_type()->value(i)->name().size());
+    return longest;
+  }
+
+  std::size_t scalars(const Field& field, int count) {
+    std::size_t each = kScalar;
+    if (field.cpp_type() == Field::CPPTYPE_ENUM) {
+      const auto [at, is_new] = names_.try_emplace(field.enum_type());
+      if (is_new) at->second = longest_name(field);
+      each += at->second;
+    }
+    return each * static_cast<std::size_t>(count);
+  }
+
+  std::size_t one(const pb::Message& message, const Field& field, int i, std::size_t most) {
+    const pb::Reflection& read = *message.GetReflection();
+    std::string scratch;
+    if (field.cpp_type() == Field::CPPTYPE_STRING) {
+      return field.is_repeated()
+                 ? read.GetRepeatedStringReference(message, &field, i, &scratch).size()
+                 : read.GetStringReference(message, &field, &scratch).size();
+    }
+    if (field.cpp_type() != Field::CPPTYPE_MESSAGE) return 0;
+    return of(field.is_repeated() ? read.GetRepeatedMessage(message, &field, i)
+                                  : read.GetMessage(message, &field),
+              most);
+  }
+
+  std::size_t empty(const pb::Descriptor& type) {
+    const auto [at, is_new] = empty_.try_emplace(&type);
+    if (!is_new) return at->second;
+    std::size_t size = 2;
+    for (int i = 0; i < type.field_count(); ++i) {
+      const Field& field = *type.field(i);
+      size += field.name().size() + kScalar;
+      if (field.cpp_type() == Field::CPPTYPE_ENUM)
+        size += field.default_value_enum()->name().size();
+    }
+    return at->second = size;
+  }
+
+  std::map<const pb::EnumDescriptor*, std::size_t> names_;
+  std::map<const pb::Descriptor*, std::size_t> empty_;
+};
+
 class ProtobufPlan final : public RecordPlan {
  public:
   ProtobufPlan(std::shared_ptr<const ProtobufSchema> schema, const columns::Schema& fields)
@@ -70,6 +139,7 @@ class ProtobufPlan final : public RecordPlan {
     if (plan == nullptr) return "not of its Protobuf schema: the message's indexes lead nowhere";
     const std::string_view body(in.at, in.left());
     found_.assign(plan->steps.size(), {});
+    json_left_ = kRecordJsonBytesMax;
     if (!split(*plan, in)) return std::string(kBroken);
     if (plan->any_nested && !parse_whole(*plan, body)) return std::string(kBroken);
     for (std::size_t i = 0; i < plan->steps.size(); ++i) {
@@ -272,6 +342,14 @@ class ProtobufPlan final : public RecordPlan {
     // The library prints whole messages: this one with the one field.
     const std::unique_ptr<pb::Message> only(whole_->New());
     read.SwapFields(whole_.get(), only.get(), {&field});
+    const std::size_t size = sizes_.of(*only, json_left_);
+    if (size > json_left_) {
+      column.append_null();
+      reason_ = fmt::format("the record's nested values have more than {} bytes as JSON",
+                            kRecordJsonBytesMax);
+      return;
+    }
+    json_left_ -= size;
     pb::util::JsonPrintOptions options;
     options.preserve_proto_field_names = true;
     options.always_print_primitive_fields = true;
@@ -300,6 +378,8 @@ class ProtobufPlan final : public RecordPlan {
   ValueWriter values_;
   std::string reason_;
   std::string json_;
+  JsonSize sizes_;
+  std::size_t json_left_ = 0;
   bool in_bad_ = false;
 };
 

@@ -16,7 +16,8 @@
 namespace schema {
 
 inline constexpr std::size_t kRecordDepthMax = 64;
-inline constexpr std::size_t kRecordItemsMax = 1'000'000;  // of arrays and maps in one record
+inline constexpr std::size_t kRecordItemsMax = 1'000'000;      // of arrays and maps in one record
+inline constexpr std::size_t kRecordJsonBytesMax = 8UL << 20;  // of one record's nested values
 
 class RecordPlan {
  public:

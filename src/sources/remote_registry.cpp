@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr long kTimeoutMs = 5'000;
+constexpr std::size_t kReferenceDepthMax = 32;
 constexpr std::chrono::milliseconds kFirstPause{100};
 
 std::size_t append(char* data, std::size_t size, std::size_t count, void* into) {
@@ -80,25 +81,26 @@ class RemoteRegistry final : public schema::SchemaLookup {
   }
 
   static std::string escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-      if (plain) out.push_back(c);
-      if (!plain) fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-    return out;
+    const std::unique_ptr<char, void (*)(void*)> made(
+        curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())), curl_free);
+    return made == nullptr ? std::string() : std::string(made.get());
   }
 
   base::Result<schema::ResolvedSchema> resolve(const json& answer) const {
     schema::ResolvedSchema out;
     out.type = TRY(schema::parse_schema_type(answer.value("schemaType", std::string("AVRO"))));
     out.text = answer.value("schema", std::string());
-    TRY(add_references(answer, out));
+    TRY(add_references(answer, out, 0));
     return out;
   }
 
-  base::Result<> add_references(const json& answer, schema::ResolvedSchema& out) const {
+  base::Result<> add_references(const json& answer, schema::ResolvedSchema& out,
+                                std::size_t depth) const {
+    if (depth > kReferenceDepthMax)
+      return base::fail_with(base::Code::kInvalid,
+                             fmt::format("a schema's references go in a circle, or deeper than {}",
+                                         kReferenceDepthMax),
+                             "register schemas so that none refers to itself");
     for (const json& reference : answer.value("references", json::array())) {
       const std::string name = reference.value("name", std::string());
       const bool known =
@@ -110,7 +112,7 @@ class RemoteRegistry final : public schema::SchemaLookup {
       const json inner = TRY(get(fmt::format("/subjects/{}/versions/{}",
                                              escaped(reference.value("subject", std::string())),
                                              reference.value("version", 0))));
-      TRY(add_references(inner, out));
+      TRY(add_references(inner, out, depth + 1));
       out.references.emplace_back(name, inner.value("schema", std::string()));
     }
     return {};

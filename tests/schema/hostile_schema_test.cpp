@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
+#include "columns/batch.h"
+#include "schema/avro_wire.h"
 #include "schema/record_plan.h"
 
 namespace schema {
@@ -49,6 +53,85 @@ TEST(HostileSchema, PackagesThatOnlyBeginLikeTheLibrarysAreTheUsersOwn) {
   EXPECT_TRUE(
       columns_of(protobuf("package my.google.protobuf; message M { MValue s = 1; } "
                           "message MValue { string s = 2; }")));
+}
+
+// What one record does, with the time it may take.
+std::string decoded(RecordPlan& plan, const columns::Schema& fields, std::string_view bytes) {
+  columns::Batch out(fields);
+  std::vector<columns::RowError> errors;
+  std::string reason = plan.decode(bytes, 0, out, errors);
+  if (reason.empty() && !errors.empty()) reason = errors[0].reason;
+  return reason;
+}
+
+TEST(HostileSchema, NestedValuesOfAnAvroRecordAreBoundedInBytes) {
+  const std::string name(10'000, 'n');
+  const ResolvedSchema schema{SchemaType::kAvro,
+                              R"({"type":"record","name":"R","fields":[{"name":"a","type":
+      {"type":"array","items":{"type":"record","name":"I","fields":[{"name":")" +
+                                  name + R"(","type":"null"}]}}}]})",
+                              {}};
+  const columns::Schema fields{{{"a", columns::Type::kString}}};
+  const auto plan = *avro_plan(*parse_avro(schema), fields);
+  const auto record = [](std::int64_t items) {
+    std::string bytes;
+    append_avro_long(items, bytes);
+    append_avro_long(0, bytes);
+    return bytes;
+  };
+  EXPECT_EQ(decoded(*plan, fields, record(800)), "");
+  EXPECT_THAT(decoded(*plan, fields, record(400'000)), HasSubstr("bytes as JSON"));
+  EXPECT_EQ(decoded(*plan, fields, record(800)), "");
+}
+
+TEST(HostileSchema, NestedValuesOfAProtobufRecordAreBoundedInBytes) {
+  std::string text = "message M { repeated In list = 1; } message In {";
+  for (int i = 1; i <= 1000; ++i)
+    text += fmt::format("int32 a_long_name_of_a_field_{} = {};", i, i);
+  const auto schema = parse_protobuf(protobuf(text + "}"));
+  ASSERT_TRUE(schema) << schema.error().to_string();
+  const columns::Schema fields{{{"list", columns::Type::kString}}};
+  const auto plan = *protobuf_plan(*schema, fields);
+  const auto record = [](int items) {
+    std::string bytes(1, '\0');
+    for (int i = 0; i < items; ++i) bytes.append("\x0a\0", 2);
+    return bytes;
+  };
+  EXPECT_EQ(decoded(*plan, fields, record(100)), "");
+  EXPECT_THAT(decoded(*plan, fields, record(100'000)), HasSubstr("bytes as JSON"));
+  EXPECT_EQ(decoded(*plan, fields, record(100)), "");
+}
+
+// Refused all the same, with or without a counter-example, and soon.
+void expect_soon_refused(const ResolvedSchema& reader, const ResolvedSchema& writer) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto verdict = can_read(reader, writer);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(verdict) << verdict.error().to_string();
+  EXPECT_FALSE(verdict->compatible());
+  EXPECT_LT(taken.count(), 10.0);
+}
+
+TEST(HostileSchema, LargeAvroValuesAreNotSampledForACounterExample) {
+  std::string fields = R"({"name":"f0","type":{"type":"fixed","name":"F","size":1048576}})";
+  for (int i = 1; i < 10'000; ++i) fields += fmt::format(R"(,{{"name":"f{}","type":"F"}})", i);
+  const std::string start = R"({"type":"record","name":"R","fields":[)";
+  expect_soon_refused({SchemaType::kAvro, start + fields + R"(,{"name":"x","type":"int"}]})", {}},
+                      {SchemaType::kAvro, start + fields + "]}", {}});
+}
+
+TEST(HostileSchema, UnionsWithinUnionsAreNotTriedForEver) {
+  const auto levels = [](const char* last) {
+    std::string inner = last;
+    for (int i = 0; i < 28; ++i) {
+      inner = fmt::format(
+          R"([{{"type":"record","name":"A{0}","aliases":["B{0}"],"fields":[{{"name":"f","type":{1}}}]}},
+             {{"type":"record","name":"B{0}","aliases":["A{0}"],"fields":[{{"name":"f","type":"{2}"}}]}}])",
+          i, inner, i == 0 ? "int" : fmt::format("A{}", i - 1));
+    }
+    return ResolvedSchema{SchemaType::kAvro, inner, {}};
+  };
+  expect_soon_refused(levels("\"int\""), levels("\"string\""));
 }
 
 }  // namespace
