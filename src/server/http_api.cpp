@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/json_nesting.h"
 #include "base/logging.h"
 #include "base/metrics.h"
 #include "server/http_sql.h"
@@ -13,6 +14,7 @@ namespace server {
 namespace {
 
 constexpr std::size_t kRowsMax = 10'000;
+constexpr std::size_t kBodyNestingMax = 200;
 constexpr std::size_t kFleetRowsMax = 100'000;
 
 Response from(const base::Result<nlohmann::json>& result) {
@@ -107,9 +109,8 @@ void Api::answer(Call call, const Request& request, Done done) {
     }
     done(std::move(response));
   };
-  const bool slow = call == Call::kSql || call == Call::kRunModel ||
-                    call == Call::kRewindModel || call == Call::kAudit ||
-                    call == Call::kRedrive || call == Call::kRoomCall;
+  const bool slow = call == Call::kSql || call == Call::kRunModel || call == Call::kRewindModel ||
+                    call == Call::kAudit || call == Call::kRedrive || call == Call::kRoomCall;
   if (!(slow ? slow_workers_ : workers_).submit(work))
     done(too_many_requests("too many requests are waiting"));
 }
@@ -289,6 +290,9 @@ Response Api::room_call(const Request& request) {
                 .query = request.query,
                 .body = nlohmann::json::object()};
   if (!request.body.empty()) {
+    if (base::nests_deeper(request.body, kBodyNestingMax))
+      return problem(400, fmt::format("the body is nested deeper than {} levels", kBodyNestingMax),
+                     "send a flatter one");
     call.body = nlohmann::json::parse(request.body, nullptr, false);
     if (!call.body.is_object())
       return problem(400, "the body is not a JSON object", "send one, or no body");

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/json_nesting.h"
 #include "schema/protobuf_schema.h"
 
 namespace server {
@@ -14,6 +15,7 @@ using enum schema::RegistryCode;
 
 namespace {
 
+constexpr std::size_t kBodyNestingMax = 200;
 constexpr const char* kContentType = "application/vnd.schemaregistry.v1+json";
 
 bool flag(const Request& request, const std::string& name) {
@@ -31,6 +33,9 @@ std::string subject_of(const std::string& segment) {
 }
 
 schema::Answer<json> body_of(const Request& request) {
+  if (base::nests_deeper(request.body, kBodyNestingMax))
+    return refuse(kInvalidSchema,
+                  fmt::format("the body is nested deeper than {} levels", kBodyNestingMax));
   json body = json::parse(request.body, nullptr, false);
   if (body.is_object()) return body;
   return std::unexpected(
