@@ -126,9 +126,7 @@ Result<std::vector<PartDone>> read_parts(const state::Store& store, const std::s
     parts.push_back({.table = saved.at("table"),
                      .part = saved.at("part"),
                      .out = TRY(files_from_json(saved.at("out"))),
-                     .staged = {.files = TRY(files_from_json(saved.at("in"))),
-                                .rows = saved.at("rows"),
-                                .bytes = saved.at("bytes")},
+                     .staged = Staged(TRY(files_from_json(saved.at("in")))),
                      .inputs = saved.at("inputs"),
                      .error = saved.at("error"),
                      .elapsed_us = saved.at("elapsed_us")});

@@ -44,12 +44,7 @@ Result<Staged> stage_straight(lake::Table& table, const lake::Snapshot& base,
   auto files = lake::stage_partition(store_table.store(), connection, table.path(), state, select,
                                      {{column.name, part.value}});
   if (!files) return at_model(model, std::move(files).error());
-  Staged staged{.files = *std::move(files)};
-  for (const lake::AddFile& file : staged.files) {
-    staged.rows += file.rows();
-    staged.bytes += file.size;
-  }
-  return staged;
+  return Staged(*std::move(files));
 }
 
 }  // namespace

@@ -246,6 +246,13 @@ Result<std::shared_ptr<lake::Table>> open_target(lake::Catalog& catalog, const r
   return table;
 }
 
+Staged::Staged(std::vector<lake::AddFile> staged) : files(std::move(staged)) {
+  for (const lake::AddFile& file : files) {
+    rows += file.rows();
+    bytes += file.size;
+  }
+}
+
 Result<Staged> stage_part(lake::Table& table, sql::Connection& connection, const runs::Model& model,
                           const columns::Schema& schema, const PartColumn& column,
                           const Part* part) {
@@ -254,12 +261,7 @@ Result<Staged> stage_part(lake::Table& table, sql::Connection& connection, const
     select = fmt::format("SELECT * FROM ({}) WHERE {}", select, part_condition(column, *part));
   auto files = table.stage(connection, select);
   if (!files) return at_model(model, std::move(files).error());
-  Staged staged{.files = *std::move(files)};
-  for (const lake::AddFile& file : staged.files) {
-    staged.rows += file.rows();
-    staged.bytes += file.size;
-  }
-  return staged;
+  return Staged(*std::move(files));
 }
 
 Result<QualityVerdict> check_quality(sql::Connection& connection, const quality::Suite& suite,

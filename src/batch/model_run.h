@@ -84,6 +84,9 @@ base::Result<std::shared_ptr<lake::Table>> open_target(lake::Catalog& catalog,
                                                        const columns::Schema& schema, bool whole);
 
 struct Staged {
+  Staged() = default;
+  explicit Staged(std::vector<lake::AddFile> staged);
+
   std::vector<lake::AddFile> files;
   std::int64_t rows = 0;
   std::int64_t bytes = 0;

@@ -136,6 +136,7 @@ class Scheduler {
   void remember_ready(const DagEntry& entry, const DagRun& run, RunNumber number,
                       const std::string& task);
   void reopen(DagEntry& entry, DagRun& run, RunNumber number);
+  base::Result<> go_on(DagEntry& entry, DagRun& run, RunNumber number, state::WriteSet& changes);
   base::Result<> keep(const state::WriteSet& changes);
   void forget_logs(const std::vector<DagRun>& runs) const;
   base::Path log_path(const DagRun& run, const std::string& task, int attempt) const;

@@ -54,6 +54,17 @@ void Scheduler::reopen(DagEntry& entry, DagRun& run, RunNumber number) {
   touched_.emplace(entry.dag->name, number);
 }
 
+// Keeps what a person changed of a run, and sees to what follows from it.
+base::Result<> Scheduler::go_on(DagEntry& entry, DagRun& run, RunNumber number,
+                                state::WriteSet& changes) {
+  reopen(entry, run, number);
+  book_.save_run(run, number, changes);
+  TRY(keep(changes));
+  poked_ = true;
+  changed_.notify_all();
+  return {};
+}
+
 base::Result<std::vector<std::string>> Scheduler::clear(const std::string& dag,
                                                         const std::string& run_id,
                                                         const std::string& task, bool downstream) {
@@ -81,11 +92,7 @@ base::Result<std::vector<std::string>> Scheduler::clear(const std::string& dag,
     instance = fresh;
     book_.save_task(run, number, name, changes);
   }
-  reopen(entry, run, number);
-  book_.save_run(run, number, changes);
-  TRY(keep(changes));
-  poked_ = true;
-  changed_.notify_all();
+  TRY(go_on(entry, run, number, changes));
   return names;
 }
 
@@ -116,11 +123,7 @@ base::Result<> Scheduler::mark(const std::string& dag, const std::string& run_id
     }
     book_.save_task(run, number, name, changes);
   }
-  reopen(entry, run, number);
-  book_.save_run(run, number, changes);
-  TRY(keep(changes));
-  poked_ = true;
-  changed_.notify_all();
+  TRY(go_on(entry, run, number, changes));
   return {};
 }
 

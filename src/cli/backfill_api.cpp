@@ -229,12 +229,7 @@ Result<json> BackfillApi::promote(const std::string& name, const json& body) {
   changes.put(text_key(name), texts.dump());
   TRY(services_.store.apply(changes));
   TRY(base::write_file_durably(base::posix_file_system(), old_model.file, next.text));
-  json answer = TRY(reload());
-  answer["model"] = name;
-  answer["version"] = next.version;
-  answer["hash"] = next.fingerprint();
-  answer["was"] = old_model.version;
-  return answer;
+  return changed(next, old_model);
 }
 
 Result<json> BackfillApi::rollback(const std::string& name) {
@@ -253,15 +248,20 @@ Result<json> BackfillApi::rollback(const std::string& name) {
   state::WriteSet changes;
   changes.put(text_key(name), texts.dump());
   TRY(services_.store.apply(changes));
-  json answer = TRY(reload());
-  answer["model"] = name;
-  answer["version"] = before.version;
-  answer["hash"] = before.fingerprint();
-  answer["was"] = now.version;
-  return answer;
+  return changed(before, now);
 }
 
 // Batch models at once; streaming ones hold state of their text and wait for a start.
+// The answer of a call that gave a model another text.
+Result<json> BackfillApi::changed(const runs::Model& to, const runs::Model& from) {
+  json answer = TRY(reload());
+  answer["model"] = to.table;
+  answer["version"] = to.version;
+  answer["hash"] = to.fingerprint();
+  answer["was"] = from.version;
+  return answer;
+}
+
 Result<json> BackfillApi::reload() {
   std::vector<runs::Model> daily;
   json taken = json::array();

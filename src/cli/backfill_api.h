@@ -28,6 +28,7 @@ class BackfillApi {
   base::Result<nlohmann::json> promote(const std::string& name, const nlohmann::json& body);
   base::Result<nlohmann::json> rollback(const std::string& name);
   base::Result<nlohmann::json> reload();
+  base::Result<nlohmann::json> changed(const runs::Model& to, const runs::Model& from);
   base::Result<std::vector<runs::Model>> models() const;  // as their files stand now
   base::Result<runs::Model> model(const std::string& name) const;
 

@@ -34,6 +34,13 @@ std::vector<Statement> split(const std::string& text) {
       i = std::min(text.find('\n', i), text.size()) - 1;
       continue;
     }
+    if (quote == 0 && c == '/' && i + 1 < text.size() && text[i + 1] == '*') {
+      const std::size_t end = std::min(text.find("*/", i + 2), text.size());
+      line += static_cast<int>(std::count(text.begin() + static_cast<std::ptrdiff_t>(i),
+                                          text.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+      i = end + 1;
+      continue;
+    }
     if (quote == 0 && c == ';') {
       all.emplace_back();
       continue;
@@ -141,6 +148,45 @@ base::Result<json> read_record(const base::Path& data) {
                          "restore it with the data folder");
 }
 
+base::Result<> write_record(const base::Path& data, const json& record) {
+  return base::write_file_durably(base::posix_file_system(), record_file(data), record.dump(2));
+}
+
+json& entry_of(json& record, const std::string& name) {
+  const auto at = std::ranges::find_if(
+      record, [&](const json& entry) { return entry.value("name", std::string()) == name; });
+  if (at != record.end()) return *at;
+  record.push_back({{"name", name}, {"done", json::array()}});
+  return record.back();
+}
+
+// The record says which statements were begun: a number in a table's log says nothing of a text
+// that was changed since. One that failed is taken out again.
+base::Result<> run_statements(const base::Path& data, Runner runner, json& record) {
+  json& done = entry_of(record, runner.migration.name)["done"];
+  const std::vector<Statement> statements = split(runner.migration.text);
+  for (std::size_t i = 0; i < std::max(statements.size(), done.size()); ++i) {
+    if (i < done.size() && (i >= statements.size() || done[i] != statements[i].sql))
+      return std::unexpected(base::Error{
+          .code = Code::kInvalid,
+          .message = fmt::format("statement {} of the migration {} was changed after it ran", i + 1,
+                                 runner.migration.name),
+          .mend = fmt::format("write it as it was ({}), and what is new behind it", done[i].dump())}
+                                 .at(runner.migration.file,
+                                     i < statements.size() ? statements[i].line : 0));
+    if (i >= done.size()) {
+      done.push_back(statements[i].sql);
+      TRY(write_record(data, record));
+    }
+    auto ran = runner.run(statements[i].sql, static_cast<std::int64_t>(i) + 1);
+    if (ran) continue;
+    if (i + 1 == done.size()) done.erase(i);
+    TRY(write_record(data, record));
+    return std::unexpected(std::move(ran).error().at(runner.migration.file, statements[i].line));
+  }
+  return {};
+}
+
 std::string number_of(const std::string& name) { return name.substr(0, name.find('_')); }
 
 base::Result<std::vector<Migration>> read_files(const base::Path& project) {
@@ -180,6 +226,7 @@ base::Result<std::vector<MigrationState>> migrations(const base::Path& project,
   for (Migration& migration : TRY(read_files(project)))
     states.push_back({.migration = std::move(migration), .ran_at = ""});
   for (const json& ran : record) {
+    if (!ran.contains("ran_at")) continue;
     const std::string name = ran.value("name", std::string());
     const auto at = std::ranges::find_if(
         states, [&](const MigrationState& state) { return state.migration.name == name; });
@@ -205,17 +252,12 @@ base::Result<> run_migrations(const base::Path& project, const base::Path& data,
   for (const MigrationState& state : TRY(migrations(project, data))) {
     if (!state.ran_at.empty()) continue;
     const auto connection = TRY(database.connect());
-    Runner runner{state.migration, catalog, *connection};
-    std::int64_t number = 0;
-    for (const Statement& statement : split(state.migration.text)) {
-      auto done = runner.run(statement.sql, ++number);
-      if (!done)
-        return std::unexpected(std::move(done).error().at(state.migration.file, statement.line));
-    }
-    record.push_back({{"name", state.migration.name},
-                      {"hash", state.migration.hash},
-                      {"ran_at", base::format_rfc3339(clock.now_us())}});
-    TRY(base::write_file_durably(base::posix_file_system(), record_file(data), record.dump(2)));
+    TRY(run_statements(data, Runner{state.migration, catalog, *connection}, record));
+    json& entry = entry_of(record, state.migration.name);
+    entry = {{"name", state.migration.name},
+             {"hash", state.migration.hash},
+             {"ran_at", base::format_rfc3339(clock.now_us())}};
+    TRY(write_record(data, record));
     spdlog::info("migration {} has run", state.migration.name);
   }
   return {};

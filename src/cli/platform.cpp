@@ -308,6 +308,10 @@ base::Result<> Platform::start(const std::string& address) {
   return units_->start(address);
 }
 
+void Platform::stop_waiting() {
+  if (quality_) quality_->letters().stop();
+}
+
 void Platform::stop() {
   if (backfills_) backfills_->jobs().stop();
   if (units_) units_->stop();

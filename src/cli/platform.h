@@ -46,6 +46,8 @@ class Platform final : public server::Platform {
 
   // `address` is where other workers' people find this one.
   base::Result<> start(const std::string& address);
+  // Ends calls that wait on purpose, before the listeners stop.
+  void stop_waiting();
   void stop();
 
   eventlog::EventLog& log() override { return *log_; }

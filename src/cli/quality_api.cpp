@@ -14,6 +14,16 @@ using nlohmann::json;
 
 constexpr std::size_t kShownMax = 1000;
 constexpr const char* kHistory = "validation/";
+constexpr int kTimeDigits = 20;
+
+// What is kept of a validation: its numbers, not the rows that a complete result lists.
+json without_rows(json validation) {
+  for (json& one : validation["results"]) {
+    for (const char* list : {"unexpected_list", "unexpected_index_list", "unexpected_rows"})
+      one["result"].erase(list);
+  }
+  return validation;
+}
 
 std::string query_or(const server::RoomCall& call, const std::string& name,
                      const std::string& otherwise) {
@@ -115,17 +125,19 @@ Result<json> QualityApi::validate(const json& body) {
   const quality::Rows rows =
       TRY(quality::describe_rows(*connection, fmt::format("({})", snapshot->scan_sql())));
   json validation = TRY(quality::validate(*connection, rows, chosen.declared, options));
-  const std::string id = fmt::format("{:020}-{}-{}", options.now_us, chosen.name, table);
+  const std::string name = fmt::format("-{}-{}", chosen.name, table);
+  const std::string id = fmt::format("{:0{}}{}", options.now_us, kTimeDigits, name);
   validation.update({{"id", id},
                      {"time", base::format_rfc3339(options.now_us)},
                      {"suite", chosen.name},
                      {"table", table},
                      {"version", snapshot->version()}});
   state::WriteSet changes;
-  changes.put(kHistory + id, validation.dump());
+  changes.put(kHistory + id, without_rows(validation).dump());
   std::size_t kept = 0;
   TRY(store_.scan_reverse(kHistory, [&](std::string_view key, std::string_view) {
-    if (key.ends_with(fmt::format("-{}-{}", chosen.name, table)) && ++kept >= kHistoryMax)
+    if (key.substr(std::min(key.size(), std::string_view(kHistory).size() + kTimeDigits)) == name &&
+        ++kept >= kHistoryMax)
       changes.remove(std::string(key));
     return true;
   }));

@@ -145,6 +145,7 @@ base::Result<> up(const UpOptions& options) {
   int signal = 0;
   sigwait(&signals, &signal);
   std::cout << "stopping …\n" << std::flush;
+  platform->stop_waiting();
   page->stop();
   sql->stop();
   if (kafka) kafka->stop();

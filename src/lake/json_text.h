@@ -6,7 +6,7 @@
 
 namespace lake {
 
-inline constexpr int kJsonDepthMax = 200;
+inline constexpr std::size_t kJsonDepthMax = 200;
 
 // A discarded value (is_discarded()) for text that is no JSON or nests deeper.
 nlohmann::json parse_json(std::string_view text);

@@ -19,16 +19,10 @@ constexpr std::uint64_t kExamplesTried = 400;
 const json kAnything = true;
 const json kNothing = false;
 
-const json* get(const json& s, const char* key) {
-  if (!s.is_object()) return nullptr;
-  const auto at = s.find(key);
-  return at == s.end() ? nullptr : &*at;
-}
-
 bool is_anything(const json& s) { return s == true || (s.is_object() && s.empty()); }
 
 std::set<std::string> types_of(const json& s) {
-  const json* type = get(s, "type");
+  const json* type = keyword(s, "type");
   if (type == nullptr) return {"null", "boolean", "object", "array", "number", "string"};
   if (type->is_string()) return {type->get<std::string>()};
   return type->get<std::set<std::string>>();
@@ -87,11 +81,11 @@ class Diff {
     json flat = *given;
     for (const char* key : {"allOf", "anyOf", "oneOf"}) flat.erase(key);
     std::vector<json> all{std::move(flat)};
-    if (const json* parts = get(*given, "allOf")) {
+    if (const json* parts = keyword(*given, "allOf")) {
       for (const json& part : *parts) all = products(all, alternatives(part, depth + 1));
     }
     for (const char* key : {"anyOf", "oneOf"}) {
-      const json* branches = get(*given, key);
+      const json* branches = keyword(*given, key);
       if (branches == nullptr) continue;
       std::vector<json> sum;
       for (const json& branch : *branches) {
@@ -143,8 +137,8 @@ class Diff {
     compare_combined(writer, r, path, depth);
     for (const char* key : {"if", "contains", "propertyNames", "dependentSchemas",
                             "unevaluatedProperties", "unevaluatedItems"}) {
-      const json* asked = get(r, key);
-      const json* had = get(writer, key);
+      const json* asked = keyword(r, key);
+      const json* had = keyword(writer, key);
       if (asked != nullptr && (had == nullptr || *had != *asked))
         add("KEYWORD_CHANGED", path, fmt::format("the keyword '{}' was added or changed", key),
             "keep the keyword as it was");
@@ -152,12 +146,12 @@ class Diff {
   }
 
   void compare_types(const json& w, const json& r, const std::string& path) {
-    if (get(r, "type") == nullptr) return;
+    if (keyword(r, "type") == nullptr) return;
     const auto from = types_of(w);
     const auto to = types_of(r);
     for (const std::string& type : from) {
       if (to.contains(type) || (type == "integer" && to.contains("number"))) continue;
-      if (get(w, "enum") != nullptr || get(w, "const") != nullptr) continue;
+      if (keyword(w, "enum") != nullptr || keyword(w, "const") != nullptr) continue;
       const bool narrowed = type == "number" && to.contains("integer");
       add(narrowed || to.size() < from.size() ? "TYPE_NARROWED" : "TYPE_CHANGED", path,
           fmt::format("the type {} is not allowed any more", type),
@@ -167,16 +161,16 @@ class Diff {
 
   void compare_values(const json& w, const json& r, const std::string& path) {
     const auto values = [](const json& s) -> std::optional<json> {
-      if (const json* only = get(s, "const")) return json::array({*only});
-      if (const json* list = get(s, "enum")) return *list;
+      if (const json* only = keyword(s, "const")) return json::array({*only});
+      if (const json* list = keyword(s, "enum")) return *list;
       return std::nullopt;
     };
     const auto to = values(r);
     if (!to) {
       // A list of values against a type: each must be of it.
       const auto from = values(w);
-      if (!from || get(r, "type") == nullptr) return;
-      const json only = {{"type", *get(r, "type")}};
+      if (!from || keyword(r, "type") == nullptr) return;
+      const json only = {{"type", *keyword(r, "type")}};
       const auto schema = parse_json_schema({SchemaType::kJson, only.dump(), {}});
       for (const json& value : *from) {
         if (schema && !validate_json(**schema, value))
@@ -199,9 +193,9 @@ class Diff {
   // `upper`: a larger bound allows more.
   void compare_bound(const json& w, const json& r, const char* key, std::string_view word,
                      bool upper, const std::string& path) {
-    const json* to = get(r, key);
+    const json* to = keyword(r, key);
     if (to == nullptr || !to->is_number()) return;
-    const json* from = get(w, key);
+    const json* from = keyword(w, key);
     if (from == nullptr || !from->is_number())
       return add(fmt::format("{}_ADDED", word), path, fmt::format("'{}' was added", key),
                  fmt::format("remove '{}'", key));
@@ -216,9 +210,9 @@ class Diff {
   void compare_text(const json& w, const json& r, const std::string& path) {
     compare_bound(w, r, "maxLength", "MAX_LENGTH", true, path);
     compare_bound(w, r, "minLength", "MIN_LENGTH", false, path);
-    const json* to = get(r, "pattern");
+    const json* to = keyword(r, "pattern");
     if (to == nullptr) return;
-    const json* from = get(w, "pattern");
+    const json* from = keyword(w, "pattern");
     if (from == nullptr) return add("PATTERN_ADDED", path, "a pattern was added", "remove it");
     if (*from != *to) add("PATTERN_CHANGED", path, "the pattern was changed", "keep it");
   }
@@ -228,9 +222,9 @@ class Diff {
     compare_bound(w, r, "minimum", "MINIMUM", false, path);
     compare_bound(w, r, "exclusiveMaximum", "EXCLUSIVE_MAXIMUM", true, path);
     compare_bound(w, r, "exclusiveMinimum", "EXCLUSIVE_MINIMUM", false, path);
-    const json* to = get(r, "multipleOf");
+    const json* to = keyword(r, "multipleOf");
     if (to == nullptr || !to->is_number()) return;
-    const json* from = get(w, "multipleOf");
+    const json* from = keyword(w, "multipleOf");
     if (from == nullptr || !from->is_number())
       return add("MULTIPLE_OF_ADDED", path, "'multipleOf' was added", "remove it");
     const double times = from->get<double>() / to->get<double>();
@@ -240,20 +234,20 @@ class Diff {
 
   // The schema that a property of this name has, if the object's schema says anything of it.
   static const json* rule_for(const json& s, const std::string& name) {
-    if (const json* properties = get(s, "properties");
+    if (const json* properties = keyword(s, "properties");
         properties != nullptr && properties->contains(name))
       return &(*properties)[name];
-    if (const json* patterns = get(s, "patternProperties")) {
+    if (const json* patterns = keyword(s, "patternProperties")) {
       for (const auto& [pattern, schema] : patterns->items()) {
         if (name_matches(pattern, name)) return &schema;
       }
     }
-    return get(s, "additionalProperties");
+    return keyword(s, "additionalProperties");
   }
 
   static std::set<std::string> required(const json& s) {
     std::set<std::string> names;
-    const json* list = get(s, "required");
+    const json* list = keyword(s, "required");
     for (const json& name : list != nullptr && list->is_array() ? *list : json::array()) {
       if (name.is_string()) names.insert(name.get<std::string>());
     }
@@ -261,17 +255,17 @@ class Diff {
   }
 
   bool has_default(const json& s, const std::string& name) const {
-    const json* properties = get(s, "properties");
+    const json* properties = keyword(s, "properties");
     if (properties == nullptr || !properties->contains(name)) return false;
-    if (get((*properties)[name], "default") != nullptr) return true;
+    if (keyword((*properties)[name], "default") != nullptr) return true;
     const json* resolved = reader_.resolve((*properties)[name]);
-    return resolved != nullptr && get(*resolved, "default") != nullptr;
+    return resolved != nullptr && keyword(*resolved, "default") != nullptr;
   }
 
   void compare_object(const json& w, const json& r, const std::string& path, std::size_t depth) {
     const auto needed = required(r);
     const auto given = required(w);
-    const json* own = get(w, "properties");
+    const json* own = keyword(w, "properties");
     for (const std::string& name : needed) {
       if (given.contains(name) || has_default(r, name)) continue;
       const bool known = own != nullptr && own->contains(name);
@@ -281,7 +275,7 @@ class Diff {
     }
     std::set<std::string> names;
     for (const json* s : {&w, &r}) {
-      const json* properties = get(*s, "properties");
+      const json* properties = keyword(*s, "properties");
       if (properties == nullptr) continue;
       for (const auto& [name, inner] : properties->items()) names.insert(name);
     }
@@ -290,8 +284,8 @@ class Diff {
     compare_bound(w, r, "maxProperties", "MAX_PROPERTIES", true, path);
     compare_bound(w, r, "minProperties", "MIN_PROPERTIES", false, path);
     for (const char* key : {"dependencies", "dependentRequired"}) {
-      const json* to = get(r, key);
-      const json* from = get(w, key);
+      const json* to = keyword(r, key);
+      const json* from = keyword(w, key);
       if (to == nullptr) continue;
       for (const auto& [name, need] : to->items()) {
         if (from == nullptr || !from->contains(name) || (*from)[name] != need)
@@ -307,9 +301,9 @@ class Diff {
     const json* to = rule_for(r, name);
     if (to == nullptr) return;
     const std::string at = fmt::format("{}/properties/{}", path, name);
-    const json* own = get(w, "properties");
+    const json* own = keyword(w, "properties");
     const bool was_there = own != nullptr && own->contains(name);
-    const json* theirs = get(r, "properties");
+    const json* theirs = keyword(r, "properties");
     const bool is_there = theirs != nullptr && theirs->contains(name);
     if (was_there && is_there) return compare(*from, *to, at, depth + 1);
     if (fits(from == nullptr ? kAnything : *from, *to, depth)) return;
@@ -333,9 +327,9 @@ class Diff {
   }
 
   void compare_rest(const json& w, const json& r, const std::string& path, std::size_t depth) {
-    const json* to = get(r, "additionalProperties");
+    const json* to = keyword(r, "additionalProperties");
     if (to == nullptr || is_anything(*to)) return;
-    const json* from = get(w, "additionalProperties");
+    const json* from = keyword(w, "additionalProperties");
     const json& was = from == nullptr ? kAnything : *from;
     if (fits(was, *to, depth)) return;
     const std::string at = path + "/additionalProperties";
@@ -348,12 +342,12 @@ class Diff {
   void compare_array(const json& w, const json& r, const std::string& path, std::size_t depth) {
     compare_bound(w, r, "maxItems", "MAX_ITEMS", true, path);
     compare_bound(w, r, "minItems", "MIN_ITEMS", false, path);
-    const json* unique = get(r, "uniqueItems");
-    const json* was_unique = get(w, "uniqueItems");
+    const json* unique = keyword(r, "uniqueItems");
+    const json* was_unique = keyword(w, "uniqueItems");
     if (unique != nullptr && *unique == true && (was_unique == nullptr || *was_unique != true))
       add("UNIQUE_ITEMS_ADDED", path, "items must be different now", "remove 'uniqueItems'");
-    const auto [from_front, from_rest] = items_of(w);
-    const auto [to_front, to_rest] = items_of(r);
+    const auto [from_front, from_rest] = split_items(w);
+    const auto [to_front, to_rest] = split_items(r);
     const std::size_t front = std::max(from_front.size(), to_front.size());
     for (std::size_t i = 0; i < front; ++i) {
       const json& from = i < from_front.size() ? *from_front[i] : *from_rest;
@@ -375,16 +369,9 @@ class Diff {
     compare(*from_rest, *to_rest, path + "/items", depth + 1);
   }
 
-  // The schemas of the first items, and of all others.
-  static std::pair<std::vector<const json*>, const json*> items_of(const json& s) {
+  static std::pair<std::vector<const json*>, const json*> split_items(const json& s) {
+    const auto [first, rest] = items_of(s);
     std::vector<const json*> front;
-    const json* items = get(s, "items");
-    const json* first = get(s, "prefixItems");
-    const json* rest = items;
-    if (items != nullptr && items->is_array()) {
-      first = items;
-      rest = get(s, "additionalItems");
-    }
     if (first != nullptr) {
       for (const json& item : *first) front.push_back(&item);
     }
@@ -392,12 +379,12 @@ class Diff {
   }
 
   void compare_combined(const json& w, const json& r, const std::string& path, std::size_t depth) {
-    if (const json* all = get(r, "allOf")) {
+    if (const json* all = keyword(r, "allOf")) {
       for (std::size_t i = 0; i < all->size(); ++i)
         compare(w, (*all)[i], fmt::format("{}/allOf/{}", path, i), depth + 1);
     }
     for (const char* key : {"anyOf", "oneOf"}) {
-      const json* branches = get(r, key);
+      const json* branches = keyword(r, key);
       if (branches == nullptr) continue;
       const bool any = std::ranges::any_of(
           *branches, [&](const json& branch) { return fits(w, branch, depth); });
@@ -406,8 +393,8 @@ class Diff {
             "what was allowed fits none of the alternatives",
             "keep an alternative for it, or add one");
     }
-    const json* no = get(r, "not");
-    const json* had = get(w, "not");
+    const json* no = keyword(r, "not");
+    const json* had = keyword(w, "not");
     if (no != nullptr && (had == nullptr || *had != *no))
       add("NOT_TYPE_EXTENDED", path + "/not", "more is forbidden than before", "keep 'not'");
   }

@@ -195,4 +195,16 @@ base::Result<std::shared_ptr<const JsonSchema>> parse_json_schema(const Resolved
   return made;
 }
 
+const nlohmann::json* keyword(const nlohmann::json& schema, const char* name) {
+  if (!schema.is_object()) return nullptr;
+  const auto at = schema.find(name);
+  return at == schema.end() ? nullptr : &*at;
+}
+
+JsonItems items_of(const nlohmann::json& schema) {
+  const nlohmann::json* items = keyword(schema, "items");
+  if (items != nullptr && items->is_array()) return {items, keyword(schema, "additionalItems")};
+  return {keyword(schema, "prefixItems"), items};
+}
+
 }  // namespace schema

@@ -36,6 +36,15 @@ class JsonSchema {
 
 base::Result<std::shared_ptr<const JsonSchema>> parse_json_schema(const ResolvedSchema& schema);
 
+// What a schema says under a keyword; null when nothing, or when it is no object.
+const nlohmann::json* keyword(const nlohmann::json& schema, const char* name);
+// The schemas of an array's first items (null, or an array) and of all others (null: anything).
+struct JsonItems {
+  const nlohmann::json* first = nullptr;
+  const nlohmann::json* rest = nullptr;
+};
+JsonItems items_of(const nlohmann::json& schema);
+
 // Why the value does not fit ("/id: a string expected"); kLimit when that cannot be found out.
 base::Result<> validate_json(const JsonSchema& schema, const nlohmann::json& value);
 

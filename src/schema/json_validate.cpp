@@ -70,13 +70,8 @@ class Validator {
   bool exhausted = false;
 
  private:
-  static const json* get(const json& s, const char* key) {
-    const auto at = s.find(key);
-    return at == s.end() ? nullptr : &*at;
-  }
-
   static std::string check_any(const json& s, const json& value, const std::string& path) {
-    if (const json* type = get(s, "type")) {
+    if (const json* type = keyword(s, "type")) {
       const bool good =
           type->is_array()
               ? std::ranges::any_of(
@@ -84,9 +79,10 @@ class Validator {
               : has_type(value, type->get<std::string>());
       if (!good) return fmt::format("{}: {} expected, found {}", path, type->dump(), value.dump());
     }
-    if (const json* list = get(s, "enum"); list != nullptr && std::ranges::count(*list, value) == 0)
+    if (const json* list = keyword(s, "enum");
+        list != nullptr && std::ranges::count(*list, value) == 0)
       return fmt::format("{}: {} is none of {}", path, value.dump(), list->dump());
-    if (const json* only = get(s, "const"); only != nullptr && *only != value)
+    if (const json* only = keyword(s, "const"); only != nullptr && *only != value)
       return fmt::format("{}: {} expected, found {}", path, only->dump(), value.dump());
     return "";
   }
@@ -94,11 +90,11 @@ class Validator {
   static std::string check_text(const json& s, const json& value, const std::string& path) {
     const auto& text = value.get_ref<const std::string&>();
     const auto size = static_cast<double>(characters(text));
-    if (const json* max = get(s, "maxLength"); max != nullptr && size > max->get<double>())
+    if (const json* max = keyword(s, "maxLength"); max != nullptr && size > max->get<double>())
       return fmt::format("{}: longer than {}", path, max->dump());
-    if (const json* min = get(s, "minLength"); min != nullptr && size < min->get<double>())
+    if (const json* min = keyword(s, "minLength"); min != nullptr && size < min->get<double>())
       return fmt::format("{}: shorter than {}", path, min->dump());
-    if (const json* pattern = get(s, "pattern");
+    if (const json* pattern = keyword(s, "pattern");
         pattern != nullptr && !matches(pattern->get<std::string>(), text))
       return fmt::format("{}: {} does not match {}", path, value.dump(), pattern->dump());
     return "";
@@ -107,16 +103,16 @@ class Validator {
   static std::string check_number(const json& s, const json& value, const std::string& path) {
     const double number = value.get<double>();
     const auto over = [&](const char* key, const char* exclusive) {
-      const json* max = get(s, key);
-      const json* strict = get(s, exclusive);
+      const json* max = keyword(s, key);
+      const json* strict = keyword(s, exclusive);
       if (strict != nullptr && strict->is_number() && number >= strict->get<double>()) return true;
       const bool and_equal = strict != nullptr && *strict == true;
       return max != nullptr &&
              (number > max->get<double>() || (and_equal && number == max->get<double>()));
     };
     const auto under = [&](const char* key, const char* exclusive) {
-      const json* min = get(s, key);
-      const json* strict = get(s, exclusive);
+      const json* min = keyword(s, key);
+      const json* strict = keyword(s, exclusive);
       if (strict != nullptr && strict->is_number() && number <= strict->get<double>()) return true;
       const bool and_equal = strict != nullptr && *strict == true;
       return min != nullptr &&
@@ -124,7 +120,7 @@ class Validator {
     };
     if (over("maximum", "exclusiveMaximum")) return path + ": above the maximum";
     if (under("minimum", "exclusiveMinimum")) return path + ": below the minimum";
-    if (const json* of = get(s, "multipleOf"); of != nullptr && of->get<double>() > 0) {
+    if (const json* of = keyword(s, "multipleOf"); of != nullptr && of->get<double>() > 0) {
       const double times = number / of->get<double>();
       if (std::abs(times - std::round(times)) > 1e-9)
         return fmt::format("{}: not a multiple of {}", path, of->dump());
@@ -134,16 +130,17 @@ class Validator {
 
   std::string check_object(const json& s, const json& value, const std::string& path,
                            std::size_t depth) {
-    if (const json* required = get(s, "required"); required != nullptr && required->is_array()) {
+    if (const json* required = keyword(s, "required");
+        required != nullptr && required->is_array()) {
       for (const json& name : *required) {
         if (name.is_string() && !value.contains(name.get<std::string>()))
           return fmt::format("{}: required {} is missing", path, name.dump());
       }
     }
     const auto size = static_cast<double>(value.size());
-    if (const json* max = get(s, "maxProperties"); max != nullptr && size > max->get<double>())
+    if (const json* max = keyword(s, "maxProperties"); max != nullptr && size > max->get<double>())
       return path + ": too many properties";
-    if (const json* min = get(s, "minProperties"); min != nullptr && size < min->get<double>())
+    if (const json* min = keyword(s, "minProperties"); min != nullptr && size < min->get<double>())
       return path + ": too few properties";
     for (const auto& [name, inner] : value.items()) {
       if (auto problem = check_property(s, name, inner, path + "/" + name, depth); !problem.empty())
@@ -156,13 +153,14 @@ class Validator {
                              const std::string& at, std::size_t depth) {
     bool known = false;
     std::string problem;
-    if (const json* names = get(s, "propertyNames")) problem = check(*names, name, at, depth + 1);
-    if (const json* properties = get(s, "properties");
+    if (const json* names = keyword(s, "propertyNames"))
+      problem = check(*names, name, at, depth + 1);
+    if (const json* properties = keyword(s, "properties");
         problem.empty() && properties != nullptr && properties->contains(name)) {
       known = true;
       problem = check((*properties)[name], inner, at, depth + 1);
     }
-    if (const json* patterns = get(s, "patternProperties");
+    if (const json* patterns = keyword(s, "patternProperties");
         problem.empty() && patterns != nullptr) {
       for (const auto& [pattern, schema] : patterns->items()) {
         if (!matches(pattern, name)) continue;
@@ -170,7 +168,7 @@ class Validator {
         if (problem.empty()) problem = check(schema, inner, at, depth + 1);
       }
     }
-    const json* rest = get(s, "additionalProperties");
+    const json* rest = keyword(s, "additionalProperties");
     if (problem.empty() && !known && rest != nullptr) problem = check(*rest, inner, at, depth + 1);
     return problem;
   }
@@ -178,7 +176,7 @@ class Validator {
   std::string check_dependencies(const json& s, const json& value, const std::string& path,
                                  std::size_t depth) {
     for (const char* key : {"dependencies", "dependentRequired", "dependentSchemas"}) {
-      const json* dependencies = get(s, key);
+      const json* dependencies = keyword(s, key);
       if (dependencies == nullptr) continue;
       for (const auto& [name, need] : dependencies->items()) {
         if (!value.contains(name)) continue;
@@ -196,24 +194,18 @@ class Validator {
   std::string check_array(const json& s, const json& value, const std::string& path,
                           std::size_t depth) {
     const auto size = static_cast<double>(value.size());
-    if (const json* max = get(s, "maxItems"); max != nullptr && size > max->get<double>())
+    if (const json* max = keyword(s, "maxItems"); max != nullptr && size > max->get<double>())
       return path + ": too many items";
-    if (const json* min = get(s, "minItems"); min != nullptr && size < min->get<double>())
+    if (const json* min = keyword(s, "minItems"); min != nullptr && size < min->get<double>())
       return path + ": too few items";
-    if (const json* unique = get(s, "uniqueItems"); unique != nullptr && *unique == true) {
+    if (const json* unique = keyword(s, "uniqueItems"); unique != nullptr && *unique == true) {
       for (std::size_t i = 0; i < value.size() && i < 1000; ++i) {
         for (std::size_t j = 0; j < i; ++j) {
           if (value[i] == value[j]) return path + ": two items are the same";
         }
       }
     }
-    const json* items = get(s, "items");
-    const json* first = get(s, "prefixItems");
-    const json* rest = items;
-    if (items != nullptr && items->is_array()) {
-      first = items;
-      rest = get(s, "additionalItems");
-    }
+    const auto [first, rest] = items_of(s);
     for (std::size_t i = 0; i < value.size(); ++i) {
       const bool at_front = first != nullptr && i < first->size();
       const json* schema = at_front ? &(*first)[i] : rest;
@@ -221,7 +213,7 @@ class Validator {
       auto problem = check(*schema, value[i], fmt::format("{}/{}", path, i), depth + 1);
       if (!problem.empty()) return problem;
     }
-    if (const json* contains = get(s, "contains")) {
+    if (const json* contains = keyword(s, "contains")) {
       const bool any = std::ranges::any_of(
           value, [&](const json& item) { return check(*contains, item, path, depth + 1).empty(); });
       if (!any) return path + ": no item as 'contains' asks";
@@ -231,7 +223,7 @@ class Validator {
 
   std::string check_combined(const json& s, const json& value, const std::string& path,
                              std::size_t depth) {
-    if (const json* all = get(s, "allOf")) {
+    if (const json* all = keyword(s, "allOf")) {
       for (const json& each : *all) {
         if (auto problem = check(each, value, path, depth + 1); !problem.empty()) return problem;
       }
@@ -240,18 +232,19 @@ class Validator {
       return std::ranges::count_if(
           list, [&](const json& each) { return check(each, value, path, depth + 1).empty(); });
     };
-    if (const json* any = get(s, "anyOf"); any != nullptr && fitting(*any) == 0)
+    if (const json* any = keyword(s, "anyOf"); any != nullptr && fitting(*any) == 0)
       return fmt::format("{}: {} fits none of 'anyOf'", path, value.dump());
-    if (const json* one = get(s, "oneOf")) {
+    if (const json* one = keyword(s, "oneOf")) {
       const auto count = fitting(*one);
       if (count != 1)
         return fmt::format("{}: {} fits {} of 'oneOf', not one", path, value.dump(), count);
     }
-    if (const json* no = get(s, "not"); no != nullptr && check(*no, value, path, depth + 1).empty())
+    if (const json* no = keyword(s, "not");
+        no != nullptr && check(*no, value, path, depth + 1).empty())
       return path + ": it fits what 'not' forbids";
-    if (const json* when = get(s, "if")) {
+    if (const json* when = keyword(s, "if")) {
       const bool holds = check(*when, value, path, depth + 1).empty();
-      if (const json* then = get(s, holds ? "then" : "else"))
+      if (const json* then = keyword(s, holds ? "then" : "else"))
         return check(*then, value, path, depth + 1);
     }
     return "";

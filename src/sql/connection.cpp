@@ -3,16 +3,13 @@
 #include <charconv>
 
 #include "sql/chunk.h"
-#include "sql/error.h"
+#include "sql/replan.h"
 #include "sql/result.h"
 #include "sql/statement.h"
 #include "sql/text.h"
 
 namespace sql {
 namespace {
-
-constexpr int kReplansMax = 10;
-constexpr std::string_view kNeverRan = "unsuccessful or closed pending query result";
 
 class DuckConnection final : public Connection {
  public:
@@ -27,26 +24,13 @@ class DuckConnection final : public Connection {
 
   base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
     if (sql.find(';') != std::string::npos) return query_each(sql);
-    // A table that another connection makes or drops between planning and running ends the query
-    // before it has begun: it is planned again.
-    for (int left = kReplansMax;; --left) {
-      ResultHandle result;
-      if (duckdb_query(handle_->get(), sql.c_str(), result.get()) == DuckDBSuccess)
-        return make_result(database_, std::move(result));
-      const char* message = duckdb_result_error(result.get());
-      const bool never_ran =
-          message != nullptr && std::string_view(message).find(kNeverRan) != std::string_view::npos;
-      if (!never_ran || left == 0) return fail_result(result);
-    }
+    auto result = TRY(run_planned(
+        [&](duckdb_result* out) { return duckdb_query(handle_->get(), sql.c_str(), out); }));
+    return make_result(database_, std::move(result));
   }
 
   base::Result<std::unique_ptr<RowStream>> stream(const std::string& sql) override {
-    for (int left = kReplansMax;; --left) {
-      const auto statement = TRY(prepare(sql));
-      auto rows = statement->stream({});
-      const bool never_ran = !rows && rows.error().message.find(kNeverRan) != std::string::npos;
-      if (!never_ran || left == 0) return rows;
-    }
+    return TRY(prepare(sql))->stream({});
   }
 
   base::Result<std::unique_ptr<Statement>> prepare(const std::string& sql) override {
@@ -145,11 +129,6 @@ class DuckConnection final : public Connection {
     return inner == StatementKind::kSelect ? StatementKind::kExplain : inner;
   }
 
-  static std::unexpected<base::Error> fail_result(ResultHandle& result) {
-    return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
-                       duckdb_result_error(result.get()));
-  }
-
   // duckdb_query would give the first result; here the last one counts.
   base::Result<std::unique_ptr<Result>> query_each(const std::string& sql) {
     ExtractedHandle extracted;
@@ -166,10 +145,8 @@ class DuckConnection final : public Connection {
         const char* message = duckdb_prepare_error(statement.get());
         return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
       }
-      ResultHandle result;
-      if (duckdb_execute_prepared(statement.get(), result.get()) != DuckDBSuccess)
-        return fail_result(result);
-      last = std::move(result);
+      last = TRY(run_planned(
+          [&](duckdb_result* out) { return duckdb_execute_prepared(statement.get(), out); }));
     }
     return make_result(database_, std::move(last));
   }

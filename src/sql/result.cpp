@@ -2,43 +2,22 @@
 
 #include <algorithm>
 
+#include "sql/column_type.h"
 #include "sql/value.h"
 
 namespace sql {
 namespace {
 
+// Small integers widen: a batch has two sizes of them.
 columns::Type batch_type(Kind kind) {
   switch (kind) {
-    case Kind::kBoolean:
-      return columns::Type::kBoolean;
-    case Kind::kInteger:
-      return columns::Type::kInt32;
     case Kind::kTinyInt:
     case Kind::kSmallInt:
-    case Kind::kBigInt:
-    case Kind::kHugeInt:
     case Kind::kUTinyInt:
     case Kind::kUSmallInt:
-    case Kind::kUInteger:
-    case Kind::kUBigInt:
-    case Kind::kUHugeInt:
       return columns::Type::kInt64;
-    case Kind::kFloat:
-    case Kind::kDouble:
-    case Kind::kDecimal:
-      return columns::Type::kFloat64;
-    case Kind::kBlob:
-      return columns::Type::kBytes;
-    case Kind::kDate:
-      return columns::Type::kDate;
-    case Kind::kTimestamp:
-    case Kind::kTimestampS:
-    case Kind::kTimestampMs:
-    case Kind::kTimestampNs:
-    case Kind::kTimestampTz:
-      return columns::Type::kTimestamp;
     default:
-      return columns::Type::kString;
+      return column_type(kind).value_or(columns::Type::kString);
   }
 }
 

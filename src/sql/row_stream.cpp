@@ -1,6 +1,6 @@
 #include "sql/row_stream.h"
 
-#include "sql/error.h"
+#include "sql/replan.h"
 #include "sql/value.h"
 
 namespace sql {
@@ -106,17 +106,19 @@ base::Result<std::unique_ptr<RowStream>> start_stream(std::shared_ptr<DatabaseHa
                                                       std::shared_ptr<ConnectionHandle> connection,
                                                       duckdb_prepared_statement statement) {
   PendingHandle pending;
-  if (duckdb_pending_prepared_streaming(statement, pending.out()) != DuckDBSuccess) {
+  bool planned = true;
+  auto result = run_planned([&](duckdb_result* out) {
+    pending = PendingHandle();
+    planned = duckdb_pending_prepared_streaming(statement, pending.out()) == DuckDBSuccess;
+    return planned ? duckdb_execute_pending(pending.get(), out) : DuckDBError;
+  });
+  if (!planned) {
     const char* message = duckdb_pending_error(pending.get());
     return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
   }
-  ResultHandle result;
-  if (duckdb_execute_pending(pending.get(), result.get()) != DuckDBSuccess) {
-    return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
-                       duckdb_result_error(result.get()));
-  }
+  if (!result) return std::unexpected(std::move(result).error());
   auto stream =
-      std::make_unique<ChunkStream>(std::move(database), std::move(connection), std::move(result));
+      std::make_unique<ChunkStream>(std::move(database), std::move(connection), *std::move(result));
   TRY(stream->check());
   return stream;
 }

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "sql/error.h"
+#include "sql/replan.h"
 #include "sql/result.h"
 #include "sql/row_stream.h"
 #include "sql/text.h"
@@ -45,11 +45,8 @@ class PreparedStatement final : public Statement {
   base::Result<std::unique_ptr<Result>> run(
       const std::vector<std::optional<std::string>>& values) override {
     TRY(bind_all(values));
-    ResultHandle result;
-    if (duckdb_execute_prepared(handle_.get(), result.get()) != DuckDBSuccess) {
-      return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
-                         duckdb_result_error(result.get()));
-    }
+    auto result = TRY(run_planned(
+        [&](duckdb_result* out) { return duckdb_execute_prepared(handle_.get(), out); }));
     return make_result(database_, std::move(result));
   }
 
@@ -119,11 +116,8 @@ class PreparedStatement final : public Statement {
       return fail_duckdb(base::Code::kInvalid, duckdb_prepare_error(cast.get()));
     }
     duckdb_bind_varchar_length(cast.get(), 1, text.data(), text.size());
-    ResultHandle result;
-    if (duckdb_execute_prepared(cast.get(), result.get()) != DuckDBSuccess) {
-      return fail_duckdb(code_of(duckdb_result_error_type(result.get())),
-                         duckdb_result_error(result.get()));
-    }
+    auto result = TRY(
+        run_planned([&](duckdb_result* out) { return duckdb_execute_prepared(cast.get(), out); }));
     const ChunkHandle chunk(duckdb_fetch_chunk(*result.get()));
     const VectorView view = vector_view(type, duckdb_data_chunk_get_vector(chunk.get(), 0));
     if (view.is_null(0)) return bound(duckdb_bind_null(handle_.get(), index));

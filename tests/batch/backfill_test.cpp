@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "../stream/world.h"
+#include "batch/legs.h"
 
 namespace batch {
 namespace {
@@ -16,22 +17,6 @@ using stream_test::must;
 using stream_test::Record;
 using stream_test::World;
 using testing::HasSubstr;
-
-constexpr const char* kTopic = R"(topic: legs
-partitions: 2
-key: lane
-format: json
-schema:
-  lane: string not null
-  day: date
-  delay: integer
-)";
-
-constexpr const char* kLegs = R"(---
-table: silver.legs
-mode: streaming
----
-SELECT lane, day, delay FROM bronze.legs)";
 
 // The planted mistake: minutes of March are halved.
 constexpr const char* kWrong = R"(---

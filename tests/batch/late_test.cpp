@@ -6,6 +6,7 @@
 
 #include "../stream/world.h"
 #include "batch/daily.h"
+#include "batch/legs.h"
 
 namespace batch {
 namespace {
@@ -15,22 +16,6 @@ using stream_test::must;
 using stream_test::Record;
 using stream_test::World;
 using testing::HasSubstr;
-
-constexpr const char* kTopic = R"(topic: legs
-partitions: 2
-key: lane
-format: json
-schema:
-  lane: string not null
-  day: date
-  delay: integer
-)";
-
-constexpr const char* kLegs = R"(---
-table: silver.legs
-mode: streaming
----
-SELECT lane, day, delay FROM bronze.legs)";
 
 constexpr const char* kSelect =
     "SELECT day, lane, count(*) AS legs, CAST(sum(delay) AS BIGINT) AS minutes FROM silver.legs "
