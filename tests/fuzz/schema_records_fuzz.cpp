@@ -1,6 +1,7 @@
 // Bytes as records of a few registered schemas, and as schemas: the first byte chooses.
-#include "schema/avro_compatibility.h"
 #include "schema/avro_value.h"
+#include "schema/compatibility.h"
+#include "schema/record_plan.h"
 #include "schema/wire_decoder.h"
 
 namespace {
@@ -55,12 +56,24 @@ void decode(schema::SchemaType type, std::int32_t id, std::string_view data) {
   }
 }
 
+// Two schemas with a 0 between them, each against the other.
+void compare(schema::SchemaType type, std::string_view data) {
+  const std::size_t cut = data.find('\0');
+  const schema::ResolvedSchema one{type, std::string(data.substr(0, cut)), {}};
+  const schema::ResolvedSchema two{
+      type, cut == std::string_view::npos ? one.text : std::string(data.substr(cut + 1)), {}};
+  static_cast<void>(schema::columns_of(one));
+  static_cast<void>(schema::columns_of(two));
+  static_cast<void>(schema::can_read(one, two));
+  static_cast<void>(schema::can_read(two, one));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view data(reinterpret_cast<const char*>(bytes) + 1, size - 1);
-  switch (bytes[0] % 4) {
+  switch (bytes[0] % 6) {
     case 0:
       decode(schema::SchemaType::kAvro, 1, data);
       break;
@@ -72,11 +85,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       static_cast<void>(schema::decode_avro(data, (*parsed)->root(), (*parsed)->root()));
       break;
     }
-    default: {
-      const auto parsed = schema::parse_avro(std::string(data));
-      if (parsed) static_cast<void>(schema::check_avro(**parsed, **parsed));
+    case 3:
+      compare(schema::SchemaType::kAvro, data);
       break;
-    }
+    case 4:
+      compare(schema::SchemaType::kJson, data);
+      break;
+    default:
+      compare(schema::SchemaType::kProtobuf, data);
+      break;
   }
   return 0;
 }
