@@ -1,7 +1,6 @@
 // check_json(): the reader's schema against each alternative that the writer's allows.
 #include <algorithm>
 #include <cmath>
-#include <regex>
 #include <set>
 
 #include "schema/json_schema.h"
@@ -15,6 +14,8 @@ constexpr std::size_t kAlternativesMax = 64;
 constexpr std::size_t kStepsMax = 20'000;
 constexpr std::size_t kDepthMax = 100;
 constexpr std::uint64_t kExamplesTried = 400;
+constexpr std::size_t kSearchStepsMax = 500'000;
+constexpr std::size_t kCopiedPerStep = 64;  // parts of a schema
 
 const json kAnything = true;
 const json kNothing = false;
@@ -28,17 +29,10 @@ std::set<std::string> types_of(const json& s) {
   return type->get<std::set<std::string>>();
 }
 
-bool name_matches(const std::string& pattern, const std::string& name) {
-  try {
-    return std::regex_search(name, std::regex(pattern, std::regex::ECMAScript));
-  } catch (const std::regex_error&) {
-    return false;
-  }
-}
-
 class Diff {
  public:
-  Diff(const JsonSchema& reader, const JsonSchema& writer) : reader_(reader), writer_(writer) {}
+  Diff(const JsonSchema& reader, const JsonSchema& writer, Patterns& patterns)
+      : reader_(reader), writer_(writer), patterns_(patterns) {}
 
   void compare(const json& writer, const json& reader, const std::string& path, std::size_t depth) {
     const json* w = writer_.resolve(writer);
@@ -50,6 +44,12 @@ class Diff {
     if (*r == false) return add("TYPE_NARROWED", path, "nothing is allowed here any more", "");
     for (const json& alternative : alternatives(*w, 0)) compare_flat(alternative, *r, path, depth);
     seen_.erase({w, r});
+  }
+
+  // What stayed unlooked at counts as broken.
+  void finish() {
+    if (steps_ <= kStepsMax && !patterns_.exhausted()) return;
+    add("SCHEMA_TOO_LARGE", "#", "the schemas are too large to be compared", "split them");
   }
 
   std::vector<Incompatibility> found;
@@ -65,7 +65,7 @@ class Diff {
   }
 
   bool fits(const json& writer, const json& reader, std::size_t depth) {
-    Diff inner(reader_, writer_);
+    Diff inner(reader_, writer_, patterns_);
     inner.seen_ = seen_;
     inner.steps_ = steps_;
     inner.compare(writer, reader, "", depth + 1);
@@ -76,7 +76,8 @@ class Diff {
   // What the writer's schema allows, as schemas without allOf, anyOf, oneOf and $ref.
   std::vector<json> alternatives(const json& schema, std::size_t depth) {
     const json* given = writer_.resolve(schema);
-    if (given == nullptr || depth > 8) return {kAnything};
+    if (given == nullptr || depth > 8 || steps_ > kStepsMax) return {kAnything};
+    steps_ += 1 + json_weight(*given) / kCopiedPerStep;
     if (!given->is_object()) return {*given};
     json flat = *given;
     for (const char* key : {"allOf", "anyOf", "oneOf"}) flat.erase(key);
@@ -89,6 +90,7 @@ class Diff {
       if (branches == nullptr) continue;
       std::vector<json> sum;
       for (const json& branch : *branches) {
+        if (sum.size() >= kAlternativesMax) break;
         for (json& one : alternatives(branch, depth + 1)) sum.push_back(std::move(one));
       }
       all = products(all, sum);
@@ -233,13 +235,13 @@ class Diff {
   }
 
   // The schema that a property of this name has, if the object's schema says anything of it.
-  static const json* rule_for(const json& s, const std::string& name) {
+  const json* rule_for(const json& s, const std::string& name) {
     if (const json* properties = keyword(s, "properties");
         properties != nullptr && properties->contains(name))
       return &(*properties)[name];
     if (const json* patterns = keyword(s, "patternProperties")) {
       for (const auto& [pattern, schema] : patterns->items()) {
-        if (name_matches(pattern, name)) return &schema;
+        if (patterns_.matches(pattern, name).value_or(false)) return &schema;
       }
     }
     return keyword(s, "additionalProperties");
@@ -404,21 +406,25 @@ class Diff {
   const json empty_ = json::object();
   std::set<std::pair<const json*, const json*>> seen_;
   std::size_t steps_ = 0;
+  Patterns& patterns_;
 };
 
 }  // namespace
 
 Verdict check_json(const JsonSchema& reader, const JsonSchema& writer) {
-  Diff diff(reader, writer);
+  Patterns patterns;
+  Diff diff(reader, writer, patterns);
   diff.compare(writer.root(), reader.root(), "#", 0);
+  diff.finish();
   Verdict verdict{.reasons = std::move(diff.found), .example = std::nullopt};
   if (verdict.compatible()) return verdict;
-  for (std::uint64_t seed = 0; seed < kExamplesTried; ++seed) {
-    json value = json_example(reader, writer, seed);
-    if (!validate_json(writer, value)) continue;
-    auto read = validate_json(reader, value);
+  JsonSearch search{.steps_left = kSearchStepsMax};
+  for (std::uint64_t seed = 0; seed < kExamplesTried && search.steps_left > 0; ++seed) {
+    auto value = json_example(reader, writer, seed, search);
+    if (!value || !validate_json(writer, *value, search)) continue;
+    auto read = validate_json(reader, *value, search);
     if (read || read.error().code != base::Code::kInvalid) continue;
-    verdict.example = CounterExample{std::move(value), std::move(read).error().message};
+    verdict.example = CounterExample{*std::move(value), std::move(read).error().message};
     break;
   }
   return verdict;

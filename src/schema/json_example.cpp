@@ -9,22 +9,37 @@ namespace {
 using nlohmann::json;
 
 const json kAnything = json::object();
+const json kAny = true;
+constexpr std::size_t kExampleStepsMax = 20'000;
 
 class Sampler {
  public:
-  Sampler(const JsonSchema& reader, const JsonSchema& writer, std::uint64_t seed)
-      : reader_(reader), writer_(writer), state_(seed * 0x9E3779B97F4A7C15ULL + 0x1234567) {}
+  Sampler(const JsonSchema& reader, const JsonSchema& writer, std::uint64_t seed,
+          JsonSearch& search)
+      : reader_(reader),
+        writer_(writer),
+        search_(search),
+        state_(seed * 0x9E3779B97F4A7C15ULL + 0x1234567) {}
 
   // `asked`: what the reader says of the same place, to hit where the two differ.
   json sample(const json& given, const json& asked, std::size_t depth) {
+    if (depth > kDepthMax || !spend(1)) {
+      exhausted = true;
+      return nullptr;
+    }
     const json* found = writer_.resolve(given);
     const json* other = reader_.resolve(asked);
     const json& r = other != nullptr && other->is_object() ? *other : kAnything;
     if (found == nullptr || !found->is_object()) return any_value(r);
-    json s = *found;
-    for (const char* key : {"allOf", "anyOf", "oneOf"}) flatten(s, key, depth);
-    if (s.contains("const")) return s["const"];
-    if (s.contains("enum") && !s["enum"].empty()) return s["enum"][pick(s["enum"].size())];
+    json flat;
+    if (found->contains("allOf") || found->contains("anyOf") || found->contains("oneOf")) {
+      flat = copied(*found);
+      for (const char* key : {"allOf", "anyOf", "oneOf"}) flatten(flat, key, depth);
+      found = &flat;
+    }
+    const json& s = *found;
+    if (s.contains("const")) return copied(s["const"]);
+    if (s.contains("enum") && !s["enum"].empty()) return copied(s["enum"][pick(s["enum"].size())]);
     const std::string type = type_of(s);
     if (type == "string") return text(s, r);
     if (type == "integer" || type == "number") return number(s, r, type == "integer");
@@ -35,8 +50,24 @@ class Sampler {
     return any_value(r);
   }
 
+  bool exhausted = false;
+
  private:
   static constexpr std::size_t kDeep = 8;
+  static constexpr std::size_t kDepthMax = 64;
+
+  bool spend(std::size_t steps) {
+    if (exhausted || steps > steps_left_ || !search_.spend(steps)) {
+      exhausted = true;
+      return false;
+    }
+    steps_left_ -= steps;
+    return true;
+  }
+
+  json copied(const json& value) {
+    return exhausted || !spend(json_weight(value)) ? json() : value;
+  }
 
   std::uint64_t pick(std::uint64_t below) {
     state_ ^= state_ << 13;
@@ -55,11 +86,11 @@ class Sampler {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (!all && i != one) continue;
       const json* part = writer_.resolve(parts[i]);
-      if (part == nullptr || !part->is_object()) continue;
+      if (part == nullptr || !part->is_object() || !spend(json_weight(*part))) continue;
       for (const auto& [name, value] : part->items()) {
         if (name == "properties" && s.contains(name)) {
           s[name].update(value);
-        } else if (name == "required" && s.contains(name)) {
+        } else if (name == "required" && s.contains(name) && s[name].is_array()) {
           for (const json& required : value) s[name].push_back(required);
         } else {
           s[name] = value;
@@ -109,6 +140,7 @@ class Sampler {
     const double choices[] = {
         least, most, least + 1, bound(r, "maxLength", 2) + 1, bound(r, "minLength", 2) - 1, 1};
     const double size = std::clamp(choices[pick(6)], least, std::max(least, most));
+    if (!spend(static_cast<std::size_t>(std::min(size, 4096.0)) / 64)) return "";
     return std::string(static_cast<std::size_t>(std::min(size, 4096.0)), "a0 "[pick(3)]);
   }
 
@@ -139,7 +171,7 @@ class Sampler {
     const double least = bound(s, "minItems", 0);
     const double choices[] = {least, 1, 2, bound(s, "maxItems", 3), bound(r, "maxItems", 1) + 1};
     const double size = std::min(std::max(choices[pick(5)], least), 64.0);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i)
+    for (std::size_t i = 0; i < static_cast<std::size_t>(size) && !exhausted; ++i)
       out.push_back(sample(item(s, i), item(r, i), depth + 1));
     return out;
   }
@@ -157,17 +189,20 @@ class Sampler {
 
   json object(const json& s, const json& r, std::size_t depth) {
     json out = json::object();
-    const json properties = s.value("properties", json::object());
-    const json asked = r.value("properties", json::object());
-    const json required = s.value("required", json::array());
+    static const json kNone = json::object();
+    const json& properties = s.contains("properties") ? s["properties"] : kNone;
+    const json& asked = r.contains("properties") ? r["properties"] : kNone;
+    const json& required = s.contains("required") ? s["required"] : kNone;
     for (const auto& [name, schema] : properties.items()) {
+      if (!spend(required.size() / 8 + name.size() / 64)) return out;
       const bool needed = std::ranges::count(required, json(name)) > 0;
       if (!needed && (depth > kDeep || pick(2) == 0)) continue;
       out[name] = sample(schema, asked.contains(name) ? asked[name] : kAnything, depth + 1);
     }
     if (depth > kDeep) return out;
-    const json rest = s.value("additionalProperties", json(true));
+    const json& rest = s.contains("additionalProperties") ? s["additionalProperties"] : kAny;
     for (const auto& [name, schema] : asked.items()) {
+      if (!spend(name.size() / 64)) return out;
       if (properties.contains(name) || rest == false || pick(2) == 0) continue;
       out[name] = sample(rest, schema, depth + 1);
     }
@@ -177,13 +212,19 @@ class Sampler {
 
   const JsonSchema& reader_;
   const JsonSchema& writer_;
+  JsonSearch& search_;
   std::uint64_t state_;
+  std::size_t steps_left_ = kExampleStepsMax;
 };
 
 }  // namespace
 
-json json_example(const JsonSchema& reader, const JsonSchema& writer, std::uint64_t seed) {
-  return Sampler(reader, writer, seed).sample(writer.root(), reader.root(), 0);
+std::optional<json> json_example(const JsonSchema& reader, const JsonSchema& writer,
+                                 std::uint64_t seed, JsonSearch& search) {
+  Sampler sampler(reader, writer, seed, search);
+  json value = sampler.sample(writer.root(), reader.root(), 0);
+  if (sampler.exhausted) return std::nullopt;
+  return value;
 }
 
 }  // namespace schema

@@ -1,6 +1,5 @@
 #include "schema/json_schema.h"
 
-#include <regex>
 #include <set>
 
 namespace schema {
@@ -92,8 +91,10 @@ class Checker {
         return wrong(path, "the pattern is no text or too long",
                      fmt::format("use at most {} characters", kPatternMax));
     }
-    if (const auto at = schema.find("$ref"); at != schema.end() && !at->is_string())
-      return wrong(path, "$ref is no text", "write \"#/$defs/name\"");
+    if (const auto at = schema.find("$ref");
+        at != schema.end() &&
+        (!at->is_string() || at->get_ref<const std::string&>().size() > kReferenceTextMax))
+      return wrong(path, "$ref is no text or too long", "write \"#/$defs/name\"");
     return {};
   }
 
@@ -168,6 +169,17 @@ const json* JsonSchema::resolve(const json& schema) const {
     at = find(reference.get<std::string>());
   }
   return at;
+}
+
+std::size_t json_weight(const json& value) {
+  if (value.is_string()) return 1 + value.get_ref<const std::string&>().size() / 64;
+  std::size_t weight = 1;
+  if (value.is_object()) {
+    for (const auto& [name, inner] : value.items()) weight += name.size() / 64 + json_weight(inner);
+  } else if (value.is_array()) {
+    for (const json& inner : value) weight += json_weight(inner);
+  }
+  return weight;
 }
 
 base::Result<std::shared_ptr<const JsonSchema>> parse_json_schema(const ResolvedSchema& schema) {

@@ -4,18 +4,21 @@
 // Keywords that are not known are ignored, as the specification asks; `format` is not checked.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "schema/compatibility.h"
+#include "schema/patterns.h"
 #include "schema/schema_document.h"
 
 namespace schema {
 
-inline constexpr std::size_t kPatternMax = 1000;  // characters of a regular expression
+inline constexpr std::size_t kReferenceTextMax = 1000;  // bytes of a $ref
 
 class JsonSchema {
  public:
@@ -45,13 +48,30 @@ struct JsonItems {
 };
 JsonItems items_of(const nlohmann::json& schema);
 
+// What may still be spent on looking at values, one step each; texts by the 64 bytes.
+struct JsonSearch {
+  std::size_t steps_left = 0;
+  Patterns patterns = {};
+
+  bool spend(std::size_t steps) {
+    steps_left -= std::min(steps, steps_left);
+    return steps_left > 0;
+  }
+};
+// The steps of a value and of all that it holds.
+std::size_t json_weight(const nlohmann::json& value);
+
 // Why the value does not fit ("/id: a string expected"); kLimit when that cannot be found out.
 base::Result<> validate_json(const JsonSchema& schema, const nlohmann::json& value);
+base::Result<> validate_json(const JsonSchema& schema, const nlohmann::json& value,
+                             JsonSearch& search);
 
 // What the writer's schema allows and the reader's does not, in Confluent's words.
 Verdict check_json(const JsonSchema& reader, const JsonSchema& writer);
 
 // A value that the writer's schema may allow, by chance; it looks for what the reader's refuses.
-nlohmann::json json_example(const JsonSchema& reader, const JsonSchema& writer, std::uint64_t seed);
+// nullopt: it would be too large.
+std::optional<nlohmann::json> json_example(const JsonSchema& reader, const JsonSchema& writer,
+                                           std::uint64_t seed, JsonSearch& search);
 
 }  // namespace schema

@@ -1,7 +1,6 @@
 // validate_json(). Source: JSON Schema 2020-12, "Validation"; keywords of older drafts where they
 // were renamed.
 #include <cmath>
-#include <regex>
 
 #include "schema/json_schema.h"
 
@@ -11,8 +10,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kStepsMax = 200'000;
-constexpr std::size_t kMatchedTextMax = 2000;  // patterns of the library recurse over it
 constexpr std::size_t kDepthMax = 200;
+constexpr std::size_t kShownTextMax = 200;
+constexpr std::size_t kShownItemsMax = 20;
 
 std::size_t characters(const std::string& text) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -34,23 +34,33 @@ bool has_type(const json& value, const std::string& type) {
   return value.is_number();
 }
 
-bool matches(const std::string& pattern, const std::string& text) {
-  if (text.size() > kMatchedTextMax) return true;
-  try {
-    return std::regex_search(text, std::regex(pattern, std::regex::ECMAScript));
-  } catch (const std::regex_error&) {
-    return true;  // not a pattern that this library reads: nothing can be said
+// A value for a message, cut short.
+std::string brief(const json& value, int depth = 0) {
+  if (!value.is_structured()) {
+    if (!value.is_string() || value.get_ref<const std::string&>().size() <= kShownTextMax)
+      return value.dump(-1, ' ', false, json::error_handler_t::replace);
+    return json(value.get_ref<const std::string&>().substr(0, kShownTextMax) + "…")
+        .dump(-1, ' ', false, json::error_handler_t::replace);
   }
+  const bool object = value.is_object();
+  if (!value.empty() && (depth > 2 || value.size() > kShownItemsMax)) return object ? "{…}" : "[…]";
+  std::string out;
+  for (const auto& [name, inner] : value.items()) {
+    if (!out.empty()) out.push_back(',');
+    if (object) out += brief(json(name), depth) + ":";
+    out += brief(inner, depth + 1);
+  }
+  return object ? "{" + out + "}" : "[" + out + "]";
 }
 
 class Validator {
  public:
-  explicit Validator(const JsonSchema& schema) : schema_(schema) {}
+  Validator(const JsonSchema& schema, JsonSearch& search) : schema_(schema), search_(search) {}
 
   // "" when it fits.
   std::string check(const json& given, const json& value, const std::string& path,
                     std::size_t depth) {
-    if (++steps_ > kStepsMax || depth > kDepthMax) {
+    if (!search_.spend(1 + path.size() / 64) || depth > kDepthMax) {
       exhausted = true;
       return "";
     }
@@ -70,24 +80,31 @@ class Validator {
   bool exhausted = false;
 
  private:
-  static std::string check_any(const json& s, const json& value, const std::string& path) {
+  bool matches(const std::string& pattern, const std::string& text) {
+    const auto found = search_.patterns.matches(pattern, text);
+    if (search_.patterns.exhausted()) exhausted = true;
+    return found.value_or(true);  // else nothing can be said
+  }
+
+  std::string check_any(const json& s, const json& value, const std::string& path) {
     if (const json* type = keyword(s, "type")) {
       const bool good =
           type->is_array()
               ? std::ranges::any_of(
                     *type, [&](const json& t) { return has_type(value, t.get<std::string>()); })
               : has_type(value, type->get<std::string>());
-      if (!good) return fmt::format("{}: {} expected, found {}", path, type->dump(), value.dump());
+      if (!good) return fmt::format("{}: {} expected, found {}", path, brief(*type), brief(value));
     }
+    if (const json* list = keyword(s, "enum"); list != nullptr) search_.spend(list->size());
     if (const json* list = keyword(s, "enum");
         list != nullptr && std::ranges::count(*list, value) == 0)
-      return fmt::format("{}: {} is none of {}", path, value.dump(), list->dump());
+      return fmt::format("{}: {} is none of {}", path, brief(value), brief(*list));
     if (const json* only = keyword(s, "const"); only != nullptr && *only != value)
-      return fmt::format("{}: {} expected, found {}", path, only->dump(), value.dump());
+      return fmt::format("{}: {} expected, found {}", path, brief(*only), brief(value));
     return "";
   }
 
-  static std::string check_text(const json& s, const json& value, const std::string& path) {
+  std::string check_text(const json& s, const json& value, const std::string& path) {
     const auto& text = value.get_ref<const std::string&>();
     const auto size = static_cast<double>(characters(text));
     if (const json* max = keyword(s, "maxLength"); max != nullptr && size > max->get<double>())
@@ -96,7 +113,7 @@ class Validator {
       return fmt::format("{}: shorter than {}", path, min->dump());
     if (const json* pattern = keyword(s, "pattern");
         pattern != nullptr && !matches(pattern->get<std::string>(), text))
-      return fmt::format("{}: {} does not match {}", path, value.dump(), pattern->dump());
+      return fmt::format("{}: {} does not match {}", path, brief(value), brief(*pattern));
     return "";
   }
 
@@ -181,7 +198,7 @@ class Validator {
       for (const auto& [name, need] : dependencies->items()) {
         if (!value.contains(name)) continue;
         for (const json& other : need.is_array() ? need : json::array()) {
-          if (!value.contains(other.get<std::string>()))
+          if (other.is_string() && !value.contains(other.get<std::string>()))
             return fmt::format("{}: {} needs {}", path, name, other.dump());
         }
         if (need.is_array()) continue;
@@ -200,6 +217,7 @@ class Validator {
       return path + ": too few items";
     if (const json* unique = keyword(s, "uniqueItems"); unique != nullptr && *unique == true) {
       for (std::size_t i = 0; i < value.size() && i < 1000; ++i) {
+        if (!search_.spend(1 + i / 8)) break;
         for (std::size_t j = 0; j < i; ++j) {
           if (value[i] == value[j]) return path + ": two items are the same";
         }
@@ -233,11 +251,11 @@ class Validator {
           list, [&](const json& each) { return check(each, value, path, depth + 1).empty(); });
     };
     if (const json* any = keyword(s, "anyOf"); any != nullptr && fitting(*any) == 0)
-      return fmt::format("{}: {} fits none of 'anyOf'", path, value.dump());
+      return fmt::format("{}: {} fits none of 'anyOf'", path, brief(value));
     if (const json* one = keyword(s, "oneOf")) {
       const auto count = fitting(*one);
       if (count != 1)
-        return fmt::format("{}: {} fits {} of 'oneOf', not one", path, value.dump(), count);
+        return fmt::format("{}: {} fits {} of 'oneOf', not one", path, brief(value), count);
     }
     if (const json* no = keyword(s, "not");
         no != nullptr && check(*no, value, path, depth + 1).empty())
@@ -251,13 +269,18 @@ class Validator {
   }
 
   const JsonSchema& schema_;
-  std::size_t steps_ = 0;
+  JsonSearch& search_;
 };
 
 }  // namespace
 
 base::Result<> validate_json(const JsonSchema& schema, const json& value) {
-  Validator validator(schema);
+  JsonSearch search{.steps_left = kStepsMax};
+  return validate_json(schema, value, search);
+}
+
+base::Result<> validate_json(const JsonSchema& schema, const json& value, JsonSearch& search) {
+  Validator validator(schema, search);
   std::string problem = validator.check(schema.root(), value, "", 0);
   if (validator.exhausted)
     return base::fail_with(base::Code::kLimit, "the value takes too long to be checked", "");

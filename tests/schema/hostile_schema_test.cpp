@@ -134,5 +134,42 @@ TEST(HostileSchema, UnionsWithinUnionsAreNotTriedForEver) {
   expect_soon_refused(levels("\"int\""), levels("\"string\""));
 }
 
+ResolvedSchema json_schema(const std::string& text) { return {SchemaType::kJson, text, {}}; }
+
+TEST(HostileSchema, ValuesOfJsonSchemasThatNeverEndAreNotSampled) {
+  expect_soon_refused(
+      json_schema(R"({"type":"object","properties":{"a":{"type":"string"}}})"),
+      json_schema(R"({"type":"object","properties":{"a":{"$ref":"#"},"b":{"$ref":"#"}},
+                      "required":["a","b"]})"));
+  std::string deep = R"({"type":"integer"})";
+  for (int i = 0; i < 9; ++i)
+    deep = fmt::format(R"({{"type":"array","minItems":64,"items":{}}})", deep);
+  expect_soon_refused(json_schema(R"({"type":"string"})"), json_schema(deep));
+}
+
+TEST(HostileSchema, PatternsThatTrackBackAreNotFollowed) {
+  expect_soon_refused(json_schema(R"({"type":"string","pattern":"^(a+)+b$"})"),
+                      json_schema(R"({"type":"string","minLength":60})"));
+  std::string properties;
+  for (int i = 0; i < 2000; ++i)
+    properties +=
+        fmt::format(R"({}"{}{}":{{"type":"string"}})", i == 0 ? "" : ",", std::string(40, 'a'), i);
+  expect_soon_refused(
+      json_schema(R"({"type":"object","patternProperties":{"^(a+)+b$":{"type":"integer"},
+                      "^((a*)*)*c$":{"type":"integer"},"1$":{"type":"integer"}}})"),
+      json_schema(R"({"type":"object","properties":{)" + properties + "}}"));
+}
+
+TEST(HostileSchema, AlternativesOfAlternativesAreNotAllWrittenOut) {
+  std::string text = R"({"$ref":"#/$defs/d8","$defs":{"d0":{"type":"string"})";
+  for (int i = 1; i <= 8; ++i) {
+    std::string parts;
+    for (int k = 0; k < 50; ++k)
+      parts += fmt::format(R"({}{{"$ref":"#/$defs/d{}"}})", k == 0 ? "" : ",", i - 1);
+    text += fmt::format(R"(,"d{}":{{"{}":[{}]}})", i, i % 2 == 0 ? "allOf" : "anyOf", parts);
+  }
+  expect_soon_refused(json_schema(R"({"type":"integer"})"), json_schema(text + "}}"));
+}
+
 }  // namespace
 }  // namespace schema
