@@ -25,7 +25,7 @@ json shown(const Job& job, const std::vector<PartDone>& parts) {
     std::int64_t rows = 0;
     json failed = json::array();
     for (const PartDone& part : parts) {
-      if (part.table != i) continue;
+      if (part.table != i || part.part >= table.parts.size()) continue;  // it is planned anew
       rows += part.staged.rows;
       if (part.error.empty()) {
         ++done;
@@ -64,6 +64,11 @@ std::unexpected<base::Error> not_now(const Job& job, std::string_view what, std:
       fmt::format("cannot {} the backfill {}: it is {}{}{}", what, job.id, state_name(job.state),
                   job.error.empty() ? "" : ": ", job.error),
       std::move(mend));
+}
+
+std::string written_since(const std::vector<Moved>& moved) {
+  return fmt::format("{} of its partitions were written since, the first is {} {}", moved.size(),
+                     moved.front().table, moved.front().label);
 }
 
 std::string same_work(const Job& job) {
@@ -174,18 +179,19 @@ Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
                                  const JobRequest& request) {
   Job job = TRY(plan(models, request));
   job.id = "estimate";
-  Bench bench = TRY(open_bench(job, 0, {}, -1));
+  Bench bench = TRY(open_bench(job, 0, {}, -1, true));
+  const lake::Snapshot* base = bench.base.get();
   JobTable& table = job.tables.front();
   table.column = TRY(part_column(table.model, bench.schema));
   table.parts = request.from.empty()
-                    ? TRY(all_parts(*bench.connection, table.model, *bench.base, table.column))
-                    : TRY(parts_between(*bench.connection, table.model, *bench.base, table.column,
+                    ? TRY(all_parts(*bench.connection, table.model, base, table.column))
+                    : TRY(parts_between(*bench.connection, table.model, base, table.column,
                                         request.from, request.to));
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   std::int64_t input_bytes = 0;
-  for (const Part& part : table.parts) {
-    for (const lake::AddFile& file : files_of(*bench.base, table.column, part)) {
+  for (const Part& part : base == nullptr ? std::vector<Part>() : table.parts) {
+    for (const lake::AddFile& file : files_of(*base, table.column, part)) {
       rows += std::max<std::int64_t>(file.rows(), 0);
       bytes += file.size;
     }
@@ -225,11 +231,11 @@ Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
 Result<std::string> Backfills::begin(const std::vector<runs::Model>& models,
                                      const JobRequest& request) {
   Job job = TRY(plan(models, request));
+  const std::scoped_lock lock(mutex_);
   for (Job& other : TRY(read_jobs(services_.store))) {
     const bool open = other.state == Job::State::kRunning || other.state == Job::State::kFailed;
     if (!open || other.request.model != request.model) continue;
     const bool same = same_work(other) == same_work(job);
-    const std::scoped_lock lock(mutex_);
     if (active_.contains(other.id) && !same)
       return base::fail_with(
           Code::kConflict, fmt::format("the backfill {} of {} is running", other.id, request.model),
@@ -246,7 +252,6 @@ Result<std::string> Backfills::begin(const std::vector<runs::Model>& models,
   job.id = fmt::format("b{:06}", TRY(next_number(services_.store)));
   job.started_us = services_.clock.now_us();
   TRY(save(job));
-  const std::scoped_lock lock(mutex_);
   start(job.id);
   return job.id;
 }
@@ -255,9 +260,10 @@ Result<std::string> Backfills::begin(const std::vector<runs::Model>& models,
 void Backfills::start(const std::string& id) {
   active_.insert(id);
   tasks_.run("backfill", [this, id](std::stop_token) {
+    if (options_.begin_thread) options_.begin_thread();
     Result<> done;
     if (auto job = find(id)) {
-      done = work(*job);
+      if (job->state == Job::State::kRunning) done = work(*job);
       if (!done && !stopping_) {
         job->state = Job::State::kFailed;
         job->error = done.error().to_string();
@@ -269,37 +275,38 @@ void Backfills::start(const std::string& id) {
     }
     if (!done && !stopping_) spdlog::warn("backfill {}: {}", id, done.error().to_string());
     const std::scoped_lock lock(mutex_);
-    active_.erase(id);
+    active_.extract(id);
   });
 }
 
 Result<> Backfills::restore() {
-  return finish_swaps(services_.catalog, services_.store, [this](const Swap& swap) -> Result<> {
-    Job job = TRY(find(swap.owner));
-    spdlog::info("backfill {}: finished its swap, which a stop cut off", job.id);
-    return finish(job, swap);
-  });
+  return finish_swaps(services_.catalog, services_.store,
+                      [this](const Swap& swap, const SwapDone& done) -> Result<> {
+                        Job job = TRY(find(swap.owner));
+                        spdlog::info("backfill {}: finished its swap, which was cut off", job.id);
+                        return finish(job, swap, done.moved);
+                      });
 }
 
 Result<> Backfills::resume() {
-  for (const Job& job : TRY(read_jobs(services_.store))) {
-    const bool cut_off = job.state == Job::State::kPublishing;  // before it was decided
-    const bool asked_for = job.state == Job::State::kReady && job.request.publish;
-    if (job.state != Job::State::kRunning && !cut_off && !asked_for) continue;
-    if (cut_off) {
-      Job again = job;
-      again.state = Job::State::kReady;
-      TRY(save(again));
-      if (!again.request.publish) continue;
+  for (const Job& known : TRY(read_jobs(services_.store))) {
+    const std::scoped_lock lock(publishing_, mutex_);
+    if (active_.contains(known.id)) continue;
+    Job job = TRY(find(known.id));
+    if (job.state == Job::State::kPublishing) {  // cut off before it was decided
+      job.state = Job::State::kReady;
+      TRY(save(job));
     }
-    const std::scoped_lock lock(mutex_);
-    start(job.id);
+    if (job.state == Job::State::kRunning ||
+        (job.state == Job::State::kReady && job.request.publish))
+      start(job.id);
   }
   return {};
 }
 
-// The swap's runs, the job's state and the end of the swap's record, in one change.
-Result<> Backfills::finish(Job& job, const Swap& swap) {
+// The swap's runs, the job's state and the end of the swap's record, in one change. What a swap had
+// to leave to others is run again; the word to publish it was given.
+Result<> Backfills::finish(Job& job, const Swap& swap, const std::vector<Moved>& moved) {
   state::WriteSet changes;
   const bool back = swap.operation == "UNDO BACKFILL";
   const base::TimestampUs now_us = services_.clock.now_us();
@@ -330,10 +337,15 @@ Result<> Backfills::finish(Job& job, const Swap& swap) {
         {{"table", table.table}, {"version", table.version}, {"operation", swap.operation}});
   }
   if (swap.operation == "BACKFILL") remember_swap(job.id, swap, changes);
-  job.state = back ? Job::State::kUndone : Job::State::kDone;
-  job.error.clear();
   job.ended_us = now_us;
-  changes.put(job_key(job.id), to_json(job).dump());
+  if (swap.operation == "BACKFILL" && !moved.empty()) {
+    job.request.publish = true;
+    reopen(job, moved, changes);
+  } else {
+    job.state = back ? Job::State::kUndone : Job::State::kDone;
+    job.error = moved.empty() ? "" : written_since(moved);
+    changes.put(job_key(job.id), to_json(job).dump());
+  }
   forget_swap(swap, changes);
   return services_.store.apply(changes);
 }
@@ -341,11 +353,17 @@ Result<> Backfills::finish(Job& job, const Swap& swap) {
 // Until nothing moved between the look and the commit.
 Result<> Backfills::publish_job(Job& job) {
   for (int round = 0; round < kRoundsMax; ++round) {
-    Swap swap = TRY(swap_of(job));
-    const std::vector<Moved> moved = TRY(moved_parts(services_.catalog, swap));
-    if (!moved.empty()) {
-      TRY(run_again(job, moved));
-      TRY(save(job));
+    auto planned = swap_of(job);
+    if (!planned) {
+      job.state = Job::State::kFailed;
+      return std::unexpected(std::move(planned).error());
+    }
+    Swap swap = *std::move(planned);
+    if (const auto moved = TRY(moved_parts(services_.catalog, swap)); !moved.empty()) {
+      state::WriteSet changes;
+      reopen(job, moved, changes);
+      TRY(services_.store.apply(changes));
+      TRY(work(job));
       if (job.state != Job::State::kReady)
         return not_now(job, "publish", "see its report; the tables stay as they were");
       continue;
@@ -364,9 +382,11 @@ Result<> Backfills::publish_job(Job& job) {
     job.state = Job::State::kPublishing;
     TRY(save(job));
     const SwapDone done = TRY(apply_swap(services_.catalog, services_.store, swap));
-    TRY(finish(job, swap));
+    TRY(finish(job, swap, done.moved));
     if (done.moved.empty()) return {};
-    TRY(run_again(job, done.moved));  // a second swap takes what the first one had to leave
+    TRY(work(job));  // a second swap takes what the first one had to leave
+    if (job.state != Job::State::kReady)
+      return not_now(job, "finish", "see its report; partitions that others wrote stay as theirs");
   }
   return base::fail_with(Code::kConflict,
                          fmt::format("others write the partitions of {} faster than the backfill "
@@ -377,18 +397,35 @@ Result<> Backfills::publish_job(Job& job) {
 
 Result<json> Backfills::publish(const std::string& id) {
   const std::scoped_lock publishing(publishing_);
-  Job job = TRY(find(id));
-  if (job.state == Job::State::kPublishing) {  // decided, but cut off by an error
-    TRY(restore());
-    return show(id);
+  {
+    const std::scoped_lock lock(mutex_);
+    active_.insert(id);
   }
-  if (job.state != Job::State::kReady)
-    return not_now(job, "publish", "only a validated one can be published");
-  if (auto done = publish_job(job); !done) {
-    if (job.state == Job::State::kPublishing) return std::unexpected(std::move(done).error());
-    job.error = done.error().to_string();
-    TRY(save(job));
-    return std::unexpected(std::move(done).error());
+  auto done = publish_now(id);
+  const std::scoped_lock lock(mutex_);
+  active_.extract(active_.find(id));
+  return done;
+}
+
+// With publishing_ held.
+Result<json> Backfills::publish_now(const std::string& id) {
+  const bool decided = TRY(find(id)).state == Job::State::kPublishing;  // cut off by an error
+  TRY(restore());
+  Job job = TRY(find(id));
+  if (decided && job.state == Job::State::kRunning) TRY(work(job));
+  if (decided && job.state == Job::State::kPublishing) job.state = Job::State::kReady;
+  if (!decided || job.state != Job::State::kDone) {
+    if (job.state != Job::State::kReady)
+      return not_now(job, "publish", "only a validated one can be published");
+    if (auto done = publish_job(job); !done) {
+      const bool says = job.state == Job::State::kRefused || !job.error.empty();
+      if (!says && !stopping_ && job.state != Job::State::kPublishing) {
+        if (job.state == Job::State::kRunning) job.state = Job::State::kFailed;
+        job.error = done.error().to_string();
+        TRY(save(job));
+      }
+      return std::unexpected(std::move(done).error());
+    }
   }
   // The fixed version is what runs from now on.
   std::vector<runs::Model> models = daily_.models();
@@ -400,6 +437,7 @@ Result<json> Backfills::publish(const std::string& id) {
 
 Result<json> Backfills::turn(const std::string& id, Job::State from, bool back) {
   const std::scoped_lock publishing(publishing_);
+  TRY(restore());
   Job job = TRY(find(id));
   const std::string word = back ? "undo" : "redo";
   if (job.state != from)
@@ -408,16 +446,11 @@ Result<json> Backfills::turn(const std::string& id, Job::State from, bool back) 
                         : "only one that was undone can be done again");
   Swap swap = TRY(swaps_of(services_.store, id));
   if (back) swap = reversed(std::move(swap));
-  const std::vector<Moved> moved = TRY(moved_parts(services_.catalog, swap));
-  if (!moved.empty()) {
-    const auto table = std::ranges::find(swap.tables, moved.front().table, &TableSwap::table);
+  if (const auto moved = TRY(moved_parts(services_.catalog, swap)); !moved.empty()) {
     return base::fail_with(
         Code::kConflict,
-        fmt::format("cannot {} the backfill {}: {} of its partitions were written since, the first "
-                    "is {} {}; the table is at version {}",
-                    word, id, moved.size(), table->table,
-                    table->parts.at(moved.front().index).part.label(table->column),
-                    moved.front().version),
+        fmt::format("cannot {} the backfill {}: {}; {} is at version {}", word, id,
+                    written_since(moved), moved.front().table, moved.front().version),
         "run a new backfill: it takes what was written since into account");
   }
   TRY(check_files(services_.catalog, swap));
@@ -428,17 +461,22 @@ Result<json> Backfills::turn(const std::string& id, Job::State from, bool back) 
     table.metadata = {{"run", fmt::format("{}/swap-{:06}", table.table, swap.number)},
                       {"mode", word},
                       {"backfill", id}};
-  TRY(apply_swap(services_.catalog, services_.store, swap));
-  TRY(finish(job, swap));
-  return show(id);
+  const SwapDone done = TRY(apply_swap(services_.catalog, services_.store, swap));
+  TRY(finish(job, swap, done.moved));
+  if (done.moved.empty()) return show(id);
+  return base::fail_with(Code::kConflict,
+                         fmt::format("the {} of the backfill {} left out what others wrote while "
+                                     "it went on: {}",
+                                     word, id, written_since(done.moved)),
+                         "run a new backfill over those: it takes what was written into account");
 }
 
 Result<json> Backfills::undo(const std::string& id) { return turn(id, Job::State::kDone, true); }
 Result<json> Backfills::redo(const std::string& id) { return turn(id, Job::State::kUndone, false); }
 
 Result<json> Backfills::cancel(const std::string& id) {
+  const std::scoped_lock lock(publishing_, mutex_);
   Job job = TRY(find(id));
-  const std::scoped_lock lock(mutex_);
   if (active_.contains(id)) return not_now(job, "cancel", "wait until its partitions are done");
   if (job.state == Job::State::kDone || job.state == Job::State::kPublishing)
     return not_now(job, "cancel", "undo it instead");

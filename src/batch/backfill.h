@@ -25,6 +25,8 @@ struct BackfillOptions {
   std::string memory = "2GB";
   std::string spill = {};
   std::map<std::string, quality::Suite> suites = {};
+  // Gives the calling thread the priority of backfills; DuckDB's threads inherit it.
+  std::function<void()> begin_thread = {};
 };
 
 class Backfills {
@@ -71,7 +73,8 @@ class Backfills {
   base::Result<Job> find(const std::string& id) const;
   base::Result<> save(const Job& job);
   void start(const std::string& id);
-  base::Result<> finish(Job& job, const Swap& swap);
+  base::Result<> finish(Job& job, const Swap& swap, const std::vector<Moved>& moved);
+  base::Result<nlohmann::json> publish_now(const std::string& id);
   base::Result<> publish_job(Job& job);
   base::Result<nlohmann::json> turn(const std::string& id, Job::State from, bool back);
   base::Result<std::vector<std::string>> downstream(const std::vector<runs::Model>& models,
@@ -80,13 +83,13 @@ class Backfills {
   // backfill_work.cpp
   base::Result<> work(Job& job);
   base::Result<Bench> open_bench(const Job& job, std::size_t table, const nlohmann::json& inputs,
-                                 lake::Version base);
+                                 lake::Version base, bool dry = false);
   base::Result<> plan_parts(Job& job, std::size_t table, Bench& bench);
   base::Result<> run_parts(const Job& job, std::size_t table, Bench& bench,
                            const std::vector<std::size_t>& todo);
   PartDone run_part(const Job& job, std::size_t table, Bench& bench, sql::Connection& connection,
                     std::size_t part) const;
-  base::Result<> run_again(Job& job, const std::vector<Moved>& moved);
+  void reopen(Job& job, const std::vector<Moved>& moved, state::WriteSet& changes) const;
   base::Result<std::string> candidate(const Job& job, std::size_t table) const;
   base::Result<Swap> swap_of(const Job& job) const;
   base::Result<> validate(Job& job);
@@ -98,9 +101,9 @@ class Backfills {
   stream::Services services_;
   DailyModels& daily_;
   BackfillOptions options_;
-  mutable std::mutex mutex_;      // guards active_
-  std::set<std::string> active_;  // ids at work in this process
-  std::mutex publishing_;         // one swap at a time
+  mutable std::mutex mutex_;           // guards active_
+  std::multiset<std::string> active_;  // ids at work in this process, once for each work
+  std::mutex publishing_;              // one swap at a time; locked before mutex_
   std::atomic<bool> stopping_ = false;
   base::TaskGroup tasks_;
 };

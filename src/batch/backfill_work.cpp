@@ -1,8 +1,4 @@
 // The work of a backfill: parts staged side by side, then held against production.
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -21,14 +17,7 @@ using base::Code;
 using base::Result;
 using nlohmann::json;
 
-constexpr int kNiceness = 10;  // of threads that work on backfills
 constexpr std::size_t kFailuresShown = 10;
-
-// The calling thread gives way to the live pipelines.
-void lower_priority() {
-  static_cast<void>(
-      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness));
-}
 
 // One partition column and one value: rows go straight into a file, without a look at their
 // partitions.
@@ -61,12 +50,10 @@ Result<std::string> Backfills::candidate(const Job& job, std::size_t index) cons
   const auto now = TRY(TRY(services_.catalog.table(table.model.table))->snapshot());
   std::vector<lake::AddFile> files;
   for (const lake::AddFile& file : now->files()) {
-    const auto it = file.partition_values.find(table.column.name);
     const bool replaced =
-        table.column.name.empty() || (it != file.partition_values.end() &&
-                                      std::ranges::any_of(table.parts, [&](const Part& part) {
-                                        return part.value == it->second;
-                                      }));
+        table.column.name.empty() || std::ranges::any_of(table.parts, [&](const Part& part) {
+          return part.value == value_in(file, table.column);
+        });
     if (!replaced) files.push_back(file);
   }
   for (PartDone& done : TRY(read_parts(services_.store, job.id))) {
@@ -76,9 +63,9 @@ Result<std::string> Backfills::candidate(const Job& job, std::size_t index) cons
 }
 
 // `base` and `inputs` as they were pinned; -1: now, the table before its inputs, so that what a run
-// writes in between is seen as a change.
+// writes in between is seen as a change. A dry one changes nothing; without a table it has no base.
 Result<Backfills::Bench> Backfills::open_bench(const Job& job, std::size_t index,
-                                               const json& inputs, lake::Version base) {
+                                               const json& inputs, lake::Version base, bool dry) {
   const runs::Model& model = job.tables.at(index).model;
   Bench bench;
   bench.database = TRY(open_database());
@@ -94,6 +81,10 @@ Result<Backfills::Bench> Backfills::open_bench(const Job& job, std::size_t index
   }
   bench.held = TRY(bind_inputs(*bench.connection, bench.inputs));
   bench.schema = TRY(stream::describe(*bench.connection, model, model.sql));
+  if (dry) {
+    if (bench.base) TRY(check_target(model, bench.base->metadata(), bench.schema));
+    return bench;
+  }
   bench.table = TRY(open_target(services_.catalog, model, bench.schema, false));
   const auto now = TRY(bench.table->snapshot());
   if (!bench.base || bench.base->metadata().schema != now->metadata().schema) bench.base = now;
@@ -103,7 +94,13 @@ Result<Backfills::Bench> Backfills::open_bench(const Job& job, std::size_t index
 // Which parts a table has to write, remembered with what they are pinned to.
 Result<> Backfills::plan_parts(Job& job, std::size_t index, Bench& bench) {
   JobTable& table = job.tables.at(index);
-  if (!table.parts.empty()) return {};
+  if (table.base >= 0) return {};
+  const auto pinned = [&] {
+    table.base = bench.base->version();
+    table.inputs = bench.inputs.versions();
+    return save(job);
+  };
+  if (!table.parts.empty()) return pinned();
   table.column = TRY(part_column(table.model, bench.schema));
   const bool some = index == 0 && !job.request.from.empty();
   if (some && table.column.name.empty()) {
@@ -115,12 +112,11 @@ Result<> Backfills::plan_parts(Job& job, std::size_t index, Bench& bench) {
                 "'partition:'"}
                                .at(table.model.file, 1));
   }
-  table.parts = some ? TRY(parts_between(*bench.connection, table.model, *bench.base, table.column,
+  const lake::Snapshot* base = bench.base.get();
+  table.parts = some ? TRY(parts_between(*bench.connection, table.model, base, table.column,
                                          job.request.from, job.request.to))
-                     : TRY(all_parts(*bench.connection, table.model, *bench.base, table.column));
-  table.base = bench.base->version();
-  table.inputs = bench.inputs.versions();
-  return save(job);
+                     : TRY(all_parts(*bench.connection, table.model, base, table.column));
+  return pinned();
 }
 
 PartDone Backfills::run_part(const Job& job, std::size_t index, Bench& bench,
@@ -156,7 +152,7 @@ Result<> Backfills::run_parts(const Job& job, std::size_t index, Bench& bench,
   std::mutex failing;
   Result<> failed;
   const auto work = [&] {
-    lower_priority();
+    if (options_.begin_thread) options_.begin_thread();
     const auto connection = bench.database->connect();
     for (std::size_t i = next++; connection && i < todo.size() && !stopping_; i = next++) {
       const PartDone done = run_part(job, index, bench, **connection, todo[i]);
@@ -177,7 +173,7 @@ Result<> Backfills::run_parts(const Job& job, std::size_t index, Bench& bench,
   std::vector<std::jthread> crew;
   for (std::size_t i = 0; i < threads; ++i) crew.emplace_back(work);
   crew.clear();
-  if (failed && stopping_)
+  if (stopping_)
     return base::fail(Code::kCancelled, "the backfill {} was stopped and goes on later", job.id);
   return failed;
 }
@@ -185,14 +181,15 @@ Result<> Backfills::run_parts(const Job& job, std::size_t index, Bench& bench,
 // From where it stands to its validation.
 Result<> Backfills::work(Job& job) {
   for (std::size_t index = 0; index < job.tables.size(); ++index) {
-    Bench bench = TRY(open_bench(job, index, job.tables[index].inputs, job.tables[index].base));
-    TRY(plan_parts(job, index, bench));
     std::set<std::size_t> have;
-    for (const PartDone& done : TRY(read_parts(services_.store, job.id))) {
+    for (const PartDone& done : TRY(read_parts(services_.store, job.id)))
       if (done.table == index && done.error.empty()) have.insert(done.part);
-    }
+    const JobTable& table = job.tables[index];
+    if (table.base >= 0 && have.size() == table.parts.size()) continue;
+    Bench bench = TRY(open_bench(job, index, table.inputs, table.base));
+    TRY(plan_parts(job, index, bench));
     std::vector<std::size_t> todo;
-    for (std::size_t part = 0; part < job.tables[index].parts.size(); ++part)
+    for (std::size_t part = 0; part < table.parts.size(); ++part)
       if (!have.contains(part)) todo.push_back(part);
     TRY(run_parts(job, index, bench, todo));
     std::vector<std::string> failures;
@@ -200,15 +197,13 @@ Result<> Backfills::work(Job& job) {
     for (const PartDone& done : TRY(read_parts(services_.store, job.id))) {
       if (done.table != index || done.error.empty()) continue;
       if (++failed <= kFailuresShown)
-        failures.push_back(fmt::format(
-            "{}: {}", job.tables[index].parts[done.part].label(job.tables[index].column),
-            done.error));
+        failures.push_back(
+            fmt::format("{}: {}", table.parts[done.part].label(table.column), done.error));
     }
     if (failed > 0) {
       job.state = Job::State::kFailed;
       job.error = fmt::format("{} of {} partitions of {} failed, the others are done. {}", failed,
-                              job.tables[index].parts.size(), job.tables[index].model.table,
-                              fmt::join(failures, "; "));
+                              table.parts.size(), table.model.table, fmt::join(failures, "; "));
       return save(job);
     }
   }
@@ -216,45 +211,61 @@ Result<> Backfills::work(Job& job) {
   return save(job);
 }
 
-// Parts that others wrote meanwhile, from what there is now, and all that lies downstream.
-Result<> Backfills::run_again(Job& job, const std::vector<Moved>& moved) {
+// Forgets the parts that others wrote meanwhile and all that lies downstream, so that the job runs
+// them from what there is then.
+void Backfills::reopen(Job& job, const std::vector<Moved>& moved, state::WriteSet& changes) const {
   std::size_t first = job.tables.size();
   for (std::size_t index = 0; index < job.tables.size(); ++index) {
-    std::vector<std::size_t> todo;
-    for (const Moved& one : moved)
-      if (one.table == job.tables[index].model.table) todo.push_back(one.index);
-    if (index > first) {
-      todo.clear();
-      for (std::size_t part = 0; part < job.tables[index].parts.size(); ++part)
-        todo.push_back(part);
+    JobTable& table = job.tables[index];
+    std::size_t forgotten = 0;
+    for (const Moved& one : moved) {
+      if (one.table != table.model.table || index > first) continue;
+      changes.remove(part_key(job.id, index, one.index));
+      ++forgotten;
     }
-    if (todo.empty()) continue;
+    if (index > first) {
+      forget_parts(job.id, index, changes);
+      table.parts.clear();
+    } else if (forgotten == 0) {
+      continue;
+    }
     first = std::min(first, index);
-    Bench bench = TRY(open_bench(job, index, {}, -1));
-    spdlog::info("backfill {}: {} partitions of {} changed meanwhile and are run again", job.id,
-                 todo.size(), job.tables[index].model.table);
-    TRY(run_parts(job, index, bench, todo));
+    table.base = -1;
+    table.inputs = json::object();
+    spdlog::info("backfill {}: {} of {} changed meanwhile and run again", job.id,
+                 index == first ? fmt::format("{} partitions", forgotten) : "all partitions",
+                 table.model.table);
   }
-  for (const PartDone& done : TRY(read_parts(services_.store, job.id))) {
-    if (done.error.empty()) continue;
-    return base::fail(Code::kInvalid, "{}: {}",
-                      job.tables[done.table].parts[done.part].label(job.tables[done.table].column),
-                      done.error);
-  }
-  return validate(job);
+  job.state = Job::State::kRunning;
+  job.error.clear();
+  changes.put(job_key(job.id), to_json(job).dump());
 }
 
+// kConflict names a part that failed or was never run: its rows would be missing.
 Result<Swap> Backfills::swap_of(const Job& job) const {
   Swap swap{.number = 0, .operation = "BACKFILL", .owner = job.id, .tables = {}};
   for (const JobTable& table : job.tables)
     swap.tables.push_back(
         {.table = table.model.table, .column = table.column, .parts = {}, .metadata = {}});
-  for (std::size_t i = 0; i < job.tables.size(); ++i)
+  std::set<std::pair<std::size_t, std::size_t>> missing;
+  for (std::size_t i = 0; i < job.tables.size(); ++i) {
     swap.tables[i].parts.resize(job.tables[i].parts.size());
-  for (PartDone& done : TRY(read_parts(services_.store, job.id)))
+    for (std::size_t part = 0; part < job.tables[i].parts.size(); ++part) missing.emplace(i, part);
+  }
+  for (PartDone& done : TRY(read_parts(services_.store, job.id))) {
+    if (!done.error.empty()) continue;
     swap.tables.at(done.table).parts.at(done.part) = {
         job.tables[done.table].parts[done.part], std::move(done.out), std::move(done.staged.files)};
-  return swap;
+    missing.erase({done.table, done.part});
+  }
+  if (missing.empty()) return swap;
+  const JobTable& table = job.tables[missing.begin()->first];
+  return base::fail_with(
+      Code::kConflict,
+      fmt::format("{} partitions of the backfill {} have no rows to publish, the first is {} {}",
+                  missing.size(), job.id, table.model.table,
+                  table.parts[missing.begin()->second].label(table.column)),
+      "run the same backfill again: it runs those alone");
 }
 
 Result<json> Backfills::validate_table(const Job& job, const TableSwap& swap, std::size_t index,
@@ -284,13 +295,15 @@ Result<json> Backfills::validate_table(const Job& job, const TableSwap& swap, st
         fmt::format("{} changed rows of {} do not satisfy what is expected ({}); the first: {}",
                     diff.unexpected, swap.table, job.request.expect,
                     diff.samples.empty() ? "" : diff.samples.front().dump()));
+  if (diff.new_doubled > diff.old_doubled)
+    problems.push_back(fmt::format(
+        "{} rows of {} have a key ({}) that another row has, {} had before", diff.new_doubled,
+        swap.table, fmt::join(table.model.key, ", "), diff.old_doubled));
   if (diff.new_rows != staged || diff.new_rows != diff.old_rows - diff.removed + diff.added)
-    if (diff.doubled_keys == 0)
-      problems.push_back(
-          fmt::format("the totals of {} do not reconcile: {} rows written, {} read, {} before - {} "
-                      "removed + {} "
-                      "added",
-                      swap.table, staged, diff.new_rows, diff.old_rows, diff.removed, diff.added));
+    problems.push_back(fmt::format(
+        "the totals of {} do not reconcile: {} rows written, {} read, {} before - {} removed + {} "
+        "added",
+        swap.table, staged, diff.new_rows, diff.old_rows, diff.removed, diff.added));
   json report{{"table", swap.table}, {"partitions", swap.parts.size()}, {"diff", to_json(diff)}};
   if (const auto suite = options_.suites.find(table.model.quality);
       suite != options_.suites.end()) {

@@ -135,7 +135,8 @@ base::Result<DailyModels::Scope> DailyModels::scope_of(
                      fmt::format("'late:' counts in days, and {} is no date", scope.column.name),
                      "partition by a date first");
   if (interval) {
-    scope.interval = *interval;
+    scope.interval = {TRY(part_value(connection, scope.column, interval->from)),
+                      TRY(part_value(connection, scope.column, interval->to))};
   } else {
     const std::int64_t wait_us =
         model.late == runs::Late::kBuffer ? model.allowed_late_us : std::int64_t{0};

@@ -189,9 +189,10 @@ Result<> add_up(sql::Connection& connection, const DiffRequest& request, Diff& d
   const auto after = TRY(sums(request.new_schema, request.new_rows));
   diff.old_rows = before->int_at(0, 0);
   diff.new_rows = after->int_at(0, 0);
-  if (!request.key.empty())
-    diff.doubled_keys = std::max(before->int_at(before->columns().size() - 1, 0),
-                                 after->int_at(after->columns().size() - 1, 0));
+  if (!request.key.empty()) {
+    diff.old_doubled = before->int_at(before->columns().size() - 1, 0);
+    diff.new_doubled = after->int_at(after->columns().size() - 1, 0);
+  }
   std::map<std::string, std::size_t> places;
   std::size_t at = 1;
   for (const columns::Field& field : request.old_schema.fields)
@@ -208,6 +209,24 @@ Result<> add_up(sql::Connection& connection, const DiffRequest& request, Diff& d
   return {};
 }
 
+// Tells the rows of one key apart by their place among them, so that each has at most one of the
+// other side.
+DiffRequest numbered(DiffRequest request) {
+  constexpr const char* kPlace = "_wb_place";
+  std::vector<std::string> key;
+  for (const std::string& name : request.key) key.push_back(sql::quote_name(name));
+  const auto with_place = [&](const std::string& rows, const columns::Schema& schema) {
+    std::vector<std::string> order;
+    for (const columns::Field& field : schema.fields) order.push_back(sql::quote_name(field.name));
+    return fmt::format("SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {}) AS {} FROM ({})",
+                       fmt::join(key, ", "), fmt::join(order, ", "), kPlace, rows);
+  };
+  request.old_rows = with_place(request.old_rows, request.old_schema);
+  request.new_rows = with_place(request.new_rows, request.new_schema);
+  request.key.emplace_back(kPlace);
+  return request;
+}
+
 }  // namespace
 
 json to_json(const Diff& diff) {
@@ -218,17 +237,18 @@ json to_json(const Diff& diff) {
           {"removed", diff.removed},
           {"changed", diff.changed},
           {"unexpected", diff.unexpected},
-          {"doubled_keys", diff.doubled_keys},
+          {"doubled_keys", {{"old", diff.old_doubled}, {"new", diff.new_doubled}}},
           {"columns", diff.columns},
           {"schema", diff.schema_changes},
           {"samples", diff.samples},
           {"totals", diff.totals}};
 }
 
-Result<Diff> diff_rows(sql::Connection& connection, const DiffRequest& request) {
+Result<Diff> diff_rows(sql::Connection& connection, const DiffRequest& asked) {
   Diff diff;
-  compare_schemas(request, diff);
-  TRY(add_up(connection, request, diff));
+  compare_schemas(asked, diff);
+  TRY(add_up(connection, asked, diff));
+  const DiffRequest request = diff.old_doubled + diff.new_doubled == 0 ? asked : numbered(asked);
   const std::vector<std::string> columns = compared(request);
   if (request.key.empty()) {
     if (!request.expect.empty())

@@ -33,8 +33,10 @@ struct Diff {
   std::int64_t added = 0;
   std::int64_t removed = 0;
   std::int64_t changed = 0;
-  std::int64_t unexpected = 0;    // rows of which `expect` is not true
-  std::int64_t doubled_keys = 0;  // rows more than keys, on the side that has more of them
+  std::int64_t unexpected = 0;  // rows of which `expect` is not true
+  // Rows more than keys. Rows of one key are compared in the order of their columns.
+  std::int64_t old_doubled = 0;
+  std::int64_t new_doubled = 0;
   std::map<std::string, std::int64_t> columns;  // changed rows by column
   std::vector<std::string> schema_changes;      // "+ column bigint", "- column", "column: a -> b"
   nlohmann::json samples = nlohmann::json::array();  // {"what","key","old","new","expected"}

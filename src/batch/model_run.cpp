@@ -17,20 +17,26 @@ using base::Code;
 using base::Result;
 using nlohmann::json;
 
-Result<std::set<std::string>> values_of(sql::Connection& connection, const runs::Model& model,
-                                        const lake::Snapshot& table, const PartColumn& column,
-                                        const std::string& where) {
+// The parts that the table or the model has, NULL first.
+Result<std::vector<Part>> found_parts(sql::Connection& connection, const runs::Model& model,
+                                      const lake::Snapshot* table, const PartColumn& column,
+                                      const std::string& where) {
   const std::string name = sql::quote_name(column.name);
-  std::set<std::string> found;
-  for (const std::string& rows : {model.sql, table.scan_sql()}) {
-    auto values = connection.query(fmt::format(
-        "SELECT DISTINCT CAST({0} AS VARCHAR) FROM ({1}) WHERE {0} IS NOT NULL{2} LIMIT "
-        "{3}",
-        name, rows, where, kPartsMax + 1));
+  std::vector<std::string> sides{model.sql};
+  if (table != nullptr) sides.push_back(table->scan_sql());
+  std::set<std::optional<std::string>> found;
+  for (const std::string& rows : sides) {
+    auto values = connection.query(
+        fmt::format("SELECT DISTINCT CAST({} AS VARCHAR) FROM ({}) WHERE {} LIMIT {}", name, rows,
+                    where, kPartsMax + 1));
     if (!values) return at_model(model, std::move(values).error());
-    for (std::size_t row = 0; row < (*values)->rows(); ++row) found.insert((*values)->text(0, row));
+    for (std::size_t row = 0; row < (*values)->rows(); ++row)
+      found.insert((*values)->is_null(0, row) ? std::nullopt
+                                              : std::optional((*values)->text(0, row)));
   }
-  if (found.size() <= kPartsMax) return found;
+  std::vector<Part> parts;
+  for (const std::optional<std::string>& value : found) parts.push_back({value});
+  if (parts.size() <= kPartsMax) return parts;
   return base::fail_with(Code::kLimit,
                          fmt::format("{} has more than {} partitions", model.table, kPartsMax),
                          "name fewer with --from and --to");
@@ -175,14 +181,17 @@ bool in_interval(const PartColumn& column, const std::optional<std::string>& val
          number <= std::strtoll(to.c_str(), nullptr, 10);
 }
 
+std::optional<std::string> value_in(const lake::AddFile& file, const PartColumn& column) {
+  const auto it = file.partition_values.find(column.name);
+  return it == file.partition_values.end() ? std::nullopt : it->second;
+}
+
 std::vector<lake::AddFile> files_of(const lake::Snapshot& snapshot, const PartColumn& column,
                                     const Part& part) {
   if (column.name.empty()) return snapshot.files();
   std::vector<lake::AddFile> found;
-  for (const lake::AddFile& file : snapshot.files()) {
-    const auto it = file.partition_values.find(column.name);
-    if (it != file.partition_values.end() && it->second == part.value) found.push_back(file);
-  }
+  for (const lake::AddFile& file : snapshot.files())
+    if (value_in(file, column) == part.value) found.push_back(file);
   return found;
 }
 
@@ -195,24 +204,45 @@ std::string rows_of(const lake::Snapshot& snapshot, const std::vector<lake::AddF
   return state.scan_files_sql(shared);
 }
 
+Result<std::string> part_value(sql::Connection& connection, const PartColumn& column,
+                               const std::string& text) {
+  auto value = connection.query(fmt::format("SELECT CAST(CAST({} AS {}) AS VARCHAR)",
+                                            sql::quote_text(text), columns::sql_type(column.type)));
+  if (value) return std::string((*value)->text(0, 0));
+  return base::fail_with(
+      Code::kInvalid,
+      fmt::format("'{}' is no value of the partition column {} {}", text.substr(0, 64), column.name,
+                  columns::type_name(column.type)),
+      column.type == columns::Type::kDate ? "write a day as 2026-03-01" : "write a whole number");
+}
+
 Result<std::vector<Part>> parts_between(sql::Connection& connection, const runs::Model& model,
-                                        const lake::Snapshot& table, const PartColumn& column,
+                                        const lake::Snapshot* table, const PartColumn& column,
                                         const std::string& from, const std::string& to) {
-  if (column.type == columns::Type::kDate) return days_between(from, to);
-  std::vector<Part> parts;
-  for (const std::string& value : TRY(values_of(connection, model, table, column,
-                                                " AND " + interval_condition(column, from, to))))
-    parts.push_back({value});
-  return parts;
+  const std::string first = TRY(part_value(connection, column, from));
+  const std::string last = TRY(part_value(connection, column, to));
+  if (column.type == columns::Type::kDate) return days_between(first, last);
+  return found_parts(connection, model, table, column, interval_condition(column, first, last));
 }
 
 Result<std::vector<Part>> all_parts(sql::Connection& connection, const runs::Model& model,
-                                    const lake::Snapshot& table, const PartColumn& column) {
-  std::vector<Part> parts;
+                                    const lake::Snapshot* table, const PartColumn& column) {
   if (column.name.empty()) return std::vector<Part>{Part{}};
-  for (const std::string& value : TRY(values_of(connection, model, table, column, "")))
-    parts.push_back({value});
-  return parts;
+  return found_parts(connection, model, table, column, "true");
+}
+
+Result<> check_target(const runs::Model& model, const lake::Metadata& table,
+                      const columns::Schema& schema) {
+  if (table.partition_columns != model.partition) {
+    return std::unexpected(base::Error{
+        .code = Code::kInvalid,
+        .message =
+            fmt::format("{} is partitioned by ({}), the model by ({})", model.table,
+                        fmt::join(table.partition_columns, ", "), fmt::join(model.partition, ", ")),
+        .mend = "write 'partition:' as the table has it, or name another table"}
+                               .at(model.file, 1));
+  }
+  return check_columns(model, table.schema, schema);
 }
 
 Result<std::shared_ptr<lake::Table>> open_target(lake::Catalog& catalog, const runs::Model& model,
@@ -221,19 +251,10 @@ Result<std::shared_ptr<lake::Table>> open_target(lake::Catalog& catalog, const r
       model.table, {.name = model.table, .schema = schema, .partition_columns = model.partition}));
   const auto snapshot = TRY(table->snapshot());
   lake::Metadata metadata = snapshot->metadata();
-  if (metadata.partition_columns != model.partition) {
-    return std::unexpected(
-        base::Error{.code = Code::kInvalid,
-                    .message = fmt::format("{} is partitioned by ({}), the model by ({})",
-                                           model.table, fmt::join(metadata.partition_columns, ", "),
-                                           fmt::join(model.partition, ", ")),
-                    .mend = "write 'partition:' as the table has it, or name another table"}
-            .at(model.file, 1));
-  }
+  TRY(check_target(model, metadata, whole ? metadata.schema : schema));
   if (metadata.schema == schema) return table;
   columns::Schema wanted = schema;
   if (!whole) {
-    TRY(check_columns(model, metadata.schema, schema));
     wanted = metadata.schema;
     for (const columns::Field& field : schema.fields)
       if (!wanted.find(field.name)) wanted.fields.push_back(field);

@@ -62,20 +62,29 @@ std::string interval_condition(const PartColumn& column, const std::string& from
                                const std::string& to);
 bool in_interval(const PartColumn& column, const std::optional<std::string>& value,
                  const std::string& from, const std::string& to);
+// What the file's rows have in the column; nullopt: NULL.
+std::optional<std::string> value_in(const lake::AddFile& file, const PartColumn& column);
 // The snapshot's files of one part.
 std::vector<lake::AddFile> files_of(const lake::Snapshot& snapshot, const PartColumn& column,
                                     const Part& part);
 // A SELECT of these files' rows, with the columns of the snapshot.
 std::string rows_of(const lake::Snapshot& snapshot, const std::vector<lake::AddFile>& files);
+// A value of the column as the log has it, from any text that DuckDB takes for one; kInvalid for
+// others. What is asked for is compared as text with the log and as values with rows.
+base::Result<std::string> part_value(sql::Connection& connection, const PartColumn& column,
+                                     const std::string& text);
 // The parts between two values, both included: every day of dates; of others those that the table
-// or the bound model has. kLimit above kPartsMax.
+// (nullptr: there is none) or the bound model has. kLimit above kPartsMax.
 base::Result<std::vector<Part>> parts_between(sql::Connection& connection, const runs::Model& model,
-                                              const lake::Snapshot& table, const PartColumn& column,
+                                              const lake::Snapshot* table, const PartColumn& column,
                                               const std::string& from, const std::string& to);
-// All parts that the table or the bound model has.
+// All parts that the table or the bound model has, that of NULL as well.
 base::Result<std::vector<Part>> all_parts(sql::Connection& connection, const runs::Model& model,
-                                          const lake::Snapshot& table, const PartColumn& column);
+                                          const lake::Snapshot* table, const PartColumn& column);
 
+// Whether parts of the table can be written by the model: kInvalid names what stands against it.
+base::Result<> check_target(const runs::Model& model, const lake::Metadata& table,
+                            const columns::Schema& schema);
 // The table that the model writes, with the model's columns: made when there is none, grown by new
 // columns. With `whole` the columns may change in any way, since every row is written anew;
 // otherwise kInvalid names a column that the table has in another type or the model lacks.

@@ -28,17 +28,16 @@ std::set<std::string> keys_of(const std::vector<lake::AddFile>& files) {
   return keys;
 }
 
-std::vector<Moved> moved_in(const TableSwap& table, const lake::Snapshot& now) {
+// Parts that have other files than the swap's `side` of them.
+std::vector<Moved> moved_in(const TableSwap& table, const lake::Snapshot& now,
+                            std::vector<lake::AddFile> PartSwap::* side = &PartSwap::out) {
   std::vector<Moved> moved;
   std::map<std::optional<std::string>, std::set<std::string>> files;
-  for (const lake::AddFile& file : now.files()) {
-    const auto it = file.partition_values.find(table.column.name);
-    files[it == file.partition_values.end() ? std::nullopt : it->second].insert(
-        lake::file_key(file));
-  }
+  for (const lake::AddFile& file : now.files())
+    files[value_in(file, table.column)].insert(lake::file_key(file));
   for (std::size_t i = 0; i < table.parts.size(); ++i) {
-    if (keys_of(table.parts[i].out) != files[table.parts[i].part.value])
-      moved.push_back({table.table, i, now.version()});
+    if (keys_of(table.parts[i].*side) != files[table.parts[i].part.value])
+      moved.push_back({table.table, i, now.version(), table.parts[i].part.label(table.column)});
   }
   return moved;
 }
@@ -59,7 +58,10 @@ Result<lake::Version> commit_table(lake::Table& target, const Swap& swap, const 
                                    std::vector<Moved>& moved) {
   auto transaction = TRY(target.begin());
   const lake::Snapshot& now = transaction->base();
-  if (now.transaction_version(app_id(table.table)) >= swap.number) return version_of(target, swap);
+  if (now.transaction_version(app_id(table.table)) >= swap.number) {
+    moved = moved_in(table, now, &PartSwap::in);  // left at its commit, or written since
+    return version_of(target, swap);
+  }
   const std::vector<Moved> left = moved_in(table, now);
   std::vector<std::map<std::string, std::optional<std::string>>> read;
   for (std::size_t i = 0; i < table.parts.size(); ++i) {
@@ -93,10 +95,6 @@ Result<> commit_all(lake::Catalog& catalog, Swap& swap, SwapDone& done) {
     for (int attempt = 0;; ++attempt) {
       std::vector<Moved> left;
       auto version = commit_table(*target, swap, table, left);
-      if (!version && version.error().code == Code::kAlreadyExists) {
-        table.version = TRY(version_of(*target, swap));
-        break;
-      }
       if (version) {
         table.version = *version;
         for (const Moved& one : left | std::views::reverse)
@@ -105,7 +103,9 @@ Result<> commit_all(lake::Catalog& catalog, Swap& swap, SwapDone& done) {
         break;
       }
       // Somebody wrote one of the parts between the look and the commit: look again.
-      if (version.error().code != Code::kConflict || attempt == kAttemptsMax)
+      // kAlreadyExists: the commit took effect and did not tell; the next look finds it.
+      const Code code = version.error().code;
+      if ((code != Code::kConflict && code != Code::kAlreadyExists) || attempt == kAttemptsMax)
         return std::unexpected(std::move(version).error());
     }
   }
@@ -201,7 +201,7 @@ Result<SwapDone> apply_swap(lake::Catalog& catalog, state::Store& store, Swap& s
 }
 
 Result<> finish_swaps(lake::Catalog& catalog, state::Store& store,
-                      const std::function<Result<>(const Swap&)>& done) {
+                      const std::function<Result<>(const Swap&, const SwapDone&)>& done) {
   std::vector<std::string> records;
   TRY(store.scan("swap/", [&](auto, auto value) {
     records.emplace_back(value);
@@ -209,9 +209,9 @@ Result<> finish_swaps(lake::Catalog& catalog, state::Store& store,
   }));
   for (const std::string& record : records) {
     Swap swap = TRY(swap_from_json(json::parse(record)));
-    SwapDone ignored;  // parts that another writer has now are newer than this swap
-    TRY(commit_all(catalog, swap, ignored));
-    TRY(done(swap));
+    SwapDone what;
+    TRY(commit_all(catalog, swap, what));
+    TRY(done(swap, what));
   }
   return {};
 }

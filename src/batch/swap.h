@@ -45,6 +45,7 @@ struct Moved {
   std::string table;
   std::size_t index = 0;  // in TableSwap::parts
   lake::Version version = 0;
+  std::string label;  // "day=2013-03-09"
 };
 base::Result<std::vector<Moved>> moved_parts(lake::Catalog& catalog, const Swap& swap);
 // kNotFound names the first file of `in` that is not there (any more).
@@ -60,8 +61,9 @@ struct SwapDone {
 base::Result<SwapDone> apply_swap(lake::Catalog& catalog, state::Store& store, Swap& swap);
 
 // After a start: finishes what was decided. `done` is told of each, before its record goes.
-base::Result<> finish_swaps(lake::Catalog& catalog, state::Store& store,
-                            const std::function<base::Result<>(const Swap&)>& done);
+base::Result<> finish_swaps(
+    lake::Catalog& catalog, state::Store& store,
+    const std::function<base::Result<>(const Swap&, const SwapDone&)>& done);
 // Forgets the record; put into the change that tells of the swap elsewhere.
 void forget_swap(const Swap& swap, state::WriteSet& changes);
 

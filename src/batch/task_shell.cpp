@@ -22,6 +22,7 @@ namespace {
 constexpr const char* kMark = "WAYBILL_TASKS_OF";
 constexpr int kLookMs = 50;
 constexpr auto kGrace = std::chrono::seconds(5);  // between SIGTERM and SIGKILL
+constexpr int kReadsMax = 16;                     // of the pipe between two looks at the process
 constexpr std::size_t kEnvironmentMax = 4UL << 20;
 
 TaskOutcome failed(std::string message) {
@@ -89,15 +90,17 @@ std::expected<pid_t, int> spawn(const ShellCommand& command, int output) {
   return pid;
 }
 
-// What the pipe has now; false at its end.
+// What the pipe has now, or some of it when there is much: the caller looks after the process in
+// between. False at its end.
 bool drain(int pipe, TaskLog& log) {
   std::array<char, 65536> buffer;
-  while (true) {
+  for (int reads = 0; reads < kReadsMax; ++reads) {
     const ssize_t got = ::read(pipe, buffer.data(), buffer.size());
     if (got == 0) return false;
     if (got < 0) return errno == EAGAIN || errno == EINTR;
     log.write({buffer.data(), static_cast<std::size_t>(got)});
   }
+  return true;
 }
 
 // Follows the process to its end; ends its group when asked to stop. The status of waitpid.

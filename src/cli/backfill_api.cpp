@@ -48,12 +48,17 @@ std::string shadow_key(const std::string& table, const std::string& hash) {
 }  // namespace
 
 BackfillApi::BackfillApi(stream::Services services, batch::DailyModels& daily,
-                         const Project& project)
+                         const batch::Capacity& capacity, const Project& project)
     : services_(services),
       daily_(daily),
       project_(project),
       jobs_(services, daily,
-            {.memory = project.memory, .spill = spill_of(project), .suites = project.suites}) {}
+            {.memory = capacity.settings().of(batch::CapacityClass::kBackfill).memory,
+             .spill = spill_of(project),
+             .suites = project.suites,
+             .begin_thread = [&capacity] {
+               capacity.begin_thread(batch::CapacityClass::kBackfill);
+             }}) {}
 
 Result<std::vector<runs::Model>> BackfillApi::models() const {
   return runs::load_models(project_.folder);
@@ -144,6 +149,10 @@ Result<json> BackfillApi::run_interval(const std::string& name, const json& body
   TRY(check_body(body, {{"from", ""}, {"to", ""}}));
   const std::string from = body.value("from", "");
   const std::string to = body.value("to", from);
+  if (from.empty() != to.empty())
+    return base::fail_with(
+        Code::kInvalid, fmt::format("'{}' is empty or missing", from.empty() ? "from" : "to"),
+        "name both, 'from' alone for one partition, or none for the whole table");
   if (from.empty()) return runs::to_json(TRY(daily_.run(name)));
   return runs::to_json(TRY(daily_.run(name, batch::DataInterval{from, to})));
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "batch/backfill.h"
+#include "batch/capacity.h"
 #include "cli/project.h"
 #include "server/platform.h"
 
@@ -13,7 +14,9 @@ namespace cli {
 
 class BackfillApi {
  public:
-  BackfillApi(stream::Services services, batch::DailyModels& daily, const Project& project);
+  // `capacity` outlives it.
+  BackfillApi(stream::Services services, batch::DailyModels& daily, const batch::Capacity& capacity,
+              const Project& project);
 
   batch::Backfills& jobs() { return jobs_; }
   // kNotFound for a path that is not one of the list in http_router.cpp.

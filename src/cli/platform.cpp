@@ -184,7 +184,7 @@ base::Result<> Platform::open_batch() {
       live.log,   live.catalog, batch_->capacity().database(batch::CapacityClass::kBackfill),
       live.store, live.alerts,  live.clock,
       live.served};
-  backfills_ = std::make_unique<BackfillApi>(behind, *daily_, project_);
+  backfills_ = std::make_unique<BackfillApi>(behind, *daily_, batch_->capacity(), project_);
   quality_ = std::make_unique<QualityApi>(*log_, *catalog_, *engine_, *serving_,
                                           units_->store(kMaintenance), project_, clock_);
   const auto prepare = [this]() -> base::Result<> {
