@@ -19,6 +19,16 @@ base::Result<std::string> text_of(const TaskCall& call, const std::string& text,
   return render(text, call.values, place);
 }
 
+// The task's text as a model, whose errors name its place in the DAG's file.
+runs::Model model_of(const TaskCall& call, const SqlTask& task, const std::string& sql) {
+  runs::Model model;
+  model.table = task.into;
+  model.sql = sql;
+  model.file = call.dag->file;
+  model.sql_line = task.line;
+  return model;
+}
+
 void show_rows(TaskLog& log, const sql::Result& rows) {
   std::string names;
   for (const sql::ColumnInfo& column : rows.columns()) names += column.name + "\t";
@@ -70,28 +80,19 @@ base::Result<std::unique_ptr<sql::Connection>> ProjectRunner::connect(const Scen
 }
 
 base::Result<std::vector<storage::Hold>> ProjectRunner::bind(sql::Connection& connection,
-                                                             const std::string& sql) {
-  std::vector<storage::Hold> held;
-  const auto tree = TRY(connection.parse(sql));
-  for (const std::string& name : stream::tables_of(tree)) {
-    const auto snapshot = TRY(TRY(work_.catalog.table(name))->snapshot());
-    held.push_back(TRY(snapshot->fetch()));
-    TRY(connection.execute(
-        fmt::format("CREATE SCHEMA IF NOT EXISTS {}; CREATE OR REPLACE VIEW {} AS {}",
-                    sql::quote_name(name.substr(0, name.find('.'))), sql::quote_table(name),
-                    snapshot->scan_sql())));
-  }
-  return held;
+                                                             const runs::Model& model) {
+  return bind_inputs(connection, TRY(pin_inputs(work_.catalog, connection, model)));
 }
 
 TaskOutcome ProjectRunner::work(const Scene& scene, const ModelTask& task) {
   return outcome(scene, work_.run_model(scene.call, task.table));
 }
 
-ProjectRunner::Done ProjectRunner::ask(const Scene& scene, const SqlTask&, const std::string& sql) {
+ProjectRunner::Done ProjectRunner::ask(const Scene& scene, const SqlTask& task,
+                                       const std::string& sql) {
   const auto connection = TRY(connect(scene));
   const std::stop_callback ends(scene.stop, [&] { connection->interrupt(); });
-  const auto held = TRY(bind(*connection, sql));
+  const auto held = TRY(bind(*connection, model_of(scene.call, task, sql)));
   const auto rows = TRY(connection->query(sql));
   show_rows(scene.log, *rows);
   if (says_no(*rows))
@@ -105,15 +106,12 @@ ProjectRunner::Done ProjectRunner::write(const Scene& scene, const SqlTask& task
   if (TRY(once_.done(scene.call.instance))) return "had committed before";
   const auto connection = TRY(connect(scene));
   const std::stop_callback ends(scene.stop, [&] { connection->interrupt(); });
-  const auto held = TRY(bind(*connection, sql));
-  runs::Model model;
-  model.table = task.into;
-  model.sql = sql;
-  model.file = scene.call.dag->file;
-  model.sql_line = task.line;
+  runs::Model model = model_of(scene.call, task, sql);
+  if (const auto there = work_.catalog.table(task.into))
+    model.partition = TRY((*there)->snapshot())->metadata().partition_columns;
+  const auto held = TRY(bind(*connection, model));
   const columns::Schema schema = TRY(stream::describe(*connection, model, sql));
-  const auto table = TRY(work_.catalog.open_or_create(
-      task.into, {.name = task.into, .schema = schema, .partition_columns = {}}));
+  const auto table = TRY(open_target(work_.catalog, model, schema, !task.append));
   auto files = TRY(table->stage(*connection, stream::cast_to(schema, sql)));
   std::int64_t rows = 0;
   for (const lake::AddFile& file : files) rows += file.rows();

@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 
+#include "batch/model_run.h"
 #include "batch/once.h"
 #include "batch/task_log.h"
 #include "batch/task_runner.h"
@@ -58,7 +59,7 @@ class ProjectRunner final : public TaskRunner {
   // Lets the connection read the tables that the text names, at their newest versions; the holds
   // keep their files.
   base::Result<std::vector<storage::Hold>> bind(sql::Connection& connection,
-                                                const std::string& sql);
+                                                const runs::Model& model);
   static TaskOutcome outcome(const Scene& scene, Done done);
 
   ProjectWork work_;

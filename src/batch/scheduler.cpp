@@ -217,9 +217,8 @@ bool Scheduler::may_begin(const DagEntry& entry, const DagRun& run) const {
   return active < most;
 }
 
-bool Scheduler::has_room(const Task& task, CapacityClass capacity) const {
+bool Scheduler::has_room(const Task& task) const {
   if (task.pool.empty()) return true;
-  static_cast<void>(capacity);
   const auto pool = options_.pools.find(task.pool);
   const auto used = pools_used_.find(task.pool);
   return pool != options_.pools.end() &&
@@ -291,7 +290,7 @@ std::vector<Scheduler::Start> Scheduler::pick(state::WriteSet& changes) {
         it = ready.erase(it);  // cleared, marked or forgotten meanwhile
         continue;
       }
-      if (!may_begin(entry, found->second) || !has_room(task, static_cast<CapacityClass>(lane))) {
+      if (!may_begin(entry, found->second) || !has_room(task)) {
         ++it;
         continue;
       }

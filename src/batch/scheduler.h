@@ -127,7 +127,7 @@ class Scheduler {
   void ended_run(DagEntry& entry, const DagRun& run);
   std::vector<Start> pick(state::WriteSet& changes);
   bool may_begin(const DagEntry& entry, const DagRun& run) const;
-  bool has_room(const Task& task, CapacityClass capacity) const;
+  bool has_room(const Task& task) const;
   Start start(DagEntry& entry, DagRun& run, RunNumber number, const Task& task,
               state::WriteSet& changes);
   void dispatch(std::vector<Start> starts);

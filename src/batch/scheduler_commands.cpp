@@ -119,7 +119,7 @@ base::Result<> Scheduler::mark(const std::string& dag, const std::string& run_id
   for (const std::string& name : entry.dag->with_downstream(task)) {
     TaskInstance& behind = run.tasks.at(name);
     if (behind.state == TaskState::kUpstreamFailed || behind.state == TaskState::kSkipped) {
-      if (name != task) behind.state = TaskState::kWaiting;
+      if (name != task && !behind.marked) behind.state = TaskState::kWaiting;
     }
     book_.save_task(run, number, name, changes);
   }

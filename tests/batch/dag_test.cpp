@@ -133,6 +133,20 @@ TEST(Shell, ACommandIsEndedAsAWholeWhenItIsAskedTo) {
   EXPECT_FALSE(std::filesystem::exists(file));
 }
 
+TEST(Shell, ACommandThatFloodsItsLogIsEndedWhenItIsAskedTo) {
+  TaskLog log({});
+  std::stop_source stop;
+  std::jthread asks([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    stop.request_stop();
+  });
+  ShellCommand command;
+  command.command = "timeout 60 yes";  // bounds the test itself
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(run_shell(command, log, stop.get_token()).kind, TaskOutcome::Kind::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
 TEST(Shell, AFailureTellsTheStatusAndTheLastLine) {
   TaskLog log({});
   ShellCommand command;

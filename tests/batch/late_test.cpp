@@ -118,6 +118,22 @@ TEST_F(LateTest, AnIntervalWritesItsPartitionsAlone) {
   EXPECT_EQ(legs(1), 3);
 }
 
+TEST_F(LateTest, AnIntervalIsTheSameHoweverItsDaysAreWritten) {
+  DailyModels models = daily("");
+  land(2);
+  must(models.run("gold.delays"));
+  std::string slashes = day(2);
+  std::ranges::replace(slashes, '-', '/');
+  for (const std::string& written : {" " + day(2), slashes}) {
+    must(models.run("gold.delays", DataInterval{written, written}));
+    EXPECT_EQ(legs(2), 3) << written;
+  }
+  const auto ran = models.run("gold.delays", DataInterval{"yesterday", day(2)});
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("'yesterday' is no value"));
+  EXPECT_EQ(legs(2), 3);
+}
+
 TEST_F(LateTest, WhatCannotBeDoneIsNamedWithItsMend) {
   constexpr const char* kPlain =
       "---\ntable: gold.delays\nmode: daily at 02:00\nlate: {}\n---\n"

@@ -92,6 +92,14 @@ TEST_F(ShadowTest, WhatIsWithinTheToleranceGoesOn) {
   EXPECT_FALSE(shadow(with("delay", 1), candidate, 0.006).at("halted"));
 }
 
+TEST_F(ShadowTest, ACandidateThatDoublesAKeyIsHalted) {
+  const json verdict =
+      shadow(with("delay", 1), with("delay", 2) + " UNION ALL SELECT 7, 'C2', 7.0", 0.5);
+  EXPECT_TRUE(verdict.at("halted").get<bool>());
+  EXPECT_EQ(verdict.at("added"), 1);
+  EXPECT_EQ(verdict.at("doubled_keys").at("new"), 1);
+}
+
 TEST_F(ShadowTest, WhatDiffersByItselfIsNoise) {
   const std::string chance = ", random() AS luck";
   const json verdict = shadow(with("delay", 1, chance), with("delay", 2, chance));

@@ -119,9 +119,23 @@ class World:
                 self.w.sql("SELECT * FROM gold.carriers ORDER BY ALL"))
 
     def generation(self) -> str:
-        """Which version the tables show: one word, or "mixed"."""
-        have = self.tables()
-        return next((name for name, want in self.want.items() if have == want), "mixed")
+        """Which version the tables show: one word, or "mixed". Two reads are not one: what a
+        backfill at work publishes between them is looked at again."""
+        for _ in range(50):
+            before = self.newest()
+            have = self.tables()
+            word = next((name for name, want in self.want.items() if have == want), "mixed")
+            if word != "mixed" or (before == self.newest() and not self.at_work()):
+                return word
+            time.sleep(0.1)
+        return "mixed"
+
+    def newest(self) -> list[int]:
+        return [self.w.request(f"/v1/tables/{name}/versions")[1][0]["version"] for name in ("gold.delays", "gold.carriers")]
+
+    def at_work(self) -> bool:
+        """A backfill that publishes, or will by itself."""
+        return any(job["state"] in ("running", "publishing", "ready") for job in self.w.request("/v1/backfills")[1])
 
     def kill(self):
         self.w.kill()
