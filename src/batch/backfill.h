@@ -77,10 +77,10 @@ class Backfills {
   base::Result<nlohmann::json> publish_now(const std::string& id);
   base::Result<> publish_job(Job& job);
   base::Result<nlohmann::json> turn(const std::string& id, Job::State from, bool back);
-  base::Result<std::vector<std::string>> downstream(const std::vector<runs::Model>& models,
-                                                    const std::string& table) const;
 
   // backfill_work.cpp
+  base::Result<std::vector<std::string>> downstream(const std::vector<runs::Model>& models,
+                                                    const std::string& table) const;
   base::Result<> work(Job& job);
   base::Result<Bench> open_bench(const Job& job, std::size_t table, const nlohmann::json& inputs,
                                  lake::Version base, bool dry = false);

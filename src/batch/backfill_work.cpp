@@ -38,6 +38,46 @@ Result<Staged> stage_straight(lake::Table& table, const lake::Snapshot& base,
 
 }  // namespace
 
+// The daily models that read the table, directly or through others, in reading order.
+Result<std::vector<std::string>> Backfills::downstream(const std::vector<runs::Model>& models,
+                                                       const std::string& table) const {
+  const auto connection = TRY(services_.database.connect());
+  std::map<std::string, std::vector<std::string>> reads;
+  for (const runs::Model& model : models) {
+    if (model.mode != runs::Mode::kDaily) continue;
+    const auto tree = connection->parse(model.sql);
+    if (tree) reads[model.table] = stream::tables_of(*tree);
+  }
+  std::vector<std::string> found{table};
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [name, sources] : reads) {
+      if (std::ranges::count(found, name) > 0) continue;
+      if (std::ranges::none_of(sources,
+                               [&](const auto& s) { return std::ranges::count(found, s) > 0; }))
+        continue;
+      found.push_back(name);
+      grew = true;
+    }
+  }
+  // After all of its sources that are written anew, too.
+  std::vector<std::string> order{table};
+  while (order.size() < found.size()) {
+    const std::size_t before = order.size();
+    for (const std::string& name : found) {
+      if (std::ranges::count(order, name) > 0) continue;
+      if (std::ranges::all_of(reads[name], [&](const auto& s) {
+            return std::ranges::count(found, s) == 0 || std::ranges::count(order, s) > 0;
+          }))
+        order.push_back(name);
+    }
+    if (order.size() == before)
+      return base::fail(Code::kInvalid, "the models downstream of {} read each other in a circle",
+                        table);
+  }
+  return order;
+}
+
 Result<std::unique_ptr<sql::Database>> Backfills::open_database() const {
   // One thread: a query runs on the thread that asks it, at its priority.
   return sql::Database::open(
