@@ -169,9 +169,15 @@ base::Result<json> Platform::runs(std::size_t limit, const std::string& model) {
 
 // Ledger, offsets and table versions of one moment: no epoch runs here while they are read.
 base::Result<runs::AuditInput> Platform::audit_input_now() {
-  const auto running = pipelines();
+  auto running = pipelines();
   std::vector<std::unique_lock<std::mutex>> holds;
-  for (const auto& pipeline : running) holds.push_back(pipeline->hold());
+  for (;;) {
+    for (const auto& pipeline : running) holds.push_back(pipeline->hold());
+    auto now = pipelines();
+    if (now == running) break;  // else one was made anew while its lock was waited for
+    holds.clear();
+    running = std::move(now);
+  }
   runs::AuditInput input;
   for (const state::Store* store : units_->stores()) {
     for (runs::LedgerLine& line : TRY(runs::ledger(*store)))
@@ -180,7 +186,7 @@ base::Result<runs::AuditInput> Platform::audit_input_now() {
   }
   for (const std::string& name : TRY(catalog_->names(true)))
     input.tables[name] = TRY(TRY(catalog_->table(name))->snapshot());
-  for (const auto& pipeline : pipelines()) {
+  for (const auto& pipeline : running) {
     for (const schema::TopicSchema& topic : pipeline->topics())
       input.models.push_back(
           {.table = "bronze." + topic.topic.name, .sources = {}, .appends = true, .key = {}});
@@ -253,10 +259,9 @@ base::Result<json> Platform::dead_letters(const server::DeadLetterFilter& filter
 // Sends the bytes of dead letters into their topic again, as new records. The dead letters stay:
 // they are history; one that was sent before is left alone.
 base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
-  return quality_->letters().redrive(
-      {.where = dead_letter_where(filter),
-       .repair = "",
-       .limit = std::min<std::size_t>(filter.limit, 1'000'000)});
+  return quality_->letters().redrive({.where = dead_letter_where(filter),
+                                      .repair = "",
+                                      .limit = std::min<std::size_t>(filter.limit, 1'000'000)});
 }
 
 base::Result<json> Platform::run_model(const std::string& name) {

@@ -83,10 +83,15 @@ base::Result<> Platform::remake_pipeline(std::size_t index) {
   const std::string unit = unit_of(component.name());
   std::shared_ptr<stream::Pipeline> made = TRY(stream::Pipeline::make(
       services(unit), component, project_.suites, {.epoch_us = project_.epoch_us}));
+  const std::shared_ptr<stream::Pipeline> old = pipelines()[index];
+  const auto hold = old->hold();  // nobody pauses a model between the restore and the swap
   TRY(made->restore());
   components_[index] = std::move(component);  // only this thread reads it by now
-  const std::scoped_lock lock(pipelines_mutex_);
-  pipelines_[index] = std::move(made);
+  {
+    const std::scoped_lock lock(pipelines_mutex_);
+    pipelines_[index] = std::move(made);
+  }
+  old->retire(hold);
   return {};
 }
 

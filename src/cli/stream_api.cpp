@@ -14,7 +14,7 @@ base::Result<json> Platform::streams() {
   }
   const base::TimestampUs now_us = clock_.now_us();
   json list = json::array();
-  for (const auto& pipeline : pipelines_) {
+  for (const auto& pipeline : pipelines()) {
     json entry = pipeline_status(*pipeline, now_us);
     const json plan = pipeline->running_plan();
     const bool here = !units_->shared() || units_->running(unit_of(pipeline->name()));

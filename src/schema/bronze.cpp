@@ -24,11 +24,37 @@ std::string_view header(const eventlog::RecordView& record, std::string_view nam
 
 }  // namespace
 
+class BronzeDecoder::Watched final : public SchemaLookup {
+ public:
+  explicit Watched(std::shared_ptr<const SchemaLookup> registry) : registry_(std::move(registry)) {}
+
+  base::Result<ResolvedSchema> by_id(std::int32_t id) const override {
+    return noted(registry_->by_id(id));
+  }
+  base::Result<std::vector<ResolvedSchema>> versions(const std::string& subject) const override {
+    return noted(registry_->versions(subject));
+  }
+
+  bool is_away() const { return away_.has_value(); }
+  std::optional<base::Error> take_error() { return std::exchange(away_, std::nullopt); }
+
+ private:
+  template <class T>
+  base::Result<T> noted(base::Result<T> answer) const {
+    if (!answer && answer.error().code == base::Code::kUnavailable) away_ = answer.error();
+    return answer;
+  }
+
+  std::shared_ptr<const SchemaLookup> registry_;
+  mutable std::optional<base::Error> away_;  // one thread at a time, as the decoder
+};
+
 BronzeDecoder::BronzeDecoder(const TopicSchema& topic)
-    : topic_(topic),
+    : watched_(topic.lookup == nullptr ? nullptr : std::make_shared<Watched>(topic.lookup)),
+      topic_(topic),
       bronze_(bronze_schema(topic)),
       schema_id_(topic.id()),
-      own_reader_{topic.decoder(), "", topic.format == Format::kJson},
+      own_reader_{nullptr, "", topic.format == Format::kJson},
       topics_(Type::kString),
       partitions_(Type::kInt32),
       offsets_(Type::kInt64),
@@ -38,7 +64,10 @@ BronzeDecoder::BronzeDecoder(const TopicSchema& topic)
       headers_(Type::kString),
       raws_(Type::kString),
       errors_(Type::kString),
-      fields_(topic.fields) {}
+      fields_(topic.fields) {
+  if (watched_ != nullptr) topic_.lookup = watched_;
+  own_reader_.decoder = topic_.decoder();
+}
 
 base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::byte> batch,
                                   eventlog::Offset from, eventlog::Offset to) {
@@ -55,6 +84,13 @@ base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::b
     if (record.offset >= from && record.offset < to) append_record(partition, record);
   });
   decode_pending();
+  if (watched_ != nullptr && watched_->is_away()) {
+    truncate(before);
+    evolution_.reset();
+    last_id_ = -1;
+    return std::unexpected(
+        (*watched_->take_error()).in(fmt::format("topic {}", topic_.topic.name)));
+  }
   if (evolution_) {
     truncate(before);
     return std::unexpected(*std::exchange(evolution_, std::nullopt));
@@ -65,7 +101,7 @@ base::Result<> BronzeDecoder::add(std::int32_t partition, std::span<const std::b
 
 void BronzeDecoder::look_at_schema(const eventlog::RecordView& record) {
   const auto id = wire_id(record.value);
-  if (!id || *id == last_id_) return;
+  if (!id || *id == last_id_ || (watched_ != nullptr && watched_->is_away())) return;
   last_id_ = *id;
   if (known_ids_.contains(*id) || topic_.lookup == nullptr) return;
   const auto registered = topic_.lookup->by_id(*id);
@@ -74,7 +110,7 @@ void BronzeDecoder::look_at_schema(const eventlog::RecordView& record) {
   // Columns come from the topic's subject alone, whatever ids its records have.
   TopicSchema evolved = topic_;
   if (!more || more->empty() || !evolved.evolve() || evolved.fields == topic_.fields) {
-    known_ids_.insert(*id);
+    if (!watched_->is_away()) known_ids_.insert(*id);
     return;
   }
   last_id_ = -1;

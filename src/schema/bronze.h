@@ -28,6 +28,8 @@ class BronzeDecoder {
   // for broken batches (then nothing of this one is taken). Control batches carry no records.
   // kConflict when a record's schema has columns that the topic lacks and the topic evolves: then
   // nothing of this one is taken either, and a decoder for the evolved topic has to go on.
+  // kUnavailable when the topic's registry cannot say what a schema is: nothing of this one is
+  // taken either, for what its rows are must not depend on when they are read.
   base::Result<> add(std::int32_t partition, std::span<const std::byte> batch,
                      eventlog::Offset from, eventlog::Offset to);
 
@@ -59,6 +61,9 @@ class BronzeDecoder {
   void truncate(std::size_t rows);
   void look_at_schema(const eventlog::RecordView& record);
 
+  // The topic's registry, which keeps in mind that it could not be asked.
+  class Watched;
+  std::shared_ptr<Watched> watched_;  // null without a registry
   TopicSchema topic_;
   columns::Schema bronze_;
   std::string schema_id_;

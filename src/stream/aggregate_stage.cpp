@@ -141,7 +141,8 @@ class AggregateStage final : public Stage {
   }
 
   StateSize state_size() const override {
-    return {log_.size().rows + given_.size().rows, log_.size().bytes + given_.size().bytes};
+    StateSize size = log_.size();
+    return size += given_.size();
   }
 
   nlohmann::json explain() const override {
@@ -153,7 +154,6 @@ class AggregateStage final : public Stage {
             {"reads", parts_.input.table},
             {"sql", partial_},
             {"state", fmt::format("{} parts of groups", log_.rows())},
-            {"rows", log_.rows()},
             {"bounded_by", bound.empty() ? fmt::format("the number of different groups") : bound}};
   }
 

@@ -130,10 +130,7 @@ class ComposedOperator final : public Operator {
 
   StateSize state_size() const override {
     StateSize size;
-    for (const auto& stage : planned_.stages) {
-      size.rows += stage->state_size().rows;
-      size.bytes += stage->state_size().bytes;
-    }
+    for (const auto& stage : planned_.stages) size += stage->state_size();
     return size;
   }
   std::optional<base::TimestampUs> watermark() const override {
@@ -152,8 +149,10 @@ class ComposedOperator final : public Operator {
     for (const auto& stage : planned_.stages) {
       stages.push_back(stage->explain());
       stages.back()["name"] = stage->gives().table;
-      stages.back()["state_rows"] = stage->state_size().rows;
-      stages.back()["state_bytes"] = stage->state_size().bytes;
+      if (!stages.back().contains("state")) continue;
+      const StateSize size = stage->state_size();
+      stages.back()["rows"] = size.rows;
+      stages.back()["bytes"] = size.bytes;
     }
     nlohmann::json reads = nlohmann::json::array();
     for (const auto& [table, use] : planned_.sources)

@@ -94,9 +94,7 @@ class JoinStage final : public Stage {
   StateSize state_size() const override {
     StateSize size;
     for (const auto& log : logs_) {
-      if (!log) continue;
-      size.rows += log->size().rows;
-      size.bytes += log->size().bytes;
+      if (log) size += log->size();
     }
     return size;
   }
@@ -105,14 +103,12 @@ class JoinStage final : public Stage {
     nlohmann::json sides = nlohmann::json::array();
     std::string state;
     std::string bounds;
-    std::int64_t rows = 0;
     for (std::size_t i = 0; i < logs_.size(); ++i) {
       const JoinSide& side = parts_.sides[i];
       if (!state.empty()) state += ", ";
       if (!bounds.empty()) bounds += "; ";
       state += logs_[i] ? fmt::format("{} rows of {}", logs_[i]->rows(), side.alias)
                         : fmt::format("{} as it stands", side.alias);
-      if (logs_[i]) rows += logs_[i]->rows();
       bounds += side.alias + ": " + (logs_[i] ? side.bound : "its table");
     }
     static constexpr std::array kNames{"inner join", "left join", "as-of join"};
@@ -120,7 +116,6 @@ class JoinStage final : public Stage {
             {"reads", names()},
             {"sql", parts_.select},
             {"state", state},
-            {"rows", rows},
             {"bounded_by", bounds}};
   }
 

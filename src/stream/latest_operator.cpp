@@ -64,7 +64,9 @@ class LatestOperator final : public Operator {
       loaded = load_chunk(connection, value);
       return loaded.has_value();
     }));
-    return loaded;
+    TRY(std::move(loaded));
+    rows_ = TRY(connection.query("SELECT count(*) FROM " + sql::quote_name(kept_)))->int_at(0, 0);
+    return {};
   }
 
   base::Result<Outcome> process(Epoch& epoch) override {
@@ -133,17 +135,15 @@ class LatestOperator final : public Operator {
   void be_read() override { read_ = true; }
   std::string current() const override { return from_next_; }
   std::string served() const override { return served_; }
-  StateSize state_size() const override { return {rows_, 0}; }
-  nlohmann::json explain(sql::Connection& connection) const override {
-    const auto rows = connection.query("SELECT count(*) FROM " + sql::quote_name(kept_));
-    const std::int64_t held = rows ? (*rows)->int_at(0, 0) : 0;
+  StateSize state_size() const override { return {.rows = rows_}; }
+  nlohmann::json explain(sql::Connection&) const override {
     return {{"model", model_.table},
             {"stages",
              {{{"stage", std::string(shape_name(plan_.shape))},
                {"reads", plan_.source()},
                {"sql", winners_sql_},
-               {"state", fmt::format("{} rows", held)},
-               {"rows", held},
+               {"state", fmt::format("{} rows", rows_)},
+               {"rows", rows_},
                {"bounded_by",
                 fmt::format("the number of different {}", fmt::join(model_.key, ", "))}}}}};
   }

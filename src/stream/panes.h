@@ -11,7 +11,8 @@
 namespace stream {
 
 // The expression with time_bucket(constant of days or less, TIMESTAMPTZ) as arithmetic, which takes
-// a third of the time of the calendar's. `from`: what its columns are of. The time zone is UTC.
+// a small part of the time of the calendar's. `from`: what its columns are of. The time zone is
+// UTC.
 base::Result<Tree> with_plain_buckets(sql::Connection& connection, Tree expression,
                                       const std::string& from);
 

@@ -103,6 +103,14 @@ class PatternOperator final : public Operator {
     return {};
   }
 
+  StateSize state_size() const override {
+    return {.rows = static_cast<std::int64_t>(reader_->engine().rows_held())};
+  }
+  std::optional<base::TimestampUs> watermark() const override {
+    if (watermark_.us() == Watermark::kNone) return std::nullopt;
+    return watermark_.us();
+  }
+
   nlohmann::json explain(sql::Connection&) const override {
     nlohmann::json plan{
         {"model", model_.table},
@@ -111,7 +119,7 @@ class PatternOperator final : public Operator {
            {"reads", plan_.source()},
            {"state", fmt::format("{} rows held, {} of them needed", reader_->engine().rows_held(),
                                  reader_->engine().rows_live())},
-           {"rows", reader_->engine().rows_held()},
+           {"rows", state_size().rows},
            {"bounded_by", "the pattern's time limit and its rows_max"}}}}};
     if (watermark_.us() != Watermark::kNone)
       plan["watermark"] = base::format_rfc3339(watermark_.us());

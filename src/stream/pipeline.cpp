@@ -261,8 +261,7 @@ void Pipeline::fail(const base::Error& error) {
 
 // Records have columns that the tables lack: another pipeline has to go on (cli/platform_schemas).
 bool Pipeline::evolves(const base::Error& error) const {
-  return error.code == base::Code::kConflict &&
-         std::ranges::any_of(topics_, [](const auto& topic) { return topic.evolves; });
+  return error.code == base::Code::kConflict && reader_->met_new_columns();
 }
 
 void Pipeline::run(std::stop_token stop) {
@@ -278,6 +277,10 @@ void Pipeline::run(std::stop_token stop) {
       sleep(pause_us);
       if (stop.stop_requested()) break;
       if (auto restored = restore(); !restored) {
+        if (evolves(restored.error())) {  // the successor tells of what is wrong from here on
+          services_.alerts.resolve("pipeline/" + name_, services_.clock.now_us());
+          break;
+        }
         fail(restored.error());
         pause_us = std::min<std::int64_t>(pause_us * 2, 30 * base::kUsPerSecond);
         continue;

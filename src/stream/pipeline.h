@@ -5,7 +5,8 @@
 //   1. the plan (epoch, intervals, the time it counts as now, versions of static tables) is written
 //      and synced;
 //   2. the rows of every table are staged as Parquet files;
-//   3. each table's Delta commit carries txn(waybill/pipeline/model/table, epoch), its files durable
+//   3. each table's Delta commit carries txn(waybill/pipeline/model/table, epoch), its files
+//   durable
 //      before it;
 //   4. state, consumed offsets and run records go into one synced state change.
 // Threads: run() owns a thread for epochs and one that reads and decodes ahead; the rest from any.
@@ -98,16 +99,19 @@ class Pipeline {
   base::Result<Offsets> consumed() const;
   // Keeps epochs from starting while it is held, so that ledger and tables can be read as one.
   std::unique_lock<std::mutex> hold() const { return std::unique_lock(running_); }
+  // Under that lock: another pipeline has taken over, and nobody steers this one's models any more.
+  void retire(const std::unique_lock<std::mutex>& hold);
   // The table of the engine's database that look-ups of a model read; "" when not served.
   std::string served(const std::string& table) const;
   const std::vector<std::unique_ptr<Operator>>& operators() const { return operators_; }
   // The plan, the state and its bounds of one model. As the next three: kNotFound when it is not
   // one of its own.
   base::Result<nlohmann::json> explain(const std::string& table);
-  // Every model's plan as of one of the last epochs, with what it did in it: topics, models, stages.
-  // Does not wait for an epoch that runs.
+  // Every model's plan as of one of the last epochs, with what it did in it: topics, models,
+  // stages. Does not wait for an epoch that runs.
   nlohmann::json running_plan();
-  // A paused model takes nothing in until it goes on, then all that it missed.
+  // A paused model takes nothing in until it goes on, then all that it missed. These three are
+  // kUnavailable when the pipeline is retired: its successor is to be asked.
   base::Result<> pause(const std::string& table);
   base::Result<> resume(const std::string& table);
   // Builds a model's table and state anew from the lake, and those of the models behind it.
@@ -130,6 +134,7 @@ class Pipeline {
   };
 
   base::Result<Operator*> find(const std::string& table) const;
+  base::Result<> check_in_charge() const;
   nlohmann::json explained(const Operator& op) const;
   void note_work(const std::vector<runs::Run>& runs);
   void note_plan();
@@ -191,7 +196,7 @@ class Pipeline {
   // Rewrites that were put off, when it is time for them or at once.
   base::Result<> catch_up_rewrites(bool at_once);
   std::string app_id(const std::string& writer, const std::string& table) const;
-  void measure(const std::vector<runs::Run>& runs) const;
+  void measure() const;
   void watch_quality(const std::vector<runs::Run>& runs);
   void publish(std::size_t records, std::int64_t elapsed_us);
   void fail(const base::Error& error);
@@ -209,12 +214,15 @@ class Pipeline {
   std::map<std::string, StaticTable> statics_;           // by lake name
   std::unique_ptr<SourceReader> reader_;
   Offsets committed_;
-  std::map<std::string, Pace> paces_;    // of models that do not run with every epoch, by table
+  // Of models that do not run with every epoch, by table. Written under running_ and mutex_, read
+  // under either.
+  std::map<std::string, Pace> paces_;
   std::vector<const Operator*> active_;  // of the epoch under way
   bool ran_behind_ = false;              // the last epoch was one model's
+  bool retired_ = false;                 // guarded by running_
   std::int64_t epoch_ = 0;               // last committed
   mutable std::mutex running_;           // held for an epoch, from plan to commit
-  mutable std::mutex mutex_;             // guards status_
+  mutable std::mutex mutex_;             // guards status_, writes to paces_
   PipelineStatus status_;
   // For running_plan(). What each model did in its last epoch, by table; guarded by running_.
   struct Work {

@@ -88,7 +88,7 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   TRY(finish(epoch, plan, runs));
   committing_as_ = name_;
   watch_quality(runs);
-  measure(runs);
+  measure();
   publish(records, steady_us() - started_us);
   note_work(runs);
   note_plan();
@@ -221,27 +221,18 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan, std::vector
   return {};
 }
 
-// What each model took in and gave, what it keeps, and how far its watermark is behind.
-void Pipeline::measure(const std::vector<runs::Run>& runs) const {
-  for (const runs::Run& run : runs) {
-    const runs::Counts total = run.total();
-    const auto rows = [&](const char* kind, std::int64_t n) {
-      base::counter("waybill_operator_rows_total", "Rows of committed epochs, by model.",
-                    {{"model", run.model}, {"kind", kind}})
-          .Increment(static_cast<double>(n));
-    };
-    rows("in", total.in);
-    rows("out", total.out + total.made);
-    rows("late", total.late);
-    rows("dead", total.dead);
-  }
+// What each model keeps, and how far its watermark is behind.
+void Pipeline::measure() const {
   for (const Operator* op : active_) {
     const base::Labels labels{{"model", op->model().table}};
     const StateSize size = op->state_size();
     base::gauge("waybill_operator_state_rows", "Rows that a model keeps.", labels)
         .Set(static_cast<double>(size.rows));
-    base::gauge("waybill_operator_state_bytes", "Bytes of them in the state store.", labels)
-        .Set(static_cast<double>(size.bytes));
+    const bool counts_bytes =
+        op->plan().shape != Shape::kLatest && op->plan().shape != Shape::kPattern;
+    if (counts_bytes)
+      base::gauge("waybill_operator_state_bytes", "Bytes of them in the state store.", labels)
+          .Set(static_cast<double>(size.bytes));
     const auto watermark = op->watermark();
     if (!watermark) continue;
     base::gauge("waybill_operator_watermark_lag_seconds",

@@ -2,6 +2,7 @@
 // built anew. They are given from the lake's tables what they have not taken in.
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/logging.h"
 #include "lake/dml.h"
 #include "stream/pipeline.h"
@@ -144,18 +145,22 @@ std::vector<std::string> Pipeline::with_readers(const std::string& table) const 
 // What a start finds: models whose state is another text's or that are new to a running pipeline
 // are built anew, models that do not run with every epoch stand where they stood.
 base::Result<> Pipeline::restore_paces() {
-  paces_.clear();
+  std::map<std::string, Pace> found;
   std::vector<std::string> anew;
   for (const auto& op : operators_) {
     const std::string& table = op->model().table;
-    if (auto pace = TRY(read_pace(services_.store, table))) paces_[table] = *std::move(pace);
+    if (auto pace = TRY(read_pace(services_.store, table))) found[table] = *std::move(pace);
     const bool is_new =
-        epoch_ > 0 && !TRY(services_.store.get("beginning/" + table)) && !paces_.contains(table);
+        epoch_ > 0 && !TRY(services_.store.get("beginning/" + table)) && !found.contains(table);
     if (is_new || !TRY(op->fits(services_.store))) {
       for (const std::string& reader : with_readers(table)) {
         if (std::ranges::count(anew, reader) == 0) anew.push_back(reader);
       }
     }
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    paces_ = std::move(found);
   }
   if (anew.empty()) return {};
   return build_anew(anew, "it is new, or its text is");
@@ -182,6 +187,7 @@ base::Result<> Pipeline::begin_paces() {
 
 base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
                                     const std::string& why) {
+  const Pace anew{.paused = false, .anew = true, .ran_us = 0, .offsets = {}};
   state::WriteSet changes;
   for (const std::string& table : tables) {
     spdlog::info("{}: {} is built anew from the lake: {}", name_, table, why);
@@ -189,14 +195,29 @@ base::Result<> Pipeline::build_anew(const std::vector<std::string>& tables,
     changes.remove_range(op->state_prefix(), end_of(op->state_prefix()));
     changes.remove_range("ledger/" + table + "/", end_of("ledger/" + table + "/"));
     changes.put("beginning/" + table, "[]");
-    paces_[table] = {.paused = false, .anew = true, .ran_us = 0, .offsets = {}};
-    changes.put(pace_key(table), to_text(paces_[table]));
+    changes.put(pace_key(table), to_text(anew));
   }
-  return services_.store.apply(changes);
+  TRY(services_.store.apply(changes));
+  const std::scoped_lock lock(mutex_);
+  for (const std::string& table : tables) paces_[table] = anew;
+  return {};
+}
+
+void Pipeline::retire(const std::unique_lock<std::mutex>& hold) {
+  CHECK(hold.owns_lock() && hold.mutex() == &running_, "{} is retired without its lock", name_);
+  retired_ = true;
+}
+
+base::Result<> Pipeline::check_in_charge() const {
+  if (!retired_) return {};
+  return base::fail_with(base::Code::kUnavailable,
+                         fmt::format("{} was made anew just now, with new columns", name_),
+                         "ask again");
 }
 
 base::Result<> Pipeline::pause(const std::string& table) {
   const std::scoped_lock running(running_);
+  TRY(check_in_charge());
   const Operator* op = TRY(find(table));
   if (const std::string source = source_without_places(*op); !source.empty()) {
     return base::fail_with(
@@ -222,6 +243,7 @@ base::Result<> Pipeline::pause(const std::string& table) {
 
 base::Result<> Pipeline::resume(const std::string& table) {
   const std::scoped_lock running(running_);
+  TRY(check_in_charge());
   TRY(find(table));
   const auto it = paces_.find(table);
   if (it == paces_.end() || !it->second.paused) return {};
@@ -237,6 +259,7 @@ base::Result<> Pipeline::resume(const std::string& table) {
 
 base::Result<> Pipeline::rewind(const std::string& table) {
   const std::scoped_lock running(running_);
+  TRY(check_in_charge());
   TRY(find(table));
   return build_anew_now(table, "somebody asked for it");
 }

@@ -90,7 +90,8 @@ class RecomputeStage final : public Stage {
   }
 
   StateSize state_size() const override {
-    return {log_.size().rows + given_.size().rows, log_.size().bytes + given_.size().bytes};
+    StateSize size = log_.size();
+    return size += given_.size();
   }
 
   nlohmann::json explain() const override {
@@ -98,7 +99,6 @@ class RecomputeStage final : public Stage {
             {"reads", parts_.input.table},
             {"sql", parts_.select},
             {"state", fmt::format("{} rows kept, {} given", log_.rows(), given_.rows())},
-            {"rows", log_.rows() + given_.rows()},
             {"bounded_by", bound()}};
   }
 

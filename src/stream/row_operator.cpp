@@ -9,7 +9,6 @@
 namespace stream {
 namespace {
 
-
 class RowOperator final : public Operator {
  public:
   RowOperator(runs::Model model, Plan plan, Relation input, Relation output,
@@ -112,7 +111,8 @@ class RowOperator final : public Operator {
                          {"sql", select_}};
     if (plan_.shape == Shape::kDeduplicated) {
       stage["state"] = fmt::format("{} keys, 16 bytes each", seen_.size());
-      stage["rows"] = seen_.size();
+      stage["rows"] = state_size().rows;
+      stage["bytes"] = state_size().bytes;
       stage["bounded_by"] = "ttl " + base::format_duration(model_.ttl_us);
     }
     return {{"model", model_.table}, {"stages", {stage}}};
@@ -184,7 +184,8 @@ class RowOperator final : public Operator {
       for (std::size_t k = 0; k < n; ++k) hash = hash_value(hash, rows.columns[k], row);
       const columns::Column& times = rows.columns[n];
       const base::TimestampUs time_us = times.is_null(row) ? epoch.now_us : times.int_at(row);
-      if (seen_.insert(hash, std::min(time_us, epoch.now_us + Watermark::kFutureAllowedUs))) continue;
+      if (seen_.insert(hash, std::min(time_us, epoch.now_us + Watermark::kFutureAllowedUs)))
+        continue;
       duplicates.columns[0].append_int(rows.columns[n + 1].int_at(row));
       ++outcome
             .counts[{std::string(rows.columns[n + 3].text_at(row)),

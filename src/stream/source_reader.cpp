@@ -13,7 +13,7 @@ constexpr std::size_t kPieceBytes = 2UL << 20;
 constexpr std::size_t kPendingBytesMax = 512UL << 20;
 constexpr std::size_t kSpareBytesMax = 256UL << 20;
 constexpr std::size_t kSpareRowsMin = 50'000;  // smaller ones are not worth their keeping
-constexpr std::int64_t kWaitUs = 20'000;  // a stop waits for so long
+constexpr std::int64_t kWaitUs = 20'000;       // a stop waits for so long
 constexpr std::int64_t kReplayWaitUs = 5 * base::kUsPerSecond;
 constexpr eventlog::Offset kNoEnd = std::numeric_limits<eventlog::Offset>::max();
 
@@ -77,6 +77,7 @@ void SourceReader::start(std::map<eventlog::TopicPartition, eventlog::Offset> po
 void SourceReader::stop() {
   tasks_.stop();
   pending_.clear();
+  met_new_columns_ = false;
 }
 
 base::Result<bool> SourceReader::read_piece(Decoders& decoders,
@@ -86,7 +87,10 @@ base::Result<bool> SourceReader::read_piece(Decoders& decoders,
   const eventlog::Offset to = std::min(read.next_offset, until);
   schema::BronzeDecoder& decoder = decoders.at(partition.topic);
   for (const std::span<const std::byte> batch : read.batches) {
-    TRY(decoder.add(partition.partition, batch, position, to));
+    if (auto added = decoder.add(partition.partition, batch, position, to); !added) {
+      met_new_columns_ = added.error().code == base::Code::kConflict;
+      return std::unexpected(std::move(added).error());
+    }
   }
   const bool moved = to > position;
   position = to;

@@ -4,6 +4,7 @@
 // epochs' rows are in memory.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -57,6 +58,9 @@ class SourceReader {
   base::Result<std::optional<EpochInput>> take(std::int64_t timeout_us);
   // True when a whole epoch's rows wait.
   bool full() const;
+  // True when reading ended at a record whose schema has columns that its topic lacks: the error of
+  // take() or replay() was this. Until the next start() or stop().
+  bool met_new_columns() const { return met_new_columns_; }
   // While no row waits: offsets that hold none, by partition, behind what was taken last (marks
   // that end transactions, what compaction took away).
   std::map<eventlog::TopicPartition, runs::Interval> empty_ahead() const;
@@ -88,6 +92,7 @@ class SourceReader {
   Decoders pending_;
   std::shared_ptr<SpareRows> spares_ = std::make_shared<SpareRows>();
   std::optional<base::Error> error_;
+  std::atomic<bool> met_new_columns_ = false;
   base::TaskGroup tasks_;
 };
 

@@ -17,7 +17,13 @@ namespace stream {
 // What is kept: rows in memory, bytes as they are on disk.
 struct StateSize {
   std::int64_t rows = 0;
-  std::int64_t bytes = 0;
+  std::int64_t bytes = 0;  // 0 where nobody counts them
+
+  StateSize& operator+=(const StateSize& other) {
+    rows += other.rows;
+    bytes += other.bytes;
+    return *this;
+  }
 };
 
 class StateLog {

@@ -149,6 +149,7 @@ def composed(w: Waybill, checks: Checks):
 
 
 def patterns(w: Waybill, checks: Checks):
+    compared = 0
     for table in PATTERNS:
         rows, distinct = w.sql(f"SELECT count(*), count(DISTINCT match_id) FROM {table}")[0]
         checks.equal(f"{table} holds no match twice", rows, distinct)
@@ -160,6 +161,8 @@ def patterns(w: Waybill, checks: Checks):
         here = {row[0] for row in w.sql(f"SELECT match_id FROM {table}")}
         missing = [match for match in history if match["match_id"] not in here]
         checks.check(f"{table} has every match of its history", not missing, f"{len(history)} matches, {len(missing)} missing")
+        compared += 1
+    checks.check("a pattern without late rows is compared with its history", compared > 0, f"{compared} of {len(PATTERNS)}")
 
 
 def lookups(w: Waybill, chance: random.Random, checks: Checks):

@@ -259,12 +259,18 @@ TEST_P(Composed, TablesAreWhatOneBatchOverAllRecordsGives) {
   const runs::Audit audit = audit_of(world);
   EXPECT_TRUE(audit.balanced()) << failed_checks(audit);
   for (const auto& line : audit.lines) EXPECT_EQ(line.counts.late, 0) << line.model;
+  for (const auto& op : world.pipeline().operators()) {
+    std::int64_t rows = 0;
+    const nlohmann::json plan = must(world.pipeline().explain(op->model().table));
+    for (const auto& stage : plan.at("stages")) rows += stage.value("rows", std::int64_t{0});
+    EXPECT_EQ(rows, op->state_size().rows) << plan.dump();
+  }
 }
 
 std::vector<Seeded> seeds() {
   std::vector<Seeded> all;
   const char* more = std::getenv("WAYBILL_STREAM_SEEDS");
-  const int count = more == nullptr ? 1 : std::atoi(more);
+  const int count = more == nullptr ? 3 : std::atoi(more);
   for (std::size_t i = 0; i < kCases.size(); ++i) {
     for (int seed = 1; seed <= count; ++seed)
       all.push_back({i, static_cast<std::uint32_t>(seed * 100) + static_cast<std::uint32_t>(i)});

@@ -117,8 +117,8 @@ class Play {
       world_.fault.steps_left = step.writes_left;
       world_.fault.last_is_done = step.last_is_done;
       if (act(step)) continue;
-      world_.fault.steps_left /= 2;  // it may be cut off while it starts, too
-      if (world_.start()) continue;
+      world_.fault.steps_left = step.writes_left / 2;  // it may be cut off while it starts, too
+      if (lives(world_.start())) continue;
       world_.fault.steps_left = -1;
       must(world_.start());
     }
@@ -162,26 +162,33 @@ class Play {
     }
   }
 
+  // False when it failed because the process was cut off; any other failure is a fault.
+  template <class T>
+  bool lives(const base::Result<T>& done) const {
+    if (!done && !world_.fault.was_cut()) throw std::runtime_error(done.error().to_string());
+    return done.has_value();
+  }
+
   // False when the process was cut off.
   bool act(const Step& step) {
-    const auto lives = [](const base::Result<>& done) {
-      return done || done.error().code != base::Code::kUnavailable;
+    const auto steered = [this](const base::Result<>& done) {
+      return done || done.error().code != base::Code::kUnavailable || lives(done);
     };
     switch (step.what) {
       case What::kWait:
         return true;
       case What::kEpoch:
-        return world_.epoch().has_value();
+        return lives(world_.epoch());
       case What::kDrain:
-        return world_.drain().has_value();
+        return lives(world_.drain());
       case What::kStart:
-        return world_.start().has_value();
+        return lives(world_.start());
       case What::kPause:
-        return lives(world_.pipeline().pause(step.model));
+        return steered(world_.pipeline().pause(step.model));
       case What::kResume:
-        return lives(world_.pipeline().resume(step.model));
+        return steered(world_.pipeline().resume(step.model));
       case What::kRewind:
-        return lives(world_.pipeline().rewind(step.model));
+        return steered(world_.pipeline().rewind(step.model));
     }
     return true;
   }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -33,14 +34,19 @@ struct Fault {
   // Of the lake's disk, for as long as they hold.
   std::atomic<bool> full = false;
   std::atomic<bool> stalled = false;
+  std::atomic<bool> refused = false;  // another writer is always first
 
   void cut_after(int steps, bool is_done = false) {
     steps_left = steps;
     last_is_done = is_done;
   }
 
+  // Whether a cut was armed and has come.
+  bool was_cut() const { return steps_left == 0; }
+
   enum class Hit : std::uint8_t { kFine, kDoneUnheard, kDead };
   Hit next() {
+    const std::scoped_lock lock(mutex_);
     if (steps_left < 0) return Hit::kFine;
     if (steps_left == 0) return Hit::kDead;
     return --steps_left == 0 && last_is_done ? Hit::kDoneUnheard : Hit::kFine;
@@ -56,12 +62,16 @@ struct Fault {
   template <class F>
   base::Result<> write_on_disk(F&& f) {
     while (stalled) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (refused) return base::fail(base::Code::kConflict, "somebody else was first");
     if (full) return base::fail(base::Code::kIo, "No space left on device");
     return write(f);
   }
   static std::unexpected<base::Error> dead() {
     return base::fail(base::Code::kUnavailable, "the test cut the process off");
   }
+
+ private:
+  std::mutex mutex_;  // bronze lands beside the rest
 };
 
 class FaultyStore final : public state::Store {
@@ -239,9 +249,8 @@ class World {
     return {};
   }
   // Another schema of the first topic, from the next start on.
-  void change_topic(const std::string& topic_yaml) {
-    topics_.front() = parsed({topic_yaml}).front();
-  }
+  void change_topic(const std::string& topic_yaml) { change_topic(parsed({topic_yaml}).front()); }
+  void change_topic(schema::TopicSchema topic) { topics_.front() = std::move(topic); }
   // Other models over the same disk, from the next start on.
   void change_models(std::vector<runs::Model> models) { models_ = std::move(models); }
   // An empty state, as a unit of another name has it: from the next start on.

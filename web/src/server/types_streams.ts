@@ -18,6 +18,7 @@ export interface Stage {
   sql?: string;
   state?: string;
   rows?: number;
+  bytes?: number;
   bounded_by?: string;
 }
 
