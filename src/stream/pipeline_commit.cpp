@@ -64,7 +64,7 @@ base::Result<lake::Version> Pipeline::merge_and_commit(Epoch& epoch, const Table
                    .what = Clause::Do::kInsert,
                    .condition = "NOT source._wb_gone"}}};
   auto done =
-      lake::merge(*target.table, *connection_, merge,
+      lake::merge(*target.table, epoch.connection, merge,
                   {.app_id = app_id(change.writer, change.table),
                    .app_version = epoch.number,
                    .user_metadata = {{"run", epoch.run_id(change.writer)}, {"pipeline", name_}}});
@@ -88,12 +88,12 @@ base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const Table
   transaction->set_transaction(app, epoch.number);
   switch (change.kind) {
     case TableChange::Kind::kAppend:
-      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+      for (lake::AddFile& file : TRY(target.table->stage(epoch.connection, change.select)))
         transaction->add(std::move(file));
       break;
     case TableChange::Kind::kUpsert:
       info.operation = "MERGE";
-      TRY(lake::stage_upsert(*target.table, *connection_, *transaction, change.changed,
+      TRY(lake::stage_upsert(*target.table, epoch.connection, *transaction, change.changed,
                              change.key));
       break;
     case TableChange::Kind::kReplace:
@@ -101,7 +101,7 @@ base::Result<lake::Version> Pipeline::stage_and_commit(Epoch& epoch, const Table
       info.parameters["mode"] = "Overwrite";
       transaction->read_whole_table();
       for (const lake::AddFile& file : transaction->base().files()) transaction->remove(file);
-      for (lake::AddFile& file : TRY(target.table->stage(*connection_, change.select)))
+      for (lake::AddFile& file : TRY(target.table->stage(epoch.connection, change.select)))
         transaction->add(std::move(file));
       break;
   }
