@@ -53,12 +53,6 @@ void fill_validity(const columns::Column& column, std::size_t from, std::size_t 
   }
 }
 
-base::Result<> appended(duckdb_state state, duckdb_appender appender) {
-  if (state == DuckDBSuccess) return {};
-  const char* message = duckdb_appender_error(appender);
-  return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
-}
-
 }  // namespace
 
 duckdb_type duckdb_type_of(columns::Type type) {
@@ -116,36 +110,6 @@ void fill_vector(const columns::Column& column, std::size_t from, std::size_t ro
       break;
   }
   fill_validity(column, from, rows, vector);
-}
-
-base::Result<> append_batch(duckdb_connection connection, const char* catalog, const char* schema,
-                            const char* table, const columns::Batch& batch) {
-  TRY(check_texts(batch));
-  AppenderHandle appender;
-  TRY(appended(duckdb_appender_create_ext(connection, catalog, schema, table, appender.out()),
-               appender.get()));
-  if (duckdb_appender_column_count(appender.get()) != batch.columns.size()) {
-    return base::fail(base::Code::kInvalid, "table '{}' has {} columns, the batch has {}", table,
-                      duckdb_appender_column_count(appender.get()), batch.columns.size());
-  }
-  std::vector<TypeHandle> owned;
-  std::vector<duckdb_logical_type> types;
-  for (const columns::Column& column : batch.columns) {
-    owned.emplace_back(duckdb_create_logical_type(duckdb_type_of(column.type())));
-    types.push_back(owned.back().get());
-  }
-  ChunkHandle chunk(duckdb_create_data_chunk(types.data(), types.size()));
-  const std::size_t rows_max = duckdb_vector_size();
-  for (std::size_t from = 0; from < batch.rows(); from += rows_max) {
-    const std::size_t rows = std::min(rows_max, batch.rows() - from);
-    duckdb_data_chunk_reset(chunk.get());
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      fill_vector(batch.columns[i], from, rows, duckdb_data_chunk_get_vector(chunk.get(), i));
-    }
-    duckdb_data_chunk_set_size(chunk.get(), rows);
-    TRY(appended(duckdb_append_data_chunk(appender.get(), chunk.get()), appender.get()));
-  }
-  return appended(duckdb_appender_close(appender.get()), appender.get());
 }
 
 }  // namespace sql

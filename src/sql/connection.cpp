@@ -3,8 +3,8 @@
 #include <charconv>
 
 #include "sql/chunk.h"
-#include "sql/replan.h"
 #include "sql/result.h"
+#include "sql/run.h"
 #include "sql/statement.h"
 #include "sql/text.h"
 
@@ -24,7 +24,7 @@ class DuckConnection final : public Connection {
 
   base::Result<std::unique_ptr<Result>> query(const std::string& sql) override {
     if (sql.find(';') != std::string::npos) return query_each(sql);
-    auto result = TRY(run_planned(
+    auto result = TRY(result_of(
         [&](duckdb_result* out) { return duckdb_query(handle_->get(), sql.c_str(), out); }));
     return make_result(database_, std::move(result));
   }
@@ -55,14 +55,10 @@ class DuckConnection final : public Connection {
 
   base::Result<> put(const std::string& table, const columns::Batch& batch) override {
     TRY(unshare(table));
-    std::string sql = "CREATE OR REPLACE TEMPORARY TABLE " + quote_name(table) + " (";
-    for (std::size_t i = 0; i < batch.schema.fields.size(); ++i) {
-      const columns::Field& field = batch.schema.fields[i];
-      sql += fmt::format("{}{} {}", i == 0 ? "" : ", ", quote_name(field.name),
-                         columns::sql_type(field.type));
-    }
-    TRY(execute(sql + ")"));
-    return append_batch(handle_->get(), "temp", "main", table.c_str(), batch);
+    return with_rows(batch, [&](const std::string& rows) {
+      return execute(fmt::format("CREATE OR REPLACE TEMPORARY TABLE {} AS SELECT * FROM {}",
+                                 quote_name(table), rows));
+    });
   }
 
   base::Result<> share(const std::string& table,
@@ -83,10 +79,12 @@ class DuckConnection final : public Connection {
 
   base::Result<> append(const std::string& table, const columns::Batch& batch) override {
     const std::size_t dot = table.find('.');
-    if (dot == std::string::npos)
-      return append_batch(handle_->get(), nullptr, nullptr, table.c_str(), batch);
-    return append_batch(handle_->get(), nullptr, table.substr(0, dot).c_str(),
-                        table.substr(dot + 1).c_str(), batch);
+    const std::string name = dot == std::string::npos ? quote_name(table)
+                                                      : quote_name(table.substr(0, dot)) + "." +
+                                                            quote_name(table.substr(dot + 1));
+    return with_rows(batch, [&](const std::string& rows) {
+      return execute(fmt::format("INSERT INTO {} SELECT * FROM {}", name, rows));
+    });
   }
 
   base::Result<nlohmann::json> parse(const std::string& sql) override {
@@ -112,6 +110,16 @@ class DuckConnection final : public Connection {
   void interrupt() override { duckdb_interrupt(handle_->get()); }
 
  private:
+  // Calls `use` with the table function that reads the batch.
+  template <class Use>
+  base::Result<> with_rows(const columns::Batch& batch, Use use) {
+    TRY(check_texts(batch));
+    const std::int64_t id = batches_->add({std::shared_ptr<void>(), &batch});
+    auto used = use(fmt::format("waybill_batch({})", id));
+    batches_->remove(id);
+    return used;
+  }
+
   // Drops the view of that name, if share() made one.
   base::Result<> unshare(const std::string& table) {
     const auto it = shared_.find(table);
@@ -145,7 +153,7 @@ class DuckConnection final : public Connection {
         const char* message = duckdb_prepare_error(statement.get());
         return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
       }
-      last = TRY(run_planned(
+      last = TRY(result_of(
           [&](duckdb_result* out) { return duckdb_execute_prepared(statement.get(), out); }));
     }
     return make_result(database_, std::move(last));

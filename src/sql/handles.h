@@ -42,7 +42,6 @@ using ConfigHandle = Owned<duckdb_config, duckdb_destroy_config>;
 using TypeHandle = Owned<duckdb_logical_type, duckdb_destroy_logical_type>;
 using ChunkHandle = Owned<duckdb_data_chunk, duckdb_destroy_data_chunk>;
 using ValueHandle = Owned<duckdb_value, duckdb_destroy_value>;
-using AppenderHandle = Owned<duckdb_appender, duckdb_appender_destroy>;
 
 // A result, destroyed at the end also when it holds an error.
 class ResultHandle {

@@ -1,6 +1,6 @@
 #include "sql/row_stream.h"
 
-#include "sql/replan.h"
+#include "sql/run.h"
 #include "sql/value.h"
 
 namespace sql {
@@ -106,19 +106,14 @@ base::Result<std::unique_ptr<RowStream>> start_stream(std::shared_ptr<DatabaseHa
                                                       std::shared_ptr<ConnectionHandle> connection,
                                                       duckdb_prepared_statement statement) {
   PendingHandle pending;
-  bool planned = true;
-  auto result = run_planned([&](duckdb_result* out) {
-    pending = PendingHandle();
-    planned = duckdb_pending_prepared_streaming(statement, pending.out()) == DuckDBSuccess;
-    return planned ? duckdb_execute_pending(pending.get(), out) : DuckDBError;
-  });
-  if (!planned) {
+  if (duckdb_pending_prepared_streaming(statement, pending.out()) != DuckDBSuccess) {
     const char* message = duckdb_pending_error(pending.get());
     return fail_duckdb(code_of_message(message != nullptr ? message : ""), message);
   }
-  if (!result) return std::unexpected(std::move(result).error());
+  auto result = TRY(
+      result_of([&](duckdb_result* out) { return duckdb_execute_pending(pending.get(), out); }));
   auto stream =
-      std::make_unique<ChunkStream>(std::move(database), std::move(connection), *std::move(result));
+      std::make_unique<ChunkStream>(std::move(database), std::move(connection), std::move(result));
   TRY(stream->check());
   return stream;
 }

@@ -2,9 +2,9 @@
 
 #include <charconv>
 
-#include "sql/replan.h"
 #include "sql/result.h"
 #include "sql/row_stream.h"
+#include "sql/run.h"
 #include "sql/text.h"
 #include "sql/value.h"
 
@@ -45,8 +45,8 @@ class PreparedStatement final : public Statement {
   base::Result<std::unique_ptr<Result>> run(
       const std::vector<std::optional<std::string>>& values) override {
     TRY(bind_all(values));
-    auto result = TRY(run_planned(
-        [&](duckdb_result* out) { return duckdb_execute_prepared(handle_.get(), out); }));
+    auto result = TRY(
+        result_of([&](duckdb_result* out) { return duckdb_execute_prepared(handle_.get(), out); }));
     return make_result(database_, std::move(result));
   }
 
@@ -117,7 +117,7 @@ class PreparedStatement final : public Statement {
     }
     duckdb_bind_varchar_length(cast.get(), 1, text.data(), text.size());
     auto result = TRY(
-        run_planned([&](duckdb_result* out) { return duckdb_execute_prepared(cast.get(), out); }));
+        result_of([&](duckdb_result* out) { return duckdb_execute_prepared(cast.get(), out); }));
     const ChunkHandle chunk(duckdb_fetch_chunk(*result.get()));
     const VectorView view = vector_view(type, duckdb_data_chunk_get_vector(chunk.get(), 0));
     if (view.is_null(0)) return bound(duckdb_bind_null(handle_.get(), index));
