@@ -118,17 +118,17 @@ base::Result<DailyModels::Scope> DailyModels::scope_of(
     const std::optional<DataInterval>& interval) const {
   using Kind = Scope::Kind;
   Scope scope{.kind = Kind::kWhole, .column = {}, .interval = {}, .until = {}};
-  if (model.late == runs::Late::kUpsert) {
-    if (!model.key.empty()) return Scope{Kind::kMerge, {}, {}, {}};
+  const bool merges = model.late == runs::Late::kUpsert;
+  if (merges && model.key.empty())
     return at_header(model, "'late: upsert' merges rows by their key, and the model has none",
                      "write 'key: [column, …]'");
-  }
+  if (merges && !interval) return Scope{Kind::kMerge, {}, {}, {}};
   if (!interval && model.late == runs::Late::kDrop) return scope;
   scope.column = TRY(part_column(model, schema));
   if (scope.column.name.empty())
     return at_header(model, "an interval of a table without partitions cannot be written anew",
                      "write 'partition: [column]', or run the whole table");
-  scope.kind = Kind::kInterval;
+  scope.kind = merges ? Kind::kMerge : Kind::kInterval;
   const bool days = scope.column.type == columns::Type::kDate;
   if (!interval && !days)
     return at_header(model,
@@ -137,6 +137,7 @@ base::Result<DailyModels::Scope> DailyModels::scope_of(
   if (interval) {
     scope.interval = {TRY(part_value(connection, scope.column, interval->from)),
                       TRY(part_value(connection, scope.column, interval->to))};
+    TRY(check_interval(scope.column, scope.interval.from, scope.interval.to));
   } else {
     const std::int64_t wait_us =
         model.late == runs::Late::kBuffer ? model.allowed_late_us : std::int64_t{0};
@@ -232,13 +233,19 @@ base::Result<> DailyModels::replace(lake::Table& table, sql::Connection& connect
   return {};
 }
 
-// Rows that differ, by key. What went from the inputs stays.
+// Rows that differ, by key, of an interval or all. What went from the inputs stays.
 base::Result<> DailyModels::merge(lake::Table& table, sql::Connection& connection,
                                   const runs::Model& model, const columns::Schema& schema,
-                                  const Inputs& inputs, runs::Run& run, runs::Counts& counts) {
+                                  const Scope& scope, const Inputs& inputs, runs::Run& run,
+                                  runs::Counts& counts) {
   const std::string rows = sql::quote_name("merged_rows");
-  if (auto made = connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows,
-                                                 stream::cast_to(schema, model.sql)));
+  const std::string where =
+      scope.column.name.empty()
+          ? "true"
+          : interval_condition(scope.column, scope.interval.from, scope.interval.to);
+  if (auto made = connection.execute(
+          fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM ({}) WHERE {}", rows,
+                      stream::cast_to(schema, model.sql), where));
       !made)
     return at_model(model, std::move(made).error());
   TRY(check(connection, model, "FROM " + rows));
@@ -304,7 +311,7 @@ base::Result<runs::Run> DailyModels::attempt(const runs::Model& plain,
   run.id = fmt::format("{}/{:012}", model.table, run.epoch);
   runs::Counts counts;
   if (scope.kind == Scope::Kind::kMerge) {
-    TRY(merge(*table, *connection, model, schema, inputs, run, counts));
+    TRY(merge(*table, *connection, model, schema, scope, inputs, run, counts));
   } else if (scope.kind != Scope::Kind::kNothing) {
     TRY(replace(*table, *connection, model, schema, scope, inputs, run, counts));
   }

@@ -32,7 +32,8 @@ class DailyModels {
   // Finishes the record of a run that a stop cut off between commit and record.
   base::Result<> restore();
   // Runs one model now: pins the newest version of each table that it reads, stages, checks its
-  // suite, commits once, records. With an interval only those partitions are written anew, and with
+  // suite, commits once, records. With an interval only those partitions are written anew (of
+  // `late: upsert` only their rows are merged; kInvalid when it ends before it begins), and with
   // `late: reprocess 3 days` the three before it. Without one a partitioned model that says `late:`
   // goes on from the last day that it closed; others write the whole table. kNotFound names the
   // models; kInvalid with file and line for SQL that does not bind. With an `instance` (of a DAG's
@@ -64,8 +65,8 @@ class DailyModels {
                          const columns::Schema& schema, const Scope& scope, const Inputs& inputs,
                          runs::Run& run, runs::Counts& counts);
   base::Result<> merge(lake::Table& table, sql::Connection& connection, const runs::Model& model,
-                       const columns::Schema& schema, const Inputs& inputs, runs::Run& run,
-                       runs::Counts& counts);
+                       const columns::Schema& schema, const Scope& scope, const Inputs& inputs,
+                       runs::Run& run, runs::Counts& counts);
   base::Result<> check(sql::Connection& connection, const runs::Model& model,
                        const std::string& rows) const;
   base::Result<> remember_plan(const runs::Model& model, const runs::Run& run,

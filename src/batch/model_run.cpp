@@ -45,9 +45,6 @@ Result<std::vector<Part>> found_parts(sql::Connection& connection, const runs::M
 Result<std::vector<Part>> days_between(const std::string& from, const std::string& to) {
   const std::int32_t first = TRY(base::parse_date(from));
   const std::int32_t last = TRY(base::parse_date(to));
-  if (last < first)
-    return base::fail_with(Code::kInvalid, fmt::format("--from {} is after --to {}", from, to),
-                           "the last day is --to, itself included");
   if (static_cast<std::size_t>(last - first) >= kPartsMax)
     return base::fail_with(Code::kLimit,
                            fmt::format("{} to {} are more than {} days", from, to, kPartsMax),
@@ -181,6 +178,16 @@ bool in_interval(const PartColumn& column, const std::optional<std::string>& val
          number <= std::strtoll(to.c_str(), nullptr, 10);
 }
 
+Result<> check_interval(const PartColumn& column, const std::string& from, const std::string& to) {
+  // One that ends before it begins does not even hold its own ends.
+  if (in_interval(column, from, from, to)) return {};
+  return base::fail_with(
+      Code::kInvalid,
+      fmt::format("no partition lies from {0}={1} to {0}={2}: the first comes after the last",
+                  column.name, from, to),
+      "exchange --from and --to; the last one is included");
+}
+
 std::optional<std::string> value_in(const lake::AddFile& file, const PartColumn& column) {
   const auto it = file.partition_values.find(column.name);
   return it == file.partition_values.end() ? std::nullopt : it->second;
@@ -221,6 +228,7 @@ Result<std::vector<Part>> parts_between(sql::Connection& connection, const runs:
                                         const std::string& from, const std::string& to) {
   const std::string first = TRY(part_value(connection, column, from));
   const std::string last = TRY(part_value(connection, column, to));
+  TRY(check_interval(column, first, last));
   if (column.type == columns::Type::kDate) return days_between(first, last);
   return found_parts(connection, model, table, column, interval_condition(column, first, last));
 }

@@ -62,6 +62,9 @@ std::string interval_condition(const PartColumn& column, const std::string& from
                                const std::string& to);
 bool in_interval(const PartColumn& column, const std::optional<std::string>& value,
                  const std::string& from, const std::string& to);
+// kInvalid when the first of two values, as the log has them, comes after the second.
+base::Result<> check_interval(const PartColumn& column, const std::string& from,
+                              const std::string& to);
 // What the file's rows have in the column; nullopt: NULL.
 std::optional<std::string> value_in(const lake::AddFile& file, const PartColumn& column);
 // The snapshot's files of one part.

@@ -153,6 +153,15 @@ Result<json> BackfillApi::run_interval(const std::string& name, const json& body
     return base::fail_with(
         Code::kInvalid, fmt::format("'{}' is empty or missing", from.empty() ? "from" : "to"),
         "name both, 'from' alone for one partition, or none for the whole table");
+  const auto known = std::ranges::find(project_.models, name, &runs::Model::table);
+  if (known != project_.models.end() && known->mode == runs::Mode::kStreaming)
+    return std::unexpected(
+        base::Error{.code = Code::kInvalid,
+                    .message = fmt::format("{} is a streaming model: its pipeline runs it", name),
+                    .mend = fmt::format("'waybill backfill {}' or 'waybill models rewind {}' "
+                                        "writes its past anew",
+                                        name, name)}
+            .at(known->file, 1));
   if (from.empty()) return runs::to_json(TRY(daily_.run(name)));
   return runs::to_json(TRY(daily_.run(name, batch::DataInterval{from, to})));
 }

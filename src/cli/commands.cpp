@@ -92,10 +92,16 @@ base::Result<> audit(const base::Path& project) {
   return {};
 }
 
-base::Result<> run_model(const base::Path& project, const std::string& model) {
+base::Result<> run_model(const base::Path& project, const std::string& model,
+                         const std::string& from, const std::string& to) {
+  if (from.empty() && !to.empty())
+    return base::fail_with(base::Code::kInvalid, fmt::format("--to {} stands without --from", to),
+                           "name the first partition, too, or neither for the whole table");
   const auto client = TRY(Client::connect(project));
-  print(print_runs(nlohmann::json::array(
-      {TRY(client->post("/v1/models/" + url_part(model) + "/run", nlohmann::json::object()))})));
+  nlohmann::json body = nlohmann::json::object();
+  if (!from.empty()) body = {{"from", from}, {"to", to.empty() ? from : to}};
+  print(print_runs(
+      nlohmann::json::array({TRY(client->post("/v1/models/" + url_part(model) + "/run", body))})));
   return {};
 }
 
@@ -108,8 +114,8 @@ base::Result<> explain_model(const base::Path& project, const std::string& model
 base::Result<> steer_model(const base::Path& project, const std::string& model,
                            const std::string& command) {
   const auto client = TRY(Client::connect(project));
-  const auto plan = TRY(client->post("/v1/models/" + url_part(model) + "/" + command,
-                                     nlohmann::json::object()));
+  const auto plan =
+      TRY(client->post("/v1/models/" + url_part(model) + "/" + command, nlohmann::json::object()));
   print(fmt::format("{}: {}\n", model, cell(plan["state_of_work"])));
   return {};
 }

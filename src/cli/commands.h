@@ -31,7 +31,9 @@ base::Result<> sql_query(const base::Path& project, const std::string& sql,
 base::Result<> status(const base::Path& project);
 base::Result<> runs(const base::Path& project, std::int64_t limit, const std::string& model);
 base::Result<> audit(const base::Path& project);  // an error when one row is missing
-base::Result<> run_model(const base::Path& project, const std::string& model);
+// A daily model, whole or the partitions from one value to another ("" = `from` alone).
+base::Result<> run_model(const base::Path& project, const std::string& model,
+                         const std::string& from, const std::string& to);
 // The plan, the state and the bounds of a streaming model.
 base::Result<> explain_model(const base::Path& project, const std::string& model);
 // `command` is pause, resume or rewind.

@@ -22,7 +22,7 @@ struct Arguments {
   std::string log_level = "info";
   cli::UpOptions up;
   cli::SimulateFlags simulate;
-  std::string folder, sql, format = "table", model;
+  std::string folder, sql, format = "table", model, from, to;
   std::int64_t limit = 100;
   std::int64_t query = 0;
 };
@@ -74,9 +74,11 @@ void add_question_commands(CLI::App& app, Arguments& a, Run& run) {
   app.add_subcommand("audit", "prove that no row is missing or doubled")->callback([&] {
     run = [&] { return cli::audit(a.project); };
   });
-  auto* model = app.add_subcommand("run", "run a daily model now");
+  auto* model = app.add_subcommand("run", "run a daily model now, whole or for some partitions");
   model->add_option("model", a.model, "its table")->required();
-  model->callback([&] { run = [&] { return cli::run_model(a.project, a.model); }; });
+  model->add_option("--from", a.from, "first partition, for example 2026-03-01");
+  model->add_option("--to", a.to, "last partition, itself included; otherwise --from alone");
+  model->callback([&] { run = [&] { return cli::run_model(a.project, a.model, a.from, a.to); }; });
   auto* explain = app.add_subcommand("explain", "plan, state and bounds of a streaming model");
   explain->add_option("model", a.model, "its table")->required();
   explain->callback([&] { run = [&] { return cli::explain_model(a.project, a.model); }; });

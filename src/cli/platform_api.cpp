@@ -265,7 +265,14 @@ base::Result<json> Platform::redrive(const server::DeadLetterFilter& filter) {
 }
 
 base::Result<json> Platform::run_model(const std::string& name) {
-  if (!units_->running("daily")) {
+  return room_call(
+      {.posts = true, .segments = {"models", name, "run"}, .query = {}, .body = json::object()});
+}
+
+base::Result<json> Platform::room_call(const server::RoomCall& call) {
+  if (call.segments.front() == "dags") return batch_->answer(call);
+  if (call.segments.front() == "models" && call.segments.back() == "run" &&
+      !units_->running("daily")) {
     const json owner = units_->owner("daily");
     return base::fail_with(base::Code::kUnavailable, "daily models run in another worker",
                            owner.is_object()
@@ -273,11 +280,6 @@ base::Result<json> Platform::run_model(const std::string& name) {
                                              owner.value("address", ""))
                                : "start 'waybill up'");
   }
-  return runs::to_json(TRY(daily_->run(name)));
-}
-
-base::Result<json> Platform::room_call(const server::RoomCall& call) {
-  if (call.segments.front() == "dags") return batch_->answer(call);
   if (QualityApi::answers(call)) return quality_->answer(call);
   return backfills_->answer(call);
 }

@@ -134,6 +134,30 @@ TEST_F(LateTest, AnIntervalIsTheSameHoweverItsDaysAreWritten) {
   EXPECT_EQ(legs(2), 3);
 }
 
+TEST_F(LateTest, AnIntervalThatEndsBeforeItBeginsIsRefused) {
+  for (const char* late : {"", "upsert", "reprocess 2 days"}) {
+    DailyModels models = daily(late);
+    land(2);
+    must(models.run("gold.delays", DataInterval{day(3), day(1)}));
+    const auto before = world_.snapshot("gold.delays")->version();
+    const auto ran = models.run("gold.delays", DataInterval{day(1), day(3)});
+    ASSERT_FALSE(ran) << late;
+    EXPECT_THAT(ran.error().message, HasSubstr("the first comes after the last"));
+    EXPECT_EQ(world_.snapshot("gold.delays")->version(), before);
+  }
+}
+
+TEST_F(LateTest, AnIntervalOfAnUpsertMergesItsRowsAlone) {
+  DailyModels models = daily("upsert");
+  for (const int ago : {3, 2, 1}) land(ago);
+  must(models.run("gold.delays"));
+  for (const int ago : {3, 2, 1}) land(ago);
+  must(models.run("gold.delays", DataInterval{day(2), day(2)}));
+  EXPECT_EQ(legs(3), 3);
+  EXPECT_EQ(legs(2), 6);
+  EXPECT_EQ(legs(1), 3);
+}
+
 TEST_F(LateTest, WhatCannotBeDoneIsNamedWithItsMend) {
   constexpr const char* kPlain =
       "---\ntable: gold.delays\nmode: daily at 02:00\nlate: {}\n---\n"
