@@ -78,6 +78,24 @@ std::string same_work(const Job& job) {
   return text;
 }
 
+// What lies downstream is written anew as a whole: what it holds now.
+Result<json> whole_tables(lake::Catalog& catalog, const Job& job) {
+  json all = json::array();
+  for (std::size_t i = 1; i < job.tables.size(); ++i) {
+    const std::string& name = job.tables[i].model.table;
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;
+    if (const auto there = catalog.table(name)) {
+      const auto snapshot = TRY((*there)->snapshot());
+      for (const lake::AddFile& file : snapshot->files())
+        rows += std::max<std::int64_t>(file.rows(), 0);
+      bytes = snapshot->bytes();
+    }
+    all.push_back({{"table", name}, {"rows_now", rows}, {"bytes_now", bytes}});
+  }
+  return all;
+}
+
 }  // namespace
 
 Backfills::Backfills(stream::Services services, DailyModels& daily, BackfillOptions options)
@@ -175,9 +193,16 @@ Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
        static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()))});
   json names = json::array();
   for (const JobTable& one : job.tables) names.push_back(one.model.table);
+  const auto label = [&](bool first) {
+    if (table.parts.empty() || table.column.name.empty()) return std::string();
+    return (first ? table.parts.front() : table.parts.back()).label(table.column);
+  };
   return json{{"model", request.model},
               {"tables", names},
+              {"downstream", TRY(whole_tables(services_.catalog, job))},
               {"partitions", table.parts.size()},
+              {"first", label(true)},
+              {"last", label(false)},
               {"rows_now", rows},
               {"bytes_now", bytes},
               {"input_bytes", input_bytes},

@@ -48,6 +48,7 @@ const diff = { old_rows: 31_204, new_rows: 31_210, same: 30_000, added: 10, remo
 export const backfills = () => ['ready', 'running', 'failed', 'done'].map((state, i) => ({
   backfill: `b-${i}`, model: 'gold.on_time', from: '2013-03-01', to: '2013-03-31', expect: i ? '' : 'new.on_time_share >= old.on_time_share', parallel: 10, state, error: state === 'failed' ? 'gold.on_time 2013-03-07: Conversion Error: could not read "n/a" as a number' : '',
   tables: [{ table: 'gold.on_time', model_version: 4, model_hash: 'ab12', partitions: 31, done: state === 'running' ? 12 : state === 'failed' ? 30 : 31, rows: 31_210, failed: state === 'failed' ? [{ partition: 'day=2013-03-07', error: 'Conversion Error: could not read "n/a" as a number' }] : [] }],
-  report: ['ready', 'done'].includes(state) ? { tables: [{ table: 'gold.on_time', partitions: 31, diff, quality: { suite: 'legs.json', failed: 0, rows: 31_210 } }], problems: [], rows: 31_210, bytes: 1_204_000, work_ms: 4_120 } : null,
+  report: ['ready', 'done'].includes(state) ? { tables: [{ table: 'gold.on_time', partitions: 31, diff, quality: { suite: 'legs', expectations: 12, failed: [], warnings: [] } }], problems: [], rows: 31_210, bytes: 1_204_000, work_ms: 4_120 } : null,
   published: state === 'done' ? [{ table: 'gold.on_time', version: 42, operation: 'backfill' }] : [], started_at: ago(600 * (i + 1)), ended_at: i ? ago(500) : null,
 }));
+export const estimate = ({ model }) => ({ model, tables: [model, 'gold.months'], partitions: 31, first: 'day=2013-03-01', last: 'day=2013-03-31', rows_now: 28_834, bytes_now: 1_204_000, input_bytes: 9_300_000, sample_rows: 958, estimated_seconds: 1.9, downstream: [{ table: 'gold.months', rows_now: 12, bytes_now: 2_100 }], inputs: { 'silver.hops': 17 } });

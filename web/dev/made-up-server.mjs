@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws';
 import { parse } from 'yaml';
 import { answerSql } from './made-up-sql.mjs';
 import { quality } from './made-up-quality.mjs';
-import { backfills, dag, dags, steer, streams } from './made-up-plans.mjs';
+import { backfills, dag, dags, estimate, steer, streams } from './made-up-plans.mjs';
 import { Trucks } from './made-up-trucks.mjs';
 
 const argument = (name, otherwise) => {
@@ -79,6 +79,7 @@ function answer(url, body) {
   if (path === '/v1/dead-letters/redrive') return { redriven: body.ids.length };
   const part = quality(path, body);
   if (part !== undefined) return part;
+  if (path === '/v1/backfills' && body) return body.dry_run ? estimate(body) : backfills()[1];
   if (path === '/v1/backfills') return empty ? [] : backfills().map(({ report, ...one }) => one);
   if (path.startsWith('/v1/backfills/')) return backfills().find(({ backfill }) => path.split('/')[3] === backfill);
   if (path === '/v1/dags') return empty ? [] : dags();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackfillState, DagTask } from '../src/server/types_batch';
-import { progressOf, spanText, verbsOf } from '../src/views/backfills/words';
+import { kNewRequest, mayRunAgain, missingOf, progressOf, qualityText, spanText, trimmed, verbsOf } from '../src/views/backfills/words';
 import { ganttOf } from '../src/views/jobs/gantt_scale';
 
 const task = (name: string, started_at: string | null, ended_at: string | null): DagTask =>
@@ -39,4 +39,33 @@ describe('a backfill', () => {
     expect(spanText({ from: '2013-03-01', to: '2013-03-01' })).toBe('2013-03-01');
     expect(spanText({ from: '2013-03-01', to: '2013-03-31' })).toBe('2013-03-01 to 2013-03-31');
   });
+});
+
+describe('a new backfill', () => {
+  const request = { ...kNewRequest, model: 'gold.delays' };
+  it.each([
+    ['without a model', kNewRequest, /Choose a model/], ['with one end', { ...request, from: '2013-03-01' }, /first and the last/],
+    ['with blanks for an end', { ...request, from: '2013-03-01', to: ' ' }, /first and the last/], ['with none side by side', { ...request, parallel: 0 }, /1 to 64/],
+    ['with half a partition side by side', { ...request, parallel: 1.5 }, /1 to 64/],
+  ])('%s says what is missing', (_, given, words) => expect(missingOf(given)).toMatch(words));
+
+  it('may be of the whole table or of an interval', () => {
+    expect(missingOf(request)).toBeNull();
+    expect(missingOf({ ...request, from: '2013-03-01', to: '2013-03-31' })).toBeNull();
+  });
+
+  it('is sent without blanks around its words', () =>
+    expect(trimmed({ ...request, from: ' 2013-03-01', to: '2013-03-31 ' })).toEqual({ ...request, from: '2013-03-01', to: '2013-03-31' }));
+
+  it.each<[BackfillState, boolean]>([['failed', true], ['refused', true], ['cancelled', true], ['running', false], ['done', false]])(
+    'after one that is %s may be run again: %s', (state, may) => expect(mayRunAgain({ state })).toBe(may));
+});
+
+describe('the verdict of a suite', () => {
+  const suite = { suite: 'legs', expectations: 3, failed: [], warnings: [] };
+  it('says that all are met', () => expect(qualityText(suite)).toBe('legs: all 3 expectations are met'));
+  it('names those that are not', () =>
+    expect(qualityText({ ...suite, failed: ['carrier: 4 nulls'] })).toBe('legs: 1 of 3 expectations are not met: carrier: 4 nulls'));
+  it('names those that warn', () =>
+    expect(qualityText({ ...suite, warnings: ['few rows'] })).toBe('legs: all 3 expectations are met, 1 only warn: few rows'));
 });

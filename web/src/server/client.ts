@@ -2,7 +2,7 @@
 import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
-import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { Backfill, BackfillEstimate, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
 import type { FailingRows, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
@@ -100,6 +100,8 @@ export const server = {
     `v1/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}/tasks/${encodeURIComponent(task)}/log${attempt ? `?attempt=${attempt}` : ''}`, signal),
   backfills: (signal?: AbortSignal) => call<Backfill[]>('v1/backfills', signal),
   backfill: (id: string, signal?: AbortSignal) => call<Backfill>(`v1/backfills/${encodeURIComponent(id)}`, signal),
+  estimateBackfill: (request: BackfillRequest) => call<BackfillEstimate>('v1/backfills', undefined, { ...request, dry_run: true }),
+  startBackfill: (request: BackfillRequest) => call<Backfill>('v1/backfills', undefined, request),
   steerBackfill: (id: string, verb: BackfillVerb) =>
     call<Backfill>(`v1/backfills/${encodeURIComponent(id)}/${verb}`, undefined, {}),
   deadLetters: (limit: number, reason: string, signal?: AbortSignal) =>

@@ -4,7 +4,7 @@ import {
 } from '@tanstack/react-query';
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
-import type { Backfill, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
+import type { Backfill, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
 import type { FailingRows, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
 import type { ModelCommand, Stream } from './types_streams';
 
@@ -87,6 +87,17 @@ export function useSteerBackfill() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ id, verb }: { id: string; verb: BackfillVerb }) => server.steerBackfill(id, verb),
+    onSettled: () => client.invalidateQueries({ queryKey: ['backfills'] }),
+  });
+}
+
+/** Reads and tells; nothing is written. */
+export const useEstimateBackfill = () => useMutation({ mutationFn: (request: BackfillRequest) => server.estimateBackfill(request) });
+
+export function useStartBackfill() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (request: BackfillRequest) => server.startBackfill(request),
     onSettled: () => client.invalidateQueries({ queryKey: ['backfills'] }),
   });
 }

@@ -75,6 +75,37 @@ export interface NextRun {
 export type BackfillState = 'running' | 'failed' | 'ready' | 'refused' | 'publishing' | 'done' | 'undone' | 'cancelled';
 export type BackfillVerb = 'publish' | 'undo' | 'redo' | 'cancel';
 
+export interface BackfillRequest {
+  model: string;
+  from: string;
+  to: string;
+  expect: string;
+  parallel: number;
+}
+
+/** What a dry run says. */
+export interface BackfillEstimate {
+  model: string;
+  tables: string[];
+  partitions: number;
+  first: string;
+  last: string;
+  rows_now: number;
+  bytes_now: number;
+  input_bytes: number;
+  sample_rows: number;
+  estimated_seconds: number;
+  downstream: { table: string; rows_now: number; bytes_now: number }[];
+  inputs: Record<string, number>;
+}
+
+export interface QualityOutcome {
+  suite: string;
+  expectations: number;
+  failed: string[];
+  warnings: string[];
+}
+
 export interface RowDiff {
   old_rows: number;
   new_rows: number;
@@ -106,7 +137,7 @@ export interface Backfill {
     failed: { partition: string; error: string }[];
   }[];
   report?: {
-    tables: { table: string; partitions: number; diff: RowDiff; quality?: { suite: string; failed: number; rows: number } }[];
+    tables: { table: string; partitions: number; diff: RowDiff; quality?: QualityOutcome }[];
     problems: string[];
     rows: number;
     bytes: number;

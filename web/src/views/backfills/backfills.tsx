@@ -1,6 +1,6 @@
 // History that is computed anew beside production: what would change, and the swap in and back.
-import { History } from 'lucide-react';
-import type { ReactElement } from 'react';
+import { History, Plus } from 'lucide-react';
+import { useState, type ReactElement } from 'react';
 import { formatCount } from '../../format/format';
 import { Ago } from '../../parts/ago';
 import { Badge } from '../../parts/badge';
@@ -10,6 +10,7 @@ import { useBackfills } from '../../server/queries';
 import type { Backfill } from '../../server/types_batch';
 import { setUrl, useUrlParam } from '../../url-state';
 import { BackfillDetails } from './details';
+import { StartDialog } from './start_dialog';
 import { kStateTones, progressOf, spanText } from './words';
 import './backfills.css';
 
@@ -38,9 +39,15 @@ const kColumns: Column<Backfill>[] = [
 export function Backfills(): ReactElement {
   const query = useBackfills();
   const chosen = useUrlParam('backfill');
+  const [asking, setAsking] = useState(false);
   return (
     <div className="page">
-      <h1>Backfills</h1>
+      <div className="page-head">
+        <h1>Backfills</h1>
+        <span className="detail-buttons">
+          <button type="button" className="button" onClick={() => setAsking(true)}><Plus size={16} aria-hidden="true" />New backfill</button>
+        </span>
+      </div>
       {chosen && <BackfillDetails key={chosen} id={chosen} />}
       <DataTable
         caption="Backfills"
@@ -50,10 +57,19 @@ export function Backfills(): ReactElement {
         keyOf={(row) => row.backfill}
         empty={(
           <Empty icon={History} title="No backfill yet">
-            Mend a model, then: waybill backfill MODEL --from DAY --to DAY. It computes beside production and shows here what would change.
+            Mend a model, then begin one here or by waybill backfill MODEL --from DAY --to DAY. It computes beside production and shows what would change.
           </Empty>
         )}
       />
+      {asking && (
+        <StartDialog
+          onCancel={() => setAsking(false)}
+          onStarted={(id) => {
+            setAsking(false);
+            setUrl({ backfill: id }, true);
+          }}
+        />
+      )}
     </div>
   );
 }

@@ -6,11 +6,11 @@ import { Badge } from '../../parts/badge';
 import { Confirm } from '../../parts/confirm';
 import { Outcome } from '../../parts/outcome';
 import { Failed, Loading } from '../../parts/states';
-import { useBackfill, useSteerBackfill } from '../../server/queries';
+import { useBackfill, useStartBackfill, useSteerBackfill } from '../../server/queries';
 import type { Backfill, BackfillVerb } from '../../server/types_batch';
 import { setUrl } from '../../url-state';
 import { DiffReport } from './diff_report';
-import { kStateTones, kStateWords, kVerbs, progressOf, spanText, verbsOf } from './words';
+import { kStateTones, kStateWords, kVerbs, mayRunAgain, progressOf, spanText, verbsOf } from './words';
 
 function Progress({ backfill }: { backfill: Backfill }): ReactElement {
   const { done, all, rows } = progressOf(backfill);
@@ -33,9 +33,12 @@ function Faults({ backfill }: { backfill: Backfill }): ReactElement | null {
   );
 }
 
-function Buttons({ backfill, onAsk, busy }: { backfill: Backfill; onAsk: (verb: BackfillVerb) => void; busy: boolean }): ReactElement {
+function Buttons({ backfill, onAsk, onAgain, busy }: {
+  backfill: Backfill; onAsk: (verb: BackfillVerb) => void; onAgain: () => void; busy: boolean;
+}): ReactElement {
   return (
     <span className="detail-buttons">
+      {mayRunAgain(backfill) && <button type="button" className="button" disabled={busy} onClick={onAgain}>Run again</button>}
       {verbsOf(backfill).map((verb) => (
         <button key={verb} type="button" className={verb === 'publish' ? 'button button-main' : 'button'} disabled={busy} onClick={() => onAsk(verb)}>
           {kVerbs[verb].title}
@@ -51,19 +54,23 @@ function Buttons({ backfill, onAsk, busy }: { backfill: Backfill; onAsk: (verb: 
 export function BackfillDetails({ id }: { id: string }): ReactElement {
   const query = useBackfill(id);
   const steer = useSteerBackfill();
+  const again = useStartBackfill();
   const [asked, setAsked] = useState<BackfillVerb | null>(null);
   const backfill = query.data;
   if (!backfill) return query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading rows={3} />;
-  const { report } = backfill;
+  const { report, model, from, to, expect, parallel } = backfill;
+  const runAgain = (): void =>
+    again.mutate({ model, from, to, expect, parallel }, { onSuccess: (begun) => setUrl({ backfill: begun.backfill }) });
   return (
     <section className="panel" aria-label={`Backfill of ${backfill.model}`}>
       <div className="page-head">
         <h2>{backfill.model}</h2>
         <Badge tone={kStateTones[backfill.state] ?? 'idle'}>{backfill.state}</Badge>
-        <Buttons backfill={backfill} onAsk={setAsked} busy={steer.isPending} />
+        <Buttons backfill={backfill} onAsk={setAsked} onAgain={runAgain} busy={steer.isPending || again.isPending} />
       </div>
       <p className="muted">{spanText(backfill)}, {kStateWords[backfill.state]}{backfill.expect && <>; expected to change: <code>{backfill.expect}</code></>}</p>
       <Outcome mutation={steer} done={steer.variables && `The backfill ${kVerbs[steer.variables.verb].done}`} />
+      {(again.isPending || again.error) && <Outcome mutation={again} done="Begun again" />}
       <Progress backfill={backfill} />
       <Faults backfill={backfill} />
       {report && (

@@ -2,7 +2,8 @@
 import type { ReactElement } from 'react';
 import { formatCount, formatShare } from '../../format/format';
 import { Badge } from '../../parts/badge';
-import type { RowDiff } from '../../server/types_batch';
+import type { QualityOutcome, RowDiff } from '../../server/types_batch';
+import { qualityText } from './words';
 
 const kParts: { key: 'same' | 'changed' | 'added' | 'removed'; title: string }[] = [
   { key: 'same', title: 'Same' }, { key: 'changed', title: 'Changed' }, { key: 'added', title: 'Added' }, { key: 'removed', title: 'Removed' },
@@ -34,7 +35,7 @@ function Sample({ sample }: { sample: RowDiff['samples'][number] }): ReactElemen
 }
 
 export function DiffReport({ table, partitions, diff, quality }: {
-  table: string; partitions: number; diff: RowDiff; quality?: { suite: string; failed: number; rows: number };
+  table: string; partitions: number; diff: RowDiff; quality?: QualityOutcome;
 }): ReactElement {
   const columns = Object.entries(diff.columns).filter(([, rows]) => rows > 0);
   return (
@@ -51,7 +52,7 @@ export function DiffReport({ table, partitions, diff, quality }: {
       </dl>
       {diff.schema.length > 0 && <p>Schema: {diff.schema.join(', ')}</p>}
       {columns.length > 0 && <p className="muted">Columns that differ: {columns.map(([name, rows]) => `${name} in ${formatCount(rows)} rows`).join(', ')}</p>}
-      {quality && <p className={quality.failed > 0 ? 'bad' : 'muted'}>Suite {quality.suite}: {formatCount(quality.failed)} of {formatCount(quality.rows)} rows break it</p>}
+      {quality && <p className={quality.failed.length > 0 ? 'bad' : 'muted'}>Suite {qualityText(quality)}</p>}
       {diff.samples.length > 0 && (
         <details>
           <summary>{formatCount(diff.samples.length)} samples</summary>

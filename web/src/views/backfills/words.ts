@@ -1,6 +1,7 @@
 // What a backfill's state means, and what can be done about it.
+import { formatCount } from '../../format/format';
 import type { Tone } from '../../parts/badge';
-import type { Backfill, BackfillState, BackfillVerb } from '../../server/types_batch';
+import type { Backfill, BackfillRequest, BackfillState, BackfillVerb, QualityOutcome } from '../../server/types_batch';
 
 export const kStateTones: Record<BackfillState, Tone> = {
   running: 'idle', failed: 'bad', ready: 'warn', refused: 'bad', publishing: 'idle', done: 'ok', undone: 'idle', cancelled: 'idle',
@@ -35,3 +36,28 @@ export function progressOf({ tables }: Pick<Backfill, 'tables'>): { done: number
 
 export const spanText = ({ from, to }: Pick<Backfill, 'from' | 'to'>): string =>
   from === '' ? 'the whole table' : from === to || to === '' ? from : `${from} to ${to}`;
+
+export const kNewRequest: BackfillRequest = { model: '', from: '', to: '', expect: '', parallel: 10 };
+export const kParallelMax = 64;
+
+/** As it is sent: without blanks around the words. */
+export const trimmed = ({ model, from, to, expect, parallel }: BackfillRequest): BackfillRequest =>
+  ({ model, from: from.trim(), to: to.trim(), expect: expect.trim(), parallel });
+
+/** Why a request cannot be sent yet; the rest the server says. */
+export function missingOf(request: BackfillRequest): string | null {
+  const { model, from, to, parallel } = trimmed(request);
+  if (model === '') return 'Choose a model';
+  if ((from === '') !== (to === '')) return 'Name the first and the last partition, or neither for the whole table';
+  if (!Number.isInteger(parallel) || parallel < 1 || parallel > kParallelMax) return `Side by side: 1 to ${kParallelMax}`;
+  return null;
+}
+
+/** One that ended without a swap may be run again: with the same text only what is missing. */
+export const mayRunAgain = ({ state }: Pick<Backfill, 'state'>): boolean => ['failed', 'refused', 'cancelled'].includes(state);
+
+export function qualityText({ suite, expectations, failed, warnings }: QualityOutcome): string {
+  const warned = warnings.length > 0 ? `, ${formatCount(warnings.length)} only warn: ${warnings.join('; ')}` : '';
+  if (failed.length === 0) return `${suite}: all ${formatCount(expectations)} expectations are met${warned}`;
+  return `${suite}: ${formatCount(failed.length)} of ${formatCount(expectations)} expectations are not met: ${failed.join('; ')}${warned}`;
+}
