@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/logging.h"
+#include "batch/diff.h"
 #include "stream/plan.h"
 
 namespace batch {
@@ -147,6 +148,14 @@ Result<Job> Backfills::plan(const std::vector<runs::Model>& models, const JobReq
                             model->table)}
                                .at(model->file, 1));
   }
+  if (!request.expect.empty() && model->key.empty())
+    return std::unexpected(
+        base::Error{.code = Code::kInvalid,
+                    .message = fmt::format("changed rows of {} cannot be told from others: the "
+                                           "model has no key",
+                                           model->table),
+                    .mend = "write 'key:' into its header, or leave --expect out"}
+            .at(model->file, 1));
   Job job{.id = {}, .request = request, .tables = {}, .error = {}, .report = {}};
   for (const std::string& table : TRY(downstream(models, model->table)))
     job.tables.push_back({.model = *find_model(table), .column = {}, .parts = {}});
@@ -160,6 +169,7 @@ Result<json> Backfills::estimate(const std::vector<runs::Model>& models,
   Bench bench = TRY(open_bench(job, 0, {}, -1, true));
   const lake::Snapshot* base = bench.base.get();
   JobTable& table = job.tables.front();
+  TRY(check_expect(*bench.connection, bench.schema, table.model.key, request.expect));
   table.column = TRY(part_column(table.model, bench.schema));
   table.parts = request.from.empty()
                     ? TRY(all_parts(*bench.connection, table.model, base, table.column))

@@ -134,6 +134,8 @@ Result<Backfills::Bench> Backfills::open_bench(const Job& job, std::size_t index
 // Which parts a table has to write, remembered with what they are pinned to.
 Result<> Backfills::plan_parts(Job& job, std::size_t index, Bench& bench) {
   JobTable& table = job.tables.at(index);
+  if (index == 0)
+    TRY(check_expect(*bench.connection, bench.schema, table.model.key, job.request.expect));
   if (table.base >= 0) return {};
   const auto pinned = [&] {
     table.base = bench.base->version();

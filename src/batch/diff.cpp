@@ -65,6 +65,18 @@ std::string unexpected(const DiffRequest& request) {
   return request.expect.empty() ? "false" : fmt::format("({}\n) IS NOT TRUE", request.expect);
 }
 
+std::unexpected<base::Error> without_a_key() {
+  return base::fail_with(base::Code::kInvalid,
+                         "changed rows of a model without a key cannot be told from others",
+                         "write 'key:' into the model's header, or leave --expect out");
+}
+
+base::Error at_predicate(base::Error error, const std::string& expect) {
+  error = std::move(error).in(fmt::format("the predicate of expected changes ({})", expect));
+  error.mend = "write a condition over old.COLUMN and new.COLUMN of the table's columns";
+  return error;
+}
+
 Result<std::unique_ptr<sql::Result>> ask(sql::Connection& connection, const DiffRequest& request,
                                          const std::string& question) {
   auto answer = connection.query(question);
@@ -75,11 +87,7 @@ Result<std::unique_ptr<sql::Result>> ask(sql::Connection& connection, const Diff
   auto error = std::move(answer).error();
   const auto plain =
       connection.prepare(fmt::format("SELECT {} FROM {}", unexpected(request), joined(request)));
-  if (!plain) {
-    error =
-        std::move(error).in(fmt::format("the predicate of expected changes ({})", request.expect));
-    error.mend = "write a condition over old.COLUMN and new.COLUMN of the table's columns";
-  }
+  if (!plain) return std::unexpected(at_predicate(std::move(error), request.expect));
   return std::unexpected(std::move(error));
 }
 
@@ -244,6 +252,21 @@ json to_json(const Diff& diff) {
           {"totals", diff.totals}};
 }
 
+Result<> check_expect(sql::Connection& connection, const columns::Schema& schema,
+                      const std::vector<std::string>& key, const std::string& expect) {
+  if (expect.empty()) return {};
+  if (key.empty()) return without_a_key();
+  std::vector<std::string> nulls;
+  for (const columns::Field& field : schema.fields)
+    nulls.push_back(fmt::format("CAST(NULL AS {}) AS {}", columns::sql_type(field.type),
+                                sql::quote_name(field.name)));
+  auto bound = connection.prepare(
+      fmt::format("SELECT ({0}\n) IS NOT TRUE FROM (SELECT {1}) AS old, (SELECT {1}) AS new",
+                  expect, fmt::join(nulls, ", ")));
+  if (!bound) return std::unexpected(at_predicate(std::move(bound).error(), expect));
+  return {};
+}
+
 Result<Diff> diff_rows(sql::Connection& connection, const DiffRequest& asked) {
   Diff diff;
   compare_schemas(asked, diff);
@@ -251,10 +274,7 @@ Result<Diff> diff_rows(sql::Connection& connection, const DiffRequest& asked) {
   const DiffRequest request = diff.old_doubled + diff.new_doubled == 0 ? asked : numbered(asked);
   const std::vector<std::string> columns = compared(request);
   if (request.key.empty()) {
-    if (!request.expect.empty())
-      return base::fail_with(base::Code::kInvalid,
-                             "changed rows of a model without a key cannot be told from others",
-                             "write 'key:' into the model's header, or leave --expect out");
+    if (!request.expect.empty()) return without_a_key();
     TRY(count_bags(connection, request, columns, diff));
     return diff;
   }

@@ -45,6 +45,11 @@ struct Diff {
 };
 nlohmann::json to_json(const Diff& diff);
 
+// Before any row is computed: kInvalid when `expect` does not bind over rows of the schema, with
+// DuckDB's message, or when there is no key that tells which rows changed. "" is always good.
+base::Result<> check_expect(sql::Connection& connection, const columns::Schema& schema,
+                            const std::vector<std::string>& key, const std::string& expect);
+
 // kInvalid when `expect` does not bind, with DuckDB's message.
 base::Result<Diff> diff_rows(sql::Connection& connection, const DiffRequest& request);
 

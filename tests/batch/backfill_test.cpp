@@ -204,6 +204,27 @@ TEST_F(BackfillTest, AnExpectationThatDoesNotBindIsNamed) {
   const json failed = prepared(march("old.lne = 'L1'"), {kRight, kMonths});
   EXPECT_EQ(failed.at("state"), "failed");
   EXPECT_THAT(failed.at("error").get<std::string>(), HasSubstr("old.lne = 'L1'"));
+  EXPECT_EQ(failed.at("tables")[0].at("done"), 0) << "it is found before any part is run";
+  const auto cost = backfills_->estimate(models({kRight, kMonths}), march("old.lne = 'L1'"));
+  ASSERT_FALSE(cost);
+  EXPECT_THAT(cost.error().to_string(), HasSubstr("old.lne = 'L1'"));
+}
+
+TEST_F(BackfillTest, AnExpectationOverRowsWithoutAKeyIsRefusedAtOnce) {
+  std::string keyless = kRight;
+  keyless.erase(keyless.find("key:"), std::string("key: [day, lane]\n").size());
+  const auto begun = backfills_->begin({model(keyless), model(kMonths)}, march());
+  ASSERT_FALSE(begun);
+  EXPECT_THAT(begun.error().message, HasSubstr("has no key"));
+  EXPECT_TRUE(must(backfills_->list()).empty());
+}
+
+TEST_F(BackfillTest, AnIntervalThatEndsBeforeItBeginsIsNamed) {
+  JobRequest request = march();
+  std::swap(request.from, request.to);
+  const auto cost = backfills_->estimate(models({kRight, kMonths}), request);
+  ASSERT_FALSE(cost);
+  EXPECT_THAT(cost.error().message, HasSubstr("day=2013-03-31 to day=2013-03-01"));
 }
 
 TEST_F(BackfillTest, APartThatChangedMeanwhileIsRunAgainAlone) {
@@ -259,6 +280,11 @@ TEST_F(BackfillTest, ADryRunTellsTheCostAndWritesNothing) {
   const auto version = world_.snapshot("gold.delays")->version();
   const json cost = must(backfills_->estimate(models({kRight, kMonths}), march()));
   EXPECT_EQ(cost.at("partitions"), 31);
+  EXPECT_EQ(cost.at("first"), "day=2013-03-01");
+  EXPECT_EQ(cost.at("last"), "day=2013-03-31");
+  ASSERT_EQ(cost.at("downstream").size(), 1U);
+  EXPECT_EQ(cost.at("downstream")[0].at("table"), "gold.months");
+  EXPECT_GT(cost.at("downstream")[0].at("rows_now").get<int>(), 0);
   EXPECT_GE(cost.at("rows_now").get<int>(), 31);
   EXPECT_GT(cost.at("bytes_now").get<int>(), 0);
   EXPECT_EQ(world_.snapshot("gold.delays")->version(), version);
