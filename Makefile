@@ -155,9 +155,10 @@ BATCH_PEERS ?= $(or $(WAYBILL_PEERS),$(HOME)/.cache/waybill-peers)/batch
 $(BATCH_PEERS)/venv/STAMP: tests/interop/batch_requirements.txt
 	@python3 -m venv $(BATCH_PEERS)/venv && $(BATCH_PEERS)/venv/bin/pip -q --disable-pip-version-check install -r $< && touch $@
 
-accept-batch: binary $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside croniter, DAGs under kill -9; a year of flights mended by a backfill under load and kill -9
+accept-batch: build $(BATCH_PEERS)/venv/STAMP $(VENV)/STAMP ## cron beside croniter, DAGs under kill -9; a year of flights mended by a backfill under load and kill -9
 	@ninja -C $(BUILD) --quiet cron_tool
 	@WAYBILL=$(abspath $(BUILD))/waybill $(BATCH_PEERS)/venv/bin/python tests/interop/accept_batch.py $(BUILD)
+	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/backfill_page.py
 	@WAYBILL=$(abspath $(BUILD))/waybill $(PYTHON) tests/interop/accept_backfill.py
 
 $(BATCH_PEERS)/airflow/STAMP:
