@@ -5,7 +5,9 @@
 // write-ahead log).
 #pragma once
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +27,10 @@ class WriteSet {
     ranges_.push_back({std::move(from), std::move(to)});
   }
   bool empty() const { return changes_.empty() && ranges_.empty(); }
+  void append(WriteSet other) {
+    std::move(other.changes_.begin(), other.changes_.end(), std::back_inserter(changes_));
+    std::move(other.ranges_.begin(), other.ranges_.end(), std::back_inserter(ranges_));
+  }
 
   struct Change {
     std::string key;

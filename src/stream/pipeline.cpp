@@ -92,7 +92,8 @@ base::Result<> Pipeline::make_operators(const std::vector<runs::Model>& models,
       }
       suite = &it->second;
     }
-    auto made = TRY(make_operator(*connection_, model, known, suite));
+    if (options_.parallelism > 1) lanes_[model.table] = TRY(services_.database.connect());
+    auto made = TRY(make_operator(connection_of_writer(model.table), model, known, suite));
     for (const auto& op : operators_) {
       if (std::ranges::count(made->plan().sources, op->model().table) > 0) op->be_read();
     }
@@ -201,7 +202,7 @@ base::Result<> Pipeline::restore() {
   const Position position = TRY(read_position(services_.store, name_)).value_or(Position{});
   epoch_ = position.epoch;
   TRY(restore_paces());
-  for (const auto& op : operators_) TRY(op->restore(services_.store, *connection_));
+  for (const auto& op : operators_) TRY(op->restore(services_.store, connection_of(*op)));
   for (const std::string& other : position.unfinished) {
     if (const auto plan = TRY(read_plan(services_.store, other))) TRY(replay(*plan, other));
   }

@@ -53,7 +53,15 @@ struct Services {
 struct PipelineOptions {
   std::int64_t epoch_us = base::kUsPerSecond;  // at most one commit in this time
   std::size_t rows_max = 400'000;              // of one epoch
+  // How many models of an epoch run side by side, each on a connection of its own from 2 on; what
+  // the tables hold does not depend on it, nor does what is kept.
+  int parallelism = 1;
 };
+
+// A batch of a table's columns, with kWeight when its rows are changes.
+std::shared_ptr<const columns::Batch> no_rows(const Relation& relation);
+// A SELECT of a keyed table's rows as the last epoch left them; "" when nobody keeps them.
+std::string standing_of(const Operator& op);
 
 struct PipelineStatus {
   std::string name;
@@ -155,6 +163,9 @@ class Pipeline {
   base::Result<bool> run_behind(base::TimestampUs now_us);
   bool is_due(const Operator& op, base::TimestampUs now_us) const;
   EpochPlan plan_behind(const Operator& op, base::TimestampUs now_us) const;
+  base::Result<> give_rows(sql::Connection& from, const std::string& select,
+                           const std::string& table, const Operator& op) const;
+  base::Result<std::string> select_planned(const EpochPlan& plan, const std::string& source) const;
   base::Result<> give_from_lake(const EpochPlan& plan, const Operator& op);
   base::Result<> take_back_sources(const Operator& op);
   base::Result<> find_active(const EpochPlan& plan);
@@ -180,15 +191,36 @@ class Pipeline {
   base::Result<> share(const EpochPlan& plan, EpochInput input, std::vector<runs::Run>& runs,
                        std::vector<TableChange>& changes);
   runs::Run run_of(const EpochPlan& plan, const std::string& table, int version) const;
-  base::Result<> transform(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs,
+  // What one operator leaves of an epoch for those after it.
+  struct Handed {
+    std::shared_ptr<const columns::Batch> rows = nullptr;  // null: on the connection of all
+    std::string standing = {};                             // a SELECT; "" when standing_rows are it
+    std::shared_ptr<const columns::Batch> standing_rows = nullptr;
+    Outcome outcome = {};
+    std::int64_t elapsed_us = 0;
+  };
+  bool side_by_side() const { return !lanes_.empty(); }
+  sql::Connection& connection_of(const Operator& op) const;
+  sql::Connection& connection_of_writer(const std::string& table) const;
+  std::vector<sql::Connection*> readers_of(const std::string& table) const;
+  std::vector<std::size_t> sources_of(std::size_t op) const;
+  base::Result<> hand_over(const Operator& op, Handed& handed) const;
+  base::Result<> take_over(const Operator& op, const std::vector<Handed>& handed, bool alone,
+                           Epoch& epoch) const;
+  base::Result<> transform_one(std::size_t at, const EpochPlan& plan, std::vector<Handed>& handed);
+  base::Result<> transform(const EpochPlan& plan, std::vector<runs::Run>& runs,
                            std::vector<TableChange>& changes);
+  base::Result<std::vector<lake::Version>> commit_all(const EpochPlan& plan,
+                                                      const std::vector<TableChange>& changes,
+                                                      std::size_t from);
+  base::Result<> each_active(const std::function<base::Result<>(Operator&, std::size_t)>& work);
   base::Result<lake::Version> commit_change(Epoch& epoch, const TableChange& change);
   base::Result<lake::Version> stage_and_commit(Epoch& epoch, const TableChange& change,
                                                Target& target);
   base::Result<lake::Version> merge_and_commit(Epoch& epoch, const TableChange& change,
                                                Target& target);
   bool put_off(const TableChange& change, const Target& target) const;
-  base::Result<> finish(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs);
+  base::Result<> finish(const EpochPlan& plan, std::vector<runs::Run>& runs);
   base::Result<> find_behind();
   // The operators whose rows somebody follows; what they hold now, as a whole.
   std::vector<const Operator*> followed() const;
@@ -209,9 +241,11 @@ class Pipeline {
   std::string committing_as_;  // the name in the txn: name_, but for an epoch of another's
   std::unique_ptr<sql::Connection> connection_;
   std::unique_ptr<sql::Connection> landing_connection_;  // bronze
-  std::vector<std::unique_ptr<Operator>> operators_;     // sources before readers
-  std::map<std::string, Target> targets_;                // by lake name
-  std::map<std::string, StaticTable> statics_;           // by lake name
+  // Of each model, by table, when they run side by side; else all run on connection_.
+  std::map<std::string, std::unique_ptr<sql::Connection>> lanes_;
+  std::vector<std::unique_ptr<Operator>> operators_;  // sources before readers
+  std::map<std::string, Target> targets_;             // by lake name
+  std::map<std::string, StaticTable> statics_;        // by lake name
   std::unique_ptr<SourceReader> reader_;
   Offsets committed_;
   // Of models that do not run with every epoch, by table. Written under running_ and mutex_, read

@@ -43,8 +43,9 @@ base::Result<> Pipeline::load_statics(const EpochPlan& plan) {
     const auto it = plan.versions.find(name);
     if (it == plan.versions.end() || it->second == found.loaded) continue;
     const auto snapshot = TRY(found.table->snapshot_at(it->second));
-    TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
-                                         sql::quote_name(rows_table(name)), snapshot->scan_sql())));
+    for (sql::Connection* reader : readers_of(name))
+      TRY(reader->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
+                                      sql::quote_name(rows_table(name)), snapshot->scan_sql())));
     found.loaded = it->second;
   }
   return {};
@@ -61,7 +62,6 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   std::vector<TableChange> changes;
   TRY(share(plan, std::move(input), runs, changes));
   const std::size_t landed = changes.size();
-  Epoch epoch = epoch_on(*connection_, plan);
   Epoch landing = epoch_on(*landing_connection_, plan);
   // Bronze lands on a connection of its own while the models run.
   auto landing_done = std::async(
@@ -71,11 +71,13 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
           versions.push_back(TRY(commit_change(landing, change)));
         return versions;
       });
-  TRY(transform(epoch, plan, runs, changes));
+  TRY(transform(plan, runs, changes));
   TRY(replace_table(plan, changes));
-  const std::vector<lake::Version> versions = TRY(landing_done.get());
+  const std::vector<lake::Version> landed_versions = TRY(landing_done.get());
+  std::vector<lake::Version> versions = TRY(commit_all(plan, changes, landed));
+  std::ranges::copy(landed_versions, versions.begin());
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    const lake::Version version = i < landed ? versions[i] : TRY(commit_change(epoch, changes[i]));
+    const lake::Version version = versions[i];
     for (runs::Run& run : runs) {
       if (run.model == changes[i].table) run.table_version = version;
     }
@@ -85,7 +87,7 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
     run.started_us = plan.now_us;
     run.elapsed_us = elapsed_us;
   }
-  TRY(finish(epoch, plan, runs));
+  TRY(finish(plan, runs));
   committing_as_ = name_;
   watch_quality(runs);
   measure();
@@ -115,7 +117,7 @@ base::Result<> Pipeline::share(const EpochPlan& plan, EpochInput input,
     columns::Batch& read = input.rows[topic.topic.name];
     if (read.rows() == 0) read = columns::Batch(schema::bronze_schema(topic));
     const auto rows = SpareRows::lend(reader_->spares(), topic.topic.name, std::move(read));
-    TRY(connection_->share(table, rows));
+    for (sql::Connection* reader : readers_of(bronze)) TRY(reader->share(table, rows));
     TRY(landing_connection_->share(table, rows));
     if (rows->rows() == 0) continue;
     changes.push_back(append_rows(bronze, bronze, table, static_cast<std::int64_t>(rows->rows())));
@@ -143,46 +145,15 @@ runs::Run Pipeline::run_of(const EpochPlan& plan, const std::string& table, int 
           .by_source = {}};
 }
 
-base::Result<> Pipeline::transform(Epoch& epoch, const EpochPlan& plan,
-                                   std::vector<runs::Run>& runs,
-                                   std::vector<TableChange>& changes) {
-  for (const auto& op : operators_) {
-    // What a model that sits this epoch out holds can be looked up all the same.
-    if (!is_active(*op)) {
-      epoch.standing[op->model().table] =
-          op->served().empty() ? op->current() : "SELECT * FROM " + sql::quote_name(op->served());
-      continue;
-    }
-    const Step step(name_, "transform " + op->model().table);
-    const std::int64_t started_us = steady_us();
-    const bool alone = op->model().table == plan.model;
-    if (alone) TRY(give_from_lake(plan, *op));
-    epoch.rows_wait = rows_wait(*op, plan);
-    Outcome outcome = TRY(op->process(epoch));
-    if (alone) TRY(take_back_sources(*op));
-    for (const auto& [source, counts] : outcome.counts) {
-      CHECK(counts.balanced(), "{} epoch {}: rows of {} from {}/{} do not add up: {}", name_,
-            epoch.number, op->model().table, source.topic, source.partition,
-            runs::to_json(counts).dump());
-    }
-    epoch.standing[op->model().table] = op->current();
-    runs.push_back(run_of(plan, op->model().table, op->model().version));
-    runs.back().by_source = std::move(outcome.counts);
-    works_[op->model().table].elapsed_us = steady_us() - started_us;
-    // Dead letters first: no moment shows good rows whose bad neighbours are nowhere.
-    if (!outcome.dead.empty())
-      changes.push_back(append_rows(kDeadLetters, op->model().table, outcome.dead, 1));
-    for (TableChange& change : outcome.changes) changes.push_back(std::move(change));
-  }
-  return {};
-}
-
-base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan, std::vector<runs::Run>& runs) {
+base::Result<> Pipeline::finish(const EpochPlan& plan, std::vector<runs::Run>& runs) {
   const Step step(name_, "keep state");
   state::WriteSet changes;
-  for (const auto& op : operators_) {
-    if (is_active(*op)) TRY(op->keep(epoch, services_.store, changes));
-  }
+  std::vector<state::WriteSet> kept(active_.size());
+  TRY(each_active([&](Operator& op, std::size_t at) {
+    Epoch epoch = epoch_on(connection_of(op), plan);
+    return op.keep(epoch, services_.store, kept[at]);
+  }));
+  for (state::WriteSet& one : kept) changes.append(std::move(one));
   const auto pace = paces_.find(plan.model);
   if (pace != paces_.end() && pace->second.anew) {
     std::vector<std::string> whole;
@@ -208,13 +179,11 @@ base::Result<> Pipeline::finish(Epoch& epoch, const EpochPlan& plan, std::vector
   std::vector<const Operator*> told = followed();
   std::erase_if(told, [&](const Operator* op) { return !is_active(*op); });
   for (const Operator* op : told)
-    changed.push_back(TRY(TRY(connection_->query(op->changed_rows()))->batch()));
+    changed.push_back(TRY(TRY(connection_of(*op).query(op->changed_rows()))->batch()));
   TRY(services_.store.apply(changes));
   committed_ = std::move(position.offsets);
   epoch_ = position.epoch;
-  for (const auto& op : operators_) {
-    if (is_active(*op)) TRY(op->committed(*connection_));
-  }
+  TRY(each_active([&](Operator& op, std::size_t) { return op.committed(connection_of(op)); }));
   std::size_t i = 0;
   for (const Operator* op : told)
     services_.served->changed(op->model().table, op->model().key.front(), changed[i++]);

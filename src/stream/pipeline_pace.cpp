@@ -267,7 +267,10 @@ base::Result<> Pipeline::rewind(const std::string& table) {
 base::Result<> Pipeline::build_anew_now(const std::string& table, const std::string& why) {
   const std::vector<std::string> tables = with_readers(table);
   TRY(build_anew(tables, why));
-  for (const std::string& one : tables) TRY(TRY(find(one))->restore(services_.store, *connection_));
+  for (const std::string& one : tables) {
+    Operator* op = TRY(find(one));
+    TRY(op->restore(services_.store, connection_of(*op)));
+  }
   return {};
 }
 
@@ -320,77 +323,6 @@ base::Result<bool> Pipeline::run_behind(base::TimestampUs now_us) {
   return false;
 }
 
-// Puts what the plan names of the sources into the places where the model reads them.
-base::Result<> Pipeline::give_from_lake(const EpochPlan& plan, const Operator& op) {
-  for (const std::string& source : op.plan().sources) {
-    if (statics_.contains(source)) continue;
-    const std::string rows = sql::quote_name(rows_table(source));
-    if (!gives_places(source)) {
-      const Operator& keyed = *TRY(find(source));
-      const std::string now = keyed.served().empty()
-                                  ? keyed.current()
-                                  : "SELECT * FROM " + sql::quote_name(keyed.served());
-      const std::string all =
-          keyed.output().changes
-              ? fmt::format("SELECT *, CAST(1 AS BIGINT) AS {} FROM ({})", kWeight, now)
-              : TRY(targets_.at(source).table->snapshot())->scan_sql();
-      TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows, all)));
-      continue;
-    }
-    const auto snapshot = TRY(targets_.at(source).table->snapshot());
-    std::vector<std::string> topics;
-    columns::Schema schema;
-    for (const schema::TopicSchema& topic : topics_) {
-      if (source == "bronze." + topic.topic.name) schema = schema::bronze_schema(topic);
-    }
-    if (const auto from = find(source)) {
-      schema = (*from)->schema();
-      topics = (*from)->output().topics;
-    } else {
-      topics = {source.substr(source.find('.') + 1)};
-    }
-    std::string where = "false";
-    for (const runs::Interval& i : plan.intervals) {
-      if (std::ranges::count(topics, i.source.topic) == 0) continue;
-      where += fmt::format(
-          " OR ({}_partition = {} AND _offset >= {} AND _offset < {})",
-          topics.size() > 1 ? fmt::format("_topic = {} AND ", sql::quote_text(i.source.topic)) : "",
-          i.source.partition, i.from, i.to);
-    }
-    std::vector<std::string> names;
-    for (const columns::Field& field : schema.fields) names.push_back(sql::quote_name(field.name));
-    const std::string select = fmt::format(
-        "SELECT {} FROM ({}) WHERE {} ORDER BY {}_partition, _offset", fmt::join(names, ", "),
-        snapshot->scan_sql(), where, topics.size() > 1 ? "_topic, " : "");
-    if (source.starts_with("bronze.")) {
-      const auto result = TRY(connection_->query(select));
-      TRY(connection_->share(rows_table(source),
-                             std::make_shared<const columns::Batch>(TRY(result->batch()))));
-    } else {
-      TRY(connection_->execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", rows, select)));
-    }
-  }
-  return {};
-}
-
-// So that models behind it do not take them for rows of this epoch.
-base::Result<> Pipeline::take_back_sources(const Operator& op) {
-  for (const std::string& source : op.plan().sources) {
-    if (statics_.contains(source)) continue;
-    if (const auto from = find(source)) {
-      TRY(connection_->execute(rows_table_sql((*from)->output())));
-      continue;
-    }
-    for (const schema::TopicSchema& topic : topics_) {
-      if (source == "bronze." + topic.topic.name)
-        TRY(connection_->share(
-            rows_table(source),
-            std::make_shared<const columns::Batch>(columns::Batch(schema::bronze_schema(topic)))));
-    }
-  }
-  return {};
-}
-
 // The operators of an epoch: all that keep pace, or one and those that read what it gives.
 base::Result<> Pipeline::find_active(const EpochPlan& plan) {
   active_.clear();
@@ -404,7 +336,7 @@ base::Result<> Pipeline::find_active(const EpochPlan& plan) {
     if (runs) {
       active_.push_back(op.get());
     } else {
-      TRY(connection_->execute(rows_table_sql(op->output())));
+      if (!side_by_side()) TRY(connection_->execute(rows_table_sql(op->output())));
     }
   }
   return {};
@@ -475,7 +407,7 @@ base::Result<nlohmann::json> Pipeline::explain(const std::string& table) {
 }
 
 nlohmann::json Pipeline::explained(const Operator& op) const {
-  nlohmann::json plan = op.explain(*connection_);
+  nlohmann::json plan = op.explain(connection_of(op));
   plan["pipeline"] = name_;
   plan["shape"] = std::string(shape_name(op.plan().shape));
   plan["mode"] = op.model().every_us == 0 ? "streaming"

@@ -110,10 +110,10 @@ class Golden {
   std::size_t run(const Component& component, const std::vector<int>& parallelism) {
     SCOPED_TRACE(fmt::format("{} at parallelism {}", component.name(), parallelism.back()));
     World world(component.topics, component.models, suites_);
-    int threads = 0;
+    int before = 0;
     for (std::size_t i = 0; i < parallelism.size(); ++i) {
-      if (parallelism[i] != threads) {
-        threads = world.threads = parallelism[i];
+      if (parallelism[i] != before) {
+        before = world.threads = world.options.parallelism = parallelism[i];
         must(world.start());
       }
       append(world, component, i * sent_.size() / parallelism.size(),

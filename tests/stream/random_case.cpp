@@ -69,7 +69,7 @@ class Maker {
   Step step() {
     Step made;
     for (int i = pick(50); i > 0; --i) made.events.push_back(event());
-    made.threads = 1 + pick(4);
+    made.parallelism = 1 + pick(4);
     if (chance(20)) made.rows_max = static_cast<std::size_t>(10 + pick(30));
     if (chance(45)) {
       made.writes_left = pick(22);
@@ -112,7 +112,7 @@ class Play {
     for (const Step& step : case_.steps) {
       append(step.events);
       world_.clock().advance_us(4 * base::kUsPerSecond);  // models that run at times are due
-      world_.threads = step.threads;
+      world_.threads = world_.options.parallelism = step.parallelism;
       world_.options.rows_max = step.rows_max;
       world_.fault.steps_left = step.writes_left;
       world_.fault.last_is_done = step.last_is_done;
@@ -372,7 +372,7 @@ std::string to_text(const RandomCase& c) {
     if (step.writes_left >= 0)
       text += fmt::format(" cut off after {} writes{}", step.writes_left,
                           step.last_is_done ? ", the last of them done unheard" : "");
-    text += fmt::format(" ({} threads, {} rows at most)\n", step.threads, step.rows_max);
+    text += fmt::format(" (parallelism {}, {} rows at most)\n", step.parallelism, step.rows_max);
   }
   return text;
 }

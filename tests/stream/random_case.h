@@ -24,7 +24,7 @@ struct Step {
   int writes_left = -1;    // then the process is cut off; -1: never
   bool last_is_done = false;
   // Of the next start, whatever the cause.
-  int threads = 1;
+  int parallelism = 1;
   std::size_t rows_max = 400'000;
 };
 
