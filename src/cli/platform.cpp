@@ -186,7 +186,8 @@ base::Result<> Platform::open_batch() {
       live.served};
   backfills_ = std::make_unique<BackfillApi>(behind, *daily_, batch_->capacity(), project_);
   quality_ = std::make_unique<QualityApi>(*log_, *catalog_, *engine_, *serving_,
-                                          units_->store(kMaintenance), project_, clock_);
+                                          units_->store(kMaintenance), units_->store(kDaily),
+                                          alerts_, project_, clock_);
   const auto prepare = [this]() -> base::Result<> {
     TRY(backfills_->jobs().restore());
     TRY(daily_->restore());
@@ -391,6 +392,7 @@ void Platform::maintain(std::stop_token stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (stop.stop_requested()) return;
     const auto done = maintain_once();
+    quality_->tick();
     ::malloc_trim(0);  // what a burst of rows took goes back to the system
     if (!done) {
       alerts_.raise("maintenance", "warning", "maintenance: " + done.error().to_string(),

@@ -5,6 +5,7 @@
 
 #include "base/logging.h"
 #include "cli/platform.h"
+#include "cli/schemas_api.h"
 #include "quality/dead_letter.h"
 #include "server/remote_engine.h"
 
@@ -281,6 +282,7 @@ base::Result<json> Platform::room_call(const server::RoomCall& call) {
                                : "start 'waybill up'");
   }
   if (QualityApi::answers(call)) return quality_->answer(call);
+  if (SchemasApi::answers(call)) return SchemasApi(registry_.get(), project_).answer(call);
   return backfills_->answer(call);
 }
 

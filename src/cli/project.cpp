@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/partners.h"
 #include "log/kafka_url.h"
 #include "stream/operator.h"
 #include "stream/pattern.h"
@@ -71,6 +72,35 @@ base::Result<> read_batch(const base::Yaml& yaml, Project& project) {
   return {};
 }
 
+// partners: {errors: 0.05, window: 1 day}; dead_letters: {retention: 90 days}.
+base::Result<> read_quality(const base::Yaml& yaml, Project& project) {
+  if (yaml.has("partners")) {
+    const base::Yaml partners = TRY(yaml.child("partners"));
+    TRY(partners.only({"errors", "window"}));
+    project.partners.errors = TRY(partners.number_or("errors", project.partners.errors));
+    if (!(project.partners.errors > 0 && project.partners.errors < 1))
+      return partners.fail_here("'errors' is a share between 0 and 1",
+                                "write 'errors: 0.05' for an alert above 5 %");
+    project.partners.window_us = TRY(partners.duration_us_or("window", project.partners.window_us));
+    if (project.partners.window_us < 60 * base::kUsPerSecond ||
+        project.partners.window_us > Partners::kWindowDaysMax * base::kUsPerDay)
+      return partners.fail_here("a window lasts from 1 minute to 400 days",
+                                "write 'window: 1 day'");
+  }
+  if (!yaml.has("dead_letters")) return {};
+  const base::Yaml letters = TRY(yaml.child("dead_letters"));
+  TRY(letters.only({"retention"}));
+  if (TRY(letters.text_or("retention", "")) == "forever") {
+    project.letters_keep_us = 0;
+    return {};
+  }
+  project.letters_keep_us = TRY(letters.duration_us_or("retention", project.letters_keep_us));
+  if (project.letters_keep_us < 3600 * base::kUsPerSecond)
+    return letters.fail_here("dead letters are kept for at least an hour",
+                             "write 'retention: 90 days' or 'retention: forever'");
+  return {};
+}
+
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(read_access(yaml, project));
   TRY(yaml.only({"name",
@@ -94,7 +124,10 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
                  "tls",
                  "workloads",
                  "capacity",
-                 "pools"}));
+                 "pools",
+                 "partners",
+                 "dead_letters"}));
+  TRY(read_quality(yaml, project));
   TRY(read_batch(yaml, project));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));
@@ -175,6 +208,7 @@ base::Result<Project> load_project(const base::Path& folder) {
   project.models = TRY(runs::load_models(folder));
   TRY(add_patterns(folder, project.models));
   project.suites = TRY(quality::load_suites(folder));
+  project.monitors = TRY(quality::load_monitors(folder));
   project.dags = TRY(batch::load_dags(folder));
   return project;
 }
@@ -265,6 +299,21 @@ base::Result<> check_daily(sql::Connection& connection, const Project& project,
   return {};
 }
 
+void check_monitors(const Project& project, const std::map<std::string, columns::Schema>& tables,
+                    std::vector<base::Error>& errors) {
+  for (const auto& [name, monitor] : project.monitors) {
+    const auto table = tables.find(monitor.table);
+    if (table == tables.end()) {
+      errors.push_back(base::Error{.code = base::Code::kInvalid,
+                                   .message = fmt::format("no model writes {}", monitor.table),
+                                   .mend = "name a table of bronze or of a model"}
+                           .at(monitor.file, 1));
+    } else if (auto fits = quality::check_columns(monitor, table->second); !fits) {
+      errors.push_back(std::move(fits).error());
+    }
+  }
+}
+
 std::vector<base::Error> check_dags(const Project& project,
                                     const std::map<std::string, columns::Schema>& tables) {
   batch::DagWorld world{.batch_models = {}, .tables = {}, .suites = {}, .pools = project.pools};
@@ -287,6 +336,7 @@ std::vector<base::Error> check_project(const Project& project) {
     for (const stream::Component& component : TRY(project_components(project)))
       TRY(check_pipeline(*connection, project, component, tables, errors));
     TRY(check_daily(*connection, project, tables, errors));
+    check_monitors(project, tables, errors);
     for (base::Error& error : check_dags(project, tables)) errors.push_back(std::move(error));
     for (const auto& [name, lookup] : project.lookups) {
       const auto table = tables.find(lookup.table);

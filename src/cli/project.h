@@ -13,6 +13,7 @@
 #include "batch/dag.h"
 #include "cli/lake_place.h"
 #include "ops/fleet.h"
+#include "quality/monitor.h"
 #include "quality/suite.h"
 #include "runs/model.h"
 #include "schema/topic_schema.h"
@@ -24,6 +25,12 @@
 #include "stream/components.h"
 
 namespace cli {
+
+// What partners may send, and what is kept of it.
+struct PartnerSettings {
+  double errors = 0.05;                      // the share of bad rows above which there is an alert
+  std::int64_t window_us = base::kUsPerDay;  // of rows that count
+};
 
 struct Project {
   base::Path folder;
@@ -51,6 +58,9 @@ struct Project {
   std::vector<schema::TopicSchema> topics;
   std::vector<runs::Model> models;
   std::map<std::string, quality::Suite> suites;
+  std::map<std::string, quality::Monitor> monitors;  // by name
+  PartnerSettings partners;
+  std::int64_t letters_keep_us = 90 * base::kUsPerDay;  // of dead letters; 0: for ever
   std::vector<batch::Dag> dags;
 
   // What this process alone writes; with workers the rest of `data` is shared.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/logging.h"
 #include "quality/arguments.h"
 #include "quality/validator.h"
 
@@ -13,6 +14,8 @@ using base::Result;
 using nlohmann::json;
 
 constexpr std::size_t kShownMax = 1000;
+constexpr std::int64_t kPurgeUs =
+    3600 * base::kUsPerSecond;  // how often old letters are looked for
 constexpr const char* kHistory = "validation/";
 constexpr int kTimeDigits = 20;
 
@@ -77,8 +80,49 @@ Result<json> QualityApi::answer(const server::RoomCall& call) {
   if (what == "history") return history(call);
   if (what == "trends") return trends(call);
   if (what == "rows") return rows(call);
-  return base::fail_with(Code::kNotFound, "there is no such part of quality",
-                         "the parts are suites, validate, history, trends and rows");
+  if (what == "monitors" && call.segments.size() > 2 && call.posts)
+    return monitors_.run(call.segments[2]);
+  if (what == "monitors") return monitors_.list();
+  if (what == "partners") return partners(call);
+  return base::fail_with(
+      Code::kNotFound, "there is no such part of quality",
+      "the parts are suites, validate, history, trends, rows, monitors and partners");
+}
+
+void QualityApi::tick() {
+  monitors_.tick();
+  partners_.tick();
+  if (clock_.now_us() - purged_us_ < kPurgeUs) return;
+  purged_us_ = clock_.now_us();
+  if (const auto done = purge_old(); !done)
+    spdlog::warn("dead letters: old ones stay: {}", done.error().to_string());
+}
+
+// Dead letters of before the project's retention.
+Result<> QualityApi::purge_old() {
+  if (project_.letters_keep_us == 0 || !catalog_.table("dead_letters")) return {};
+  const auto connection = TRY(engine_.connect());
+  const base::TimestampUs before_us = clock_.now_us() - project_.letters_keep_us;
+  const json done = TRY(
+      letters_.purge(*connection, fmt::format("time < make_timestamptz({})", before_us), false));
+  if (done["purged"] != 0)
+    spdlog::info("dead letters: removed {} of before {}", done["purged"].dump(),
+                 base::format_rfc3339(before_us));
+  return {};
+}
+
+// The window in hours: the project's, where the call does not say.
+Result<json> QualityApi::partners(const server::RoomCall& call) {
+  const std::string hours = query_or(call, "hours", "");
+  if (hours.empty())
+    return partners_.report(query_or(call, "topic", ""), project_.partners.window_us);
+  const bool number =
+      hours.size() < 6 && hours.find_first_not_of("0123456789") == std::string::npos;
+  const std::int64_t count = number ? std::stol(hours) : 0;
+  if (count < 1 || count > Partners::kWindowDaysMax * 24)
+    return base::fail_with(Code::kInvalid, "'hours' is no number of hours",
+                           fmt::format("write 1 to {}", Partners::kWindowDaysMax * 24));
+  return partners_.report(query_or(call, "topic", ""), count * 3600 * base::kUsPerSecond);
 }
 
 Result<const quality::Suite*> QualityApi::suite(const std::string& name) const {

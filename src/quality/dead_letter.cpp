@@ -9,7 +9,8 @@ using columns::Type;
 
 std::string columns_sql(const std::string& model, const std::string& run, const std::string& topic,
                         const std::string& rows, const std::string& reason,
-                        const std::string& bronze) {
+                        const std::string& bronze,
+                        const std::string& otherwise = "CAST(NULL AS TIMESTAMPTZ)") {
   const auto from_bronze = [&](const std::string& expression, const char* type) {
     return bronze.empty() ? fmt::format("CAST(NULL AS {})", type) : bronze + "." + expression;
   };
@@ -29,7 +30,7 @@ std::string columns_sql(const std::string& model, const std::string& run, const 
       fmt::arg("run", sql::quote_text(run)), fmt::arg("file", header("file")),
       fmt::arg("line", header("line")), fmt::arg("reason", reason),
       fmt::arg("raw", from_bronze("_raw", "VARCHAR")),
-      fmt::arg("time", from_bronze("_time", "TIMESTAMPTZ")));
+      fmt::arg("time", bronze.empty() ? otherwise : bronze + "._time"));
 }
 
 }  // namespace
@@ -58,9 +59,10 @@ std::string schema_letters_sql(const std::string& model, const std::string& run,
 
 std::string rule_letters_sql(const std::string& model, const std::string& run,
                              const std::string& topic, const std::string& output,
-                             const std::string& input) {
-  const std::string columns = columns_sql(model, run, sql::quote_text(topic), "o", "o._wb_failed",
-                                          input.empty() ? "" : "i");
+                             const std::string& input, base::TimestampUs now_us) {
+  const std::string columns =
+      columns_sql(model, run, sql::quote_text(topic), "o", "o._wb_failed", input.empty() ? "" : "i",
+                  fmt::format("make_timestamptz({})", now_us));
   const std::string join =
       input.empty()
           ? ""

@@ -67,7 +67,10 @@ Anomaly judge_newest(const std::vector<Measure>& measures, const DriftOptions& o
     anomaly.method = "weekday";
     anomaly.seen = values.size();
   }
-  const Usual usual = usual_of(values);
+  Usual usual = usual_of(values);
+  usual.deviation = std::max(usual.deviation, options.deviation_min);
+  if (options.counts)
+    usual.deviation = std::max(usual.deviation, std::sqrt(std::max(1.0, usual.middle)));
   const double width = normal_quantile(1 - options.false_alarms / 2) * widening(values.size());
   anomaly.expected = usual.middle;
   anomaly.score = (newest.value - usual.middle) / usual.deviation;

@@ -31,6 +31,8 @@ struct DriftOptions {
   double false_alarms = 0.001;  // of a day that is as usual; sets the width of the band
   std::size_t days_min = 14;    // fewer give no verdict
   std::size_t season_min = 6;   // same weekdays; fewer: all days
+  double deviation_min = 0;     // less than that from day to day is no difference
+  bool counts = false;          // values are counts: they vary at least by their root
 };
 
 // The newest day against the days before it.

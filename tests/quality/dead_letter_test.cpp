@@ -54,7 +54,7 @@ TEST_F(DeadLetter, AReasonOfTheWholeRecordHasNoField) {
 
 TEST_F(DeadLetter, RowsThatBreakARuleGetTheirBytesFromTheirRecord) {
   const columns::Batch rows =
-      letters(rule_letters_sql("silver.parts", "run-1", "parts", "out", "in"));
+      letters(rule_letters_sql("silver.parts", "run-1", "parts", "out", "in", 5));
   ASSERT_EQ(rows.rows(), 1U);
   EXPECT_EQ(rows.column("id").text_at(0), "silver.parts/parts/1/8");
   EXPECT_EQ(rows.column("field").text_at(0), "weight");
@@ -62,17 +62,17 @@ TEST_F(DeadLetter, RowsThatBreakARuleGetTheirBytesFromTheirRecord) {
   EXPECT_EQ(rows.column("line").int_at(0), 12);
 }
 
-TEST_F(DeadLetter, WithoutRecordsTheBytesAreNull) {
-  const columns::Batch rows = letters(rule_letters_sql("gold.x", "run-1", "parts", "out", ""));
+TEST_F(DeadLetter, WithoutRecordsTheBytesAreNullAndTheTimeIsTheRuns) {
+  const columns::Batch rows = letters(rule_letters_sql("gold.x", "run-1", "parts", "out", "", 5));
   ASSERT_EQ(rows.rows(), 1U);
   EXPECT_TRUE(rows.column("raw").is_null(0));
-  EXPECT_TRUE(rows.column("time").is_null(0));
+  EXPECT_EQ(rows.column("time").int_at(0), 5);
 }
 
 TEST_F(DeadLetter, TheSelectsHaveTheTablesColumnsAndTypes) {
   for (const std::string& sql :
-       {schema_letters_sql("m", "r", "in"), rule_letters_sql("m", "r", "parts", "out", "in"),
-        rule_letters_sql("m", "r", "parts", "out", "")}) {
+       {schema_letters_sql("m", "r", "in"), rule_letters_sql("m", "r", "parts", "out", "in", 5),
+        rule_letters_sql("m", "r", "parts", "out", "", 5)}) {
     const columns::Batch rows = letters(sql);
     const columns::Schema want = dead_letter_schema();
     ASSERT_EQ(rows.schema.fields.size(), want.fields.size());
