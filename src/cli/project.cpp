@@ -286,15 +286,21 @@ base::Result<> check_daily(sql::Connection& connection, const Project& project,
   }
   for (const runs::Model& model : project.models) {
     if (model.mode != runs::Mode::kDaily) continue;
-    if (!model.quality.empty()) {
-      errors.push_back(base::Error{.code = base::Code::kUnsupported,
-                                   .message = "a daily model cannot have 'quality' yet",
-                                   .mend = "put the suite on the silver model that it reads"}
-                           .at(model.file, 1));
-    }
     auto schema = stream::describe(connection, model, model.sql);
-    if (!schema) errors.push_back(std::move(schema).error());
-    if (schema) tables[model.table] = *schema;
+    if (!schema) {
+      errors.push_back(std::move(schema).error());
+      continue;
+    }
+    tables[model.table] = *schema;
+    if (model.quality.empty()) continue;
+    if (const auto suite = project.suites.find(model.quality); suite == project.suites.end()) {
+      errors.push_back(base::Error{.code = base::Code::kInvalid,
+                                   .message = fmt::format("there is no quality/{}", model.quality),
+                                   .mend = "write that suite or drop 'quality'"}
+                           .at(model.file, 1));
+    } else if (auto fits = suite->second.check_columns(*schema); !fits) {
+      errors.push_back(std::move(fits).error());
+    }
   }
   return {};
 }

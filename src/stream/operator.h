@@ -64,6 +64,7 @@ struct Epoch {
   std::int64_t number = 0;
   std::string run_id(const std::string& model) const;
   base::TimestampUs now_us = 0;
+  bool stops = true;       // rules with `severity: stop` hold the model that runs back
   bool rows_wait = false;  // for the model that runs: models before it have not given all
   std::map<std::string, int> partitions;  // of each topic
   // SELECTs of the rows of keyed tables as they stand, of operators that have run.
@@ -76,6 +77,9 @@ struct Outcome {
   Counts counts;
   std::vector<TableChange> changes;
   std::string dead;  // temporary table of dead letters, empty when there are none
+  // The rule that holds the model back, and by how many rows: nothing of the outcome counts. ""
+  // when there is none.
+  std::string stopped_by;
 };
 
 class Operator {

@@ -196,6 +196,10 @@ base::Result<> Pipeline::refuse_strange_tables() const {
 
 base::Result<> Pipeline::restore() {
   const std::scoped_lock running(running_);
+  return restore_now();
+}
+
+base::Result<> Pipeline::restore_now() {
   reader_->stop();
   TRY(adopt());
   committed_ = TRY(consumed());
@@ -203,11 +207,16 @@ base::Result<> Pipeline::restore() {
   epoch_ = position.epoch;
   TRY(restore_paces());
   for (const auto& op : operators_) TRY(op->restore(services_.store, connection_of(*op)));
-  for (const std::string& other : position.unfinished) {
-    if (const auto plan = TRY(read_plan(services_.store, other))) TRY(replay(*plan, other));
+  std::vector<std::string> unfinished(position.unfinished.begin(), position.unfinished.end());
+  unfinished.push_back(name_);
+  for (const std::string& pipeline : unfinished) {
+    const auto plan = TRY(read_plan(services_.store, pipeline));
+    if (!plan || (pipeline == name_ && plan->number <= epoch_)) continue;
+    const auto done = replay(*plan, pipeline);
+    if (done) continue;
+    if (TRY(hold_back(*plan))) return restore_now();  // one model fewer
+    return done;
   }
-  const auto plan = TRY(read_plan(services_.store, name_));
-  if (plan && plan->number > epoch_) TRY(replay(*plan, name_));
   TRY(begin_paces());
   TRY(find_behind());
   TRY(give_out_served());
@@ -245,7 +254,10 @@ base::Result<bool> Pipeline::run_epoch() {
   state::WriteSet changes;
   changes.put(plan_key(name_), to_text(plan));
   TRY(services_.store.apply(changes));
-  TRY(execute(std::move(plan), input ? *std::move(input) : EpochInput{}, name_));
+  const auto done = execute(plan, input ? *std::move(input) : EpochInput{}, name_);
+  if (done) return true;
+  if (!TRY(hold_back(plan))) return std::unexpected(done.error());
+  TRY(restore_now());
   return true;
 }
 

@@ -185,6 +185,11 @@ class Pipeline {
   base::Result<> adopt();
   base::Result<> refuse_strange_tables() const;
   base::Result<> replay(const EpochPlan& plan, const std::string& pipeline);
+  base::Result<> restore_now();
+  bool stops(const EpochPlan& plan, const Operator& op) const;
+  std::unexpected<base::Error> stopped_by(const Operator& op, const Outcome& outcome);
+  base::Result<bool> hold_back(const EpochPlan& plan);
+  void consent(const std::string& table, Pace& pace);
   bool waits_for_time(base::TimestampUs now_us) const;
   base::Result<> execute(EpochPlan plan, EpochInput input, const std::string& pipeline);
   Epoch epoch_on(sql::Connection& connection, const EpochPlan& plan) const;
@@ -252,11 +257,16 @@ class Pipeline {
   // under either.
   std::map<std::string, Pace> paces_;
   std::vector<const Operator*> active_;  // of the epoch under way
-  bool ran_behind_ = false;              // the last epoch was one model's
-  bool retired_ = false;                 // guarded by running_
-  std::int64_t epoch_ = 0;               // last committed
-  mutable std::mutex running_;           // held for an epoch, from plan to commit
-  mutable std::mutex mutex_;             // guards status_, writes to paces_
+  struct Held {
+    std::string table;
+    std::string reason;
+  };
+  std::optional<Held> held_;    // by the epoch that failed last
+  bool ran_behind_ = false;     // the last epoch was one model's
+  bool retired_ = false;        // guarded by running_
+  std::int64_t epoch_ = 0;      // last committed
+  mutable std::mutex running_;  // held for an epoch, from plan to commit
+  mutable std::mutex mutex_;    // guards status_, writes to paces_
   PipelineStatus status_;
   // For running_plan(). What each model did in its last epoch, by table; guarded by running_.
   struct Work {

@@ -56,6 +56,7 @@ base::Result<> Pipeline::execute(EpochPlan plan, EpochInput input, const std::st
   const std::int64_t started_us = steady_us();
   const std::size_t records = input.count();
   committing_as_ = pipeline;
+  held_.reset();
   TRY(load_statics(plan));
   TRY(find_active(plan));
   std::vector<runs::Run> runs;

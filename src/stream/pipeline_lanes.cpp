@@ -118,7 +118,9 @@ base::Result<> Pipeline::transform_one(std::size_t at, const EpochPlan& plan,
     TRY(take_over(op, handed, alone, epoch));
     if (alone) TRY(give_from_lake(plan, op));
     epoch.rows_wait = rows_wait(op, plan);
+    epoch.stops = stops(plan, op);
     mine.outcome = TRY(op.process(epoch));
+    if (!mine.outcome.stopped_by.empty()) return stopped_by(op, mine.outcome);
     if (alone) TRY(take_back_sources(op));
     mine.elapsed_us = steady_us() - started_us;
   }

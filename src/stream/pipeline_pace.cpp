@@ -249,6 +249,7 @@ base::Result<> Pipeline::resume(const std::string& table) {
   if (it == paces_.end() || !it->second.paused) return {};
   Pace pace = it->second;
   pace.paused = false;
+  consent(table, pace);
   state::WriteSet changes;
   changes.put(pace_key(table), to_text(pace));
   TRY(services_.store.apply(changes));
@@ -317,7 +318,10 @@ base::Result<bool> Pipeline::run_behind(base::TimestampUs now_us) {
     state::WriteSet changes;
     changes.put(plan_key(name_), to_text(plan));
     TRY(services_.store.apply(changes));
-    TRY(execute(std::move(plan), {}, name_));
+    const auto done = execute(plan, {}, name_);
+    if (done) return true;
+    if (!TRY(hold_back(plan))) return std::unexpected(done.error());
+    TRY(restore_now());
     return true;
   }
   return false;
@@ -413,10 +417,11 @@ nlohmann::json Pipeline::explained(const Operator& op) const {
   plan["mode"] = op.model().every_us == 0 ? "streaming"
                                           : "every " + base::format_duration(op.model().every_us);
   const auto it = paces_.find(op.model().table);
-  plan["state_of_work"] = it == paces_.end()  ? "with every epoch"
-                          : it->second.paused ? "paused"
-                          : it->second.anew   ? "to be built anew from the lake"
-                                              : "behind, by the lake";
+  plan["state_of_work"] = it == paces_.end()         ? "with every epoch"
+                          : !it->second.held.empty() ? "held back: " + it->second.held
+                          : it->second.paused        ? "paused"
+                          : it->second.anew          ? "to be built anew from the lake"
+                                                     : "behind, by the lake";
   return plan;
 }
 

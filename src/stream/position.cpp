@@ -84,10 +84,9 @@ base::Result<std::optional<EpochPlan>> read_plan(const state::Store& store,
 std::string pace_key(const std::string& table) { return "model/" + table; }
 
 std::string to_text(const Pace& pace) {
-  return json{{"paused", pace.paused},
-              {"anew", pace.anew},
-              {"ran_us", pace.ran_us},
-              {"offsets", offsets_json(pace.offsets)}}
+  return json{{"paused", pace.paused}, {"anew", pace.anew},
+              {"ran_us", pace.ran_us}, {"offsets", offsets_json(pace.offsets)},
+              {"held", pace.held},     {"consented", offsets_json(pace.consented)}}
       .dump();
 }
 
@@ -95,10 +94,13 @@ base::Result<std::optional<Pace>> read_pace(const state::Store& store, const std
   const auto saved = TRY(store.get(pace_key(table)));
   if (!saved) return std::nullopt;
   const json text = json::parse(*saved);
-  return Pace{.paused = text.at("paused"),
-              .anew = text.at("anew"),
-              .ran_us = text.at("ran_us"),
-              .offsets = offsets_from(text.at("offsets"), "")};
+  return Pace{
+      .paused = text.at("paused"),
+      .anew = text.at("anew"),
+      .ran_us = text.at("ran_us"),
+      .offsets = offsets_from(text.at("offsets"), ""),
+      .held = text.value("held", ""),
+      .consented = text.contains("consented") ? offsets_from(text["consented"], "") : Offsets{}};
 }
 
 base::Result<std::optional<Position>> read_position(const state::Store& store,

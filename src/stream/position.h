@@ -34,6 +34,8 @@ struct Pace {
   bool anew = false;  // its table is to be replaced by the first rows
   base::TimestampUs ran_us = 0;
   Offsets offsets = {};
+  std::string held = {};   // the rule with `severity: stop` that paused it; "" = a person did
+  Offsets consented = {};  // records that came before stop no more: a person has let it go on
 };
 
 struct Position {

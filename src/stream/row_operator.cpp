@@ -12,9 +12,10 @@ namespace {
 class RowOperator final : public Operator {
  public:
   RowOperator(runs::Model model, Plan plan, Relation input, Relation output,
-              std::string failed_rules)
+              std::string failed_rules, std::string stop_rules)
       : Operator(std::move(model), std::move(plan), {std::move(input)}, std::move(output)),
         failed_rules_(std::move(failed_rules)),
+        stop_rules_(std::move(stop_rules)),
         from_bronze_(plan_.source().starts_with("bronze.")),
         seen_(std::max<std::int64_t>(model_.ttl_us, base::kUsPerSecond)) {}
 
@@ -45,9 +46,13 @@ class RowOperator final : public Operator {
     std::string casted = cast_to(schema(), "\2");
     casted.replace(casted.find(" FROM ("), 0, more);
     casted.replace(casted.find('\2'), 1, select);
-    select_ = failed_rules_.empty()
-                  ? casted
-                  : fmt::format("SELECT *, {} AS _wb_failed FROM ({})", failed_rules_, casted);
+    select_ =
+        failed_rules_.empty()
+            ? casted
+            : fmt::format("SELECT *, {} AS _wb_failed{} FROM ({})", failed_rules_,
+                          stop_rules_.empty() ? std::string()
+                                              : fmt::format(", {} AS _wb_stopped", stop_rules_),
+                          casted);
     return {};
   }
 
@@ -66,6 +71,8 @@ class RowOperator final : public Operator {
     TRY(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}",
                                        sql::quote_name(output_table_), select_)));
     Outcome outcome;
+    if (epoch.stops) TRY(find_stopped(connection, outcome));
+    if (!outcome.stopped_by.empty()) return outcome;
     TRY(count_input(epoch, outcome));
     TRY(split_dead(epoch, outcome));
     if (plan_.shape == Shape::kDeduplicated) TRY(drop_duplicates(epoch, outcome));
@@ -142,6 +149,21 @@ class RowOperator final : public Operator {
     return {};
   }
 
+  // The rule with `severity: stop` that most rows break.
+  base::Result<> find_stopped(sql::Connection& connection, Outcome& outcome) const {
+    if (stop_rules_.empty()) return {};
+    const auto found = TRY(connection.query(
+        fmt::format("SELECT _wb_stopped, count(*), min(_offset) FROM {} WHERE _wb_stopped IS NOT "
+                    "NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1",
+                    sql::quote_name(output_table_))));
+    if (found->rows() == 0) return {};
+    outcome.stopped_by =
+        fmt::format("{} {} the rule '{}', which stops (the first at offset {} of {})",
+                    found->int_at(1, 0), found->int_at(1, 0) == 1 ? "row breaks" : "rows break",
+                    found->text(0, 0), found->int_at(2, 0), input().topics.front());
+    return {};
+  }
+
   // Rows that do not fit the schema (bronze `_error`) and rows that break a rule of the suite.
   base::Result<> split_dead(Epoch& epoch, Outcome& outcome) {
     std::string letters;
@@ -151,7 +173,7 @@ class RowOperator final : public Operator {
       if (!letters.empty()) letters += " UNION ALL ";
       letters += quality::rule_letters_sql(model_.table, epoch.run_id(model_.table),
                                            input().topics.front(), output_table_,
-                                           from_bronze_ ? input_table_ : "");
+                                           from_bronze_ ? input_table_ : "", epoch.now_us);
     }
     if (letters.empty()) return {};
     TRY(epoch.connection.execute(
@@ -208,6 +230,7 @@ class RowOperator final : public Operator {
   }
 
   std::string failed_rules_;
+  std::string stop_rules_;  // of them
   bool from_bronze_;
   std::string good_;
   std::string dead_;
@@ -240,8 +263,10 @@ base::Result<std::unique_ptr<Operator>> make_row_operator(sql::Connection& conne
     const auto at = input.schema.find(place);
     if (at && !selected.find(place)) output.schema.fields.push_back(input.schema.fields[*at]);
   }
-  auto made = std::make_unique<RowOperator>(model, std::move(plan), input, std::move(output),
-                                            suite == nullptr ? "" : suite->failed_rules_sql());
+  auto made = std::make_unique<RowOperator>(
+      model, std::move(plan), input, std::move(output),
+      suite == nullptr ? "" : suite->failed_rules_sql(),
+      suite == nullptr ? "" : suite->failed_rules_sql(quality::Severity::kStop));
   TRY(made->prepare(connection, selected));
   return made;
 }
