@@ -261,7 +261,7 @@ class Pipeline {
     std::string table;
     std::string reason;
   };
-  std::optional<Held> held_;    // by the epoch that failed last
+  std::optional<Held> held_;    // by the epoch that failed last; written under mutex_
   bool ran_behind_ = false;     // the last epoch was one model's
   bool retired_ = false;        // guarded by running_
   std::int64_t epoch_ = 0;      // last committed

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { parse } from 'yaml';
 import { answerSql } from './made-up-sql.mjs';
-import { quality } from './made-up-quality.mjs';
 import { backfills, dag, dags, estimate, steer, streams } from './made-up-plans.mjs';
+import { quality, trust } from './made-up-quality.mjs';
 import { Trucks } from './made-up-trucks.mjs';
 
 const argument = (name, otherwise) => {
@@ -77,7 +77,7 @@ function answer(url, body) {
   if (path === '/v1/alerts') return alerts();
   if (path === '/v1/dead-letters') return letters().filter(({ reason }) => reason.includes(url.searchParams.get('reason') ?? ''));
   if (path === '/v1/dead-letters/redrive') return { redriven: body.ids.length };
-  const part = quality(path, body);
+  const part = trust(path, empty) ?? quality(path, body);
   if (part !== undefined) return part;
   if (path === '/v1/backfills' && body) return body.dry_run ? estimate(body) : backfills()[1];
   if (path === '/v1/backfills') return empty ? [] : backfills().map(({ report, ...one }) => one);

@@ -1,7 +1,7 @@
 // The view state lives in the URL, so that a link shows what its sender saw.
 import { useSyncExternalStore } from 'react';
 
-export const kViews = ['map', 'dashboards', 'streams', 'jobs', 'quality', 'backfills', 'pipelines', 'dead-letters', 'alerts'] as const;
+export const kViews = ['map', 'dashboards', 'streams', 'jobs', 'quality', 'schemas', 'backfills', 'pipelines', 'dead-letters', 'alerts'] as const;
 export type ViewName = (typeof kViews)[number];
 
 export interface Chosen {

@@ -9,6 +9,7 @@ import { Drawer } from '../views/drawer/drawer';
 import { Jobs } from '../views/jobs/jobs';
 import { Pipelines } from '../views/pipelines/pipelines';
 import { Quality } from '../views/quality/quality';
+import { Schemas } from '../views/schemas/schemas';
 import { SearchPalette } from '../views/search/search';
 import { Streams } from '../views/streams/streams';
 import { Fault } from './fault';
@@ -29,6 +30,7 @@ const kViewParts: Record<ViewName, () => ReactElement> = {
   streams: () => <Streams />,
   jobs: () => <Jobs />,
   quality: () => <Quality />,
+  schemas: () => <Schemas />,
   backfills: () => <Backfills />,
   pipelines: () => <Pipelines />,
   'dead-letters': () => <DeadLetters />,

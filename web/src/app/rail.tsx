@@ -1,5 +1,5 @@
 // The way from view to view: a rail on the left, a bar at the bottom on a phone.
-import { BellRing, CalendarClock, History, LayoutDashboard, Mailbox, Map as MapIcon, ShieldCheck, Waypoints, Workflow, type LucideIcon } from 'lucide-react';
+import { BellRing, Braces, CalendarClock, History, LayoutDashboard, Mailbox, Map as MapIcon, ShieldCheck, Waypoints, Workflow, type LucideIcon } from 'lucide-react';
 import { useEffect, useRef, type MouseEvent, type ReactElement } from 'react';
 import { useAlerts } from '../server/queries';
 import { showView, type ViewName } from '../url-state';
@@ -10,6 +10,7 @@ const kEntries: { view: ViewName; title: string; icon: LucideIcon }[] = [
   { view: 'streams', title: 'Streams', icon: Waypoints },
   { view: 'jobs', title: 'Jobs', icon: CalendarClock },
   { view: 'quality', title: 'Quality', icon: ShieldCheck },
+  { view: 'schemas', title: 'Schemas', icon: Braces },
   { view: 'backfills', title: 'Backfills', icon: History },
   { view: 'pipelines', title: 'Pipelines', icon: Workflow },
   { view: 'dead-letters', title: 'Dead letters', icon: Mailbox },

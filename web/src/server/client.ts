@@ -3,7 +3,8 @@ import type {
   Alert, Audit, Dashboard, DashboardName, DeadLetter, FleetEntry, Row, Run, SqlResult, Status,
 } from './types';
 import type { Backfill, BackfillEstimate, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
-import type { FailingRows, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { FailingRows, Monitor, Partner, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { Comparison, Subject, Subjects } from './types_schemas';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
 const kTimeoutMs = 20_000;
@@ -113,6 +114,13 @@ export const server = {
   validate: (suite: string, table: string) => call<ValidationHead>('v1/quality/validate', undefined, { suite, table }),
   failingRows: (suite: string, table: string, expectation: number, signal?: AbortSignal) => call<FailingRows>(
     `v1/quality/rows?suite=${encodeURIComponent(suite)}&table=${encodeURIComponent(table)}&expectation=${expectation}&limit=100`, signal),
+  monitors: (signal?: AbortSignal) => call<Monitor[]>('v1/quality/monitors', signal),
+  measure: (name: string) => call<Monitor>(`v1/quality/monitors/${encodeURIComponent(name)}/run`, undefined, {}),
+  partners: (hours: number, signal?: AbortSignal) => call<Partner[]>(`v1/quality/partners?hours=${hours}`, signal),
+  subjects: (signal?: AbortSignal) => call<Subjects>('v1/schemas', signal),
+  subject: (name: string, signal?: AbortSignal) => call<Subject>(`v1/schemas/${encodeURIComponent(name)}`, signal),
+  compareSchemas: (name: string, from: number, to: number, signal?: AbortSignal) =>
+    call<Comparison>(`v1/schemas/${encodeURIComponent(name)}/compare?from=${from}&to=${to}`, signal),
   lookup: (name: string, id: string, signal?: AbortSignal) =>
     orNull(call<Row>(`v1/${name}/${encodeURIComponent(id)}`, signal)),
   fleet: (limit: number, signal?: AbortSignal) =>

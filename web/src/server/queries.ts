@@ -5,7 +5,8 @@ import {
 import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
 import type { Backfill, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
-import type { FailingRows, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { FailingRows, Monitor, Partner, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { Comparison, Subject, Subjects } from './types_schemas';
 import type { ModelCommand, Stream } from './types_streams';
 
 const kFastMs = 2_000;
@@ -250,3 +251,31 @@ export function useValidate() {
     onSettled: () => client.invalidateQueries({ queryKey: ['validations'] }),
   });
 }
+
+export const useMonitors = (): UseQueryResult<Monitor[]> => usePolled(['monitors'], server.monitors, kSteadyMs);
+
+export function useMeasure() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => server.measure(name),
+    onSettled: () => client.invalidateQueries({ queryKey: ['monitors'] }),
+  });
+}
+
+/** Reads the topics' tables. */
+export const usePartners = (hours: number): UseQueryResult<Partner[]> =>
+  usePolled(['partners', hours], (signal) => server.partners(hours, signal), kRareMs);
+
+export const useSubjects = (): UseQueryResult<Subjects> => usePolled(['subjects'], server.subjects, kSteadyMs);
+export const useSubject = (name: string): UseQueryResult<Subject> => useQuery({
+  queryKey: ['subjects', name],
+  queryFn: ({ signal }) => server.subject(name, signal),
+  refetchInterval: kSteadyMs,
+  placeholderData: undefined,
+});
+export const useComparison = (name: string, from: number, to: number): UseQueryResult<Comparison> => useQuery({
+  queryKey: ['subjects', name, from, to],
+  queryFn: ({ signal }) => server.compareSchemas(name, from, to, signal),
+  enabled: from !== to,
+  placeholderData: undefined,
+});

@@ -58,3 +58,58 @@ export interface Redriven {
   would_redrive?: number;
   examples?: { id: string; from: string; to: string }[];
 }
+
+export interface MonitorPoint {
+  day: string;
+  value: number;
+  found: boolean;
+  method: string;
+  backfilled?: boolean;
+  expected?: number;
+  low?: number;
+  high?: number;
+  score?: number;
+}
+
+export interface MonitorSeries {
+  measure: string;
+  column: string;
+  /** Oldest first. */
+  points: MonitorPoint[];
+}
+
+export interface Monitor {
+  monitor: string;
+  file: string;
+  table: string;
+  severity: string;
+  false_alarms: number;
+  every_seconds: number;
+  measured_at: string | null;
+  newest?: string;
+  silent_hours?: number;
+  error?: string;
+  series: MonitorSeries[];
+}
+
+export interface PartnerFile {
+  file: string;
+  rows: number;
+  bad: number;
+  share: number;
+  low: number;
+  high: number;
+  alert: boolean;
+  first_at: string;
+  last_at: string;
+}
+
+export interface Partner {
+  topic: string;
+  rows: number;
+  bad: number;
+  share: number;
+  alert: boolean;
+  days: { day: string; rows: number; bad: number }[];
+  files: PartnerFile[];
+}

@@ -7,9 +7,12 @@ import { Badge } from '../../parts/badge';
 import { DataTable, type Column } from '../../parts/data_table';
 import { Spark } from '../../parts/spark';
 import { Empty } from '../../parts/states';
+import { Tabs } from '../../parts/tabs';
 import { useSuites, useValidations } from '../../server/queries';
 import type { Suite, ValidationHead } from '../../server/types_quality';
 import { setUrl, useUrlParam } from '../../url-state';
+import { Monitors } from './monitors';
+import { Partners } from './partners';
 import { SuiteView } from './suite_view';
 import './quality.css';
 
@@ -37,30 +40,43 @@ const kColumns = (validations: ValidationHead[]): Column<Suite>[] => {
   ];
 };
 
+const kTabs = [{ id: 'suites', title: 'Suites' }, { id: 'monitors', title: 'Monitors' }, { id: 'partners', title: 'Partners' }];
+
 export function Quality(): ReactElement {
+  const asked = useUrlParam('tab');
+  const tab = kTabs.find(({ id }) => id === asked)?.id ?? 'suites';
+  const suite = useUrlParam('suite');
+  if (suite) return <Suites />;
+  return (
+    <div className="page">
+      <h1>Quality</h1>
+      <Tabs label="Parts of quality" tabs={kTabs} chosen={tab} onChoose={(id) => setUrl({ tab: id === 'suites' ? null : id })} />
+      <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`}>
+        {tab === 'monitors' ? <Monitors /> : tab === 'partners' ? <Partners /> : <Suites />}
+      </div>
+    </div>
+  );
+}
+
+function Suites(): ReactElement {
   const query = useSuites();
   const validations = useValidations().data ?? [];
   const chosen = useUrlParam('suite');
   const suite = query.data?.find(({ name }) => name === chosen);
+  if (suite)
+    return <div className="page"><SuiteView key={suite.name} suite={suite} validations={validations.filter((one) => one.suite === suite.name)} /></div>;
   return (
-    <div className="page">
-      {suite ? <SuiteView key={suite.name} suite={suite} validations={validations.filter((one) => one.suite === suite.name)} /> : (
-        <>
-          <h1>Quality</h1>
-          <DataTable
-            caption="Suites"
-            query={query}
-            rows={query.data}
-            columns={kColumns(validations)}
-            keyOf={(row) => row.file}
-            empty={(
-              <Empty icon={ShieldCheck} title="No suites">
-                Put a Great Expectations suite into quality/ of the project and name it in a model by quality: NAME.json.
-              </Empty>
-            )}
-          />
-        </>
+    <DataTable
+      caption="Suites"
+      query={query}
+      rows={query.data}
+      columns={kColumns(validations)}
+      keyOf={(row) => row.file}
+      empty={(
+        <Empty icon={ShieldCheck} title="No suites">
+          Put a Great Expectations suite into quality/ of the project and name it in a model by quality: NAME.json.
+        </Empty>
       )}
-    </div>
+    />
   );
 }
