@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "base/logging.h"
+#include "lake/change_column.h"
 #include "lake/dml.h"
 #include "runs/model.h"
 #include "server/sql_change.h"
@@ -76,10 +77,26 @@ struct Runner {
     static const std::regex kAlter(R"(\s*ALTER\s[^]*)", std::regex::icase);
     std::smatch parts;
     if (std::regex_match(sql, parts, kAdd)) return add(parts[1], parts[3], parts[4], number);
+    using Column = lake::ColumnChange;
+    static const std::regex kRename(
+        R"(\s*ALTER\s+TABLE\s+([A-Za-z_][\w.\-]*)\s+RENAME\s+(?:COLUMN\s+)?("?)([A-Za-z_]\w*)\2\s+TO\s+("?)([A-Za-z_]\w*)\4\s*)",
+        std::regex::icase);
+    if (std::regex_match(sql, parts, kRename))
+      return alter(parts[1], {Column::Kind::kRename, parts[3], parts[5], {}}, number);
+    static const std::regex kDrop(
+        R"(\s*ALTER\s+TABLE\s+([A-Za-z_][\w.\-]*)\s+DROP\s+(?:COLUMN\s+)?("?)([A-Za-z_]\w*)\2\s*)",
+        std::regex::icase);
+    if (std::regex_match(sql, parts, kDrop))
+      return alter(parts[1], {Column::Kind::kDrop, parts[3], {}, {}}, number);
+    static const std::regex kRetype(
+        R"(\s*ALTER\s+TABLE\s+([A-Za-z_][\w.\-]*)\s+ALTER\s+(?:COLUMN\s+)?("?)([A-Za-z_]\w*)\2\s+(?:SET\s+DATA\s+)?TYPE\s+([A-Za-z][\w ,()\[\]]*?)(?:\s+USING\s+([^]+?))?\s*)",
+        std::regex::icase);
+    if (std::regex_match(sql, parts, kRetype))
+      return alter(parts[1], {Column::Kind::kRetype, parts[3], parts[4], parts[5]}, number);
     if (std::regex_match(sql, kAlter))
       return base::fail_with(Code::kUnsupported, "this change of a table is not known here",
-                             "ALTER TABLE adds columns: add the new column, UPDATE it from the old "
-                             "one, and leave the old one out of the models");
+                             "write ALTER TABLE … ADD COLUMN, RENAME COLUMN … TO, DROP COLUMN, or "
+                             "ALTER COLUMN … TYPE … [USING …]");
     return change(sql, number);
   }
 
@@ -110,6 +127,15 @@ struct Runner {
     return {};
   }
 
+  base::Result<> alter(const std::string& name, const lake::ColumnChange& what,
+                       std::int64_t number) {
+    const auto table = TRY(find(name));
+    if (table == nullptr || TRY(is_done(*table, number))) return {};
+    const auto done = TRY(lake::change_column(*table, connection, what, options(number)));
+    spdlog::info("migration {}: {} rows written anew", migration.name, done.rows_updated);
+    return {};
+  }
+
   base::Result<> change(const std::string& sql, std::int64_t number) {
     using Kind = server::SqlChange::Kind;
     const server::SqlChange what = TRY(server::parse_change(sql));
@@ -123,7 +149,7 @@ struct Runner {
       changed = TRY(lake::delete_where(*table, connection, what.condition, with));
     } else {
       return base::fail_with(Code::kUnsupported, "this statement is not known in migrations",
-                             "write ALTER TABLE … ADD COLUMN, UPDATE or DELETE");
+                             "write ALTER TABLE, UPDATE or DELETE");
     }
     spdlog::info("migration {}: {} rows changed", migration.name,
                  changed.rows_updated + changed.rows_deleted);
