@@ -4,7 +4,6 @@
 
 #include "batch/task_http.h"
 #include "batch/task_shell.h"
-#include "quality/validator.h"
 #include "stream/plan.h"
 
 namespace batch {
@@ -152,25 +151,16 @@ ProjectRunner::Done ProjectRunner::validate(const Scene& scene, const ValidateTa
   const std::stop_callback ends(scene.stop, [&] { connection->interrupt(); });
   const auto snapshot = TRY(TRY(work_.catalog.table(task.table))->snapshot());
   const storage::Hold hold = TRY(snapshot->fetch());
-  const quality::SuiteFile& declared = suite->second.declared;
-  const quality::Rows rows =
-      TRY(quality::describe_rows(*connection, fmt::format("({})", snapshot->scan_sql())));
-  const nlohmann::json verdict = TRY(quality::validate(
-      *connection, rows, declared,
-      {.format = {}, .parameters = nlohmann::json::object(), .now_us = work_.clock.now_us()}));
-  std::vector<std::string> broken;
-  const auto& results = verdict.at("results");
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i].value("success", false)) continue;
-    const quality::Expectation& expectation = declared.expectations.at(i);
-    const std::string told = fmt::format("{} {}", expectation.type, expectation.kwargs.dump());
-    scene.log.line(fmt::format("not met: {} {}", told, results[i].value("result", json()).dump()));
-    if (expectation.severity != quality::Severity::kWarn) broken.push_back(told);
-  }
-  if (broken.empty())
-    return fmt::format("{} meets {} ({} expectations)", task.table, task.suite, results.size());
+  const QualityVerdict verdict =
+      TRY(check_quality(*connection, suite->second, snapshot->scan_sql()));
+  for (const std::string& one : verdict.warnings) scene.log.line("warns: " + one);
+  for (const std::string& one : verdict.failed) scene.log.line("not met: " + one);
+  if (verdict.failed.empty())
+    return fmt::format("{} meets {} ({} expectations)", task.table, task.suite,
+                       verdict.expectations);
   return base::fail(base::Code::kInvalid, "{} does not meet {} of the {} expectations of {}: {}",
-                    task.table, broken.size(), results.size(), task.suite, broken.front());
+                    task.table, verdict.failed.size(), verdict.expectations, task.suite,
+                    verdict.failed.front());
 }
 
 TaskOutcome ProjectRunner::work(const Scene& scene, const ValidateTask& task) {
