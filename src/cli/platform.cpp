@@ -188,6 +188,10 @@ base::Result<> Platform::open_batch() {
   quality_ = std::make_unique<QualityApi>(*log_, *catalog_, *engine_, *serving_,
                                           units_->store(kMaintenance), units_->store(kDaily),
                                           alerts_, project_, clock_);
+  lineage_ = std::make_unique<Lineage>(
+      project_, *catalog_, *engine_, [this] { return units_->stores(); },
+      units_->store(kMaintenance), alerts_, clock_);
+  if (!units_->shared()) TRY(lineage_->open());
   const auto prepare = [this]() -> base::Result<> {
     TRY(backfills_->jobs().restore());
     TRY(daily_->restore());
@@ -387,6 +391,8 @@ base::Result<> Platform::maintain_once() {
 }
 
 void Platform::maintain(std::stop_token stop) {
+  base::TaskGroup beside;  // it may wait for the other side
+  beside.run("lineage", [this](std::stop_token its) { lineage_->run(its); });
   while (!stop.stop_requested()) {
     for (int i = 0; i < 600 && !stop.stop_requested(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));

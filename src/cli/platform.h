@@ -15,6 +15,7 @@
 #include "batch/daily.h"
 #include "cli/backfill_api.h"
 #include "cli/batch_work.h"
+#include "cli/lineage.h"
 #include "cli/project.h"
 #include "cli/quality_api.h"
 #include "cli/units.h"
@@ -134,6 +135,7 @@ class Platform final : public server::Platform {
   std::unique_ptr<batch::DailyModels> daily_;
   std::unique_ptr<BackfillApi> backfills_;
   std::unique_ptr<QualityApi> quality_;
+  std::unique_ptr<Lineage> lineage_;
   std::unique_ptr<server::LakeViews> views_;
   std::unique_ptr<server::LakeSql> lake_sql_;        // questions of Waybill's own
   std::unique_ptr<server::SqlWrites> sql_writes_;    // changes by clients

@@ -1,6 +1,7 @@
 #include "cli/project.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include "cli/partners.h"
@@ -72,6 +73,36 @@ base::Result<> read_batch(const base::Yaml& yaml, Project& project) {
   return {};
 }
 
+// openlineage: http://…, or {url, file, namespace, token: env:NAME}.
+base::Result<> read_lineage(const base::Yaml& yaml, Project& project) {
+  project.lineage.space = TRY(yaml.text("name"));
+  if (!yaml.has("openlineage")) return {};
+  const base::Yaml given = TRY(yaml.child("openlineage"));
+  LineageSettings& lineage = project.lineage;
+  if (const auto plain = given.scalar()) {
+    lineage.url = *plain;
+  } else {
+    TRY(given.only({"url", "file", "namespace", "token"}));
+    lineage.url = TRY(given.text_or("url", ""));
+    lineage.space = TRY(given.text_or("namespace", lineage.space));
+    if (const std::string file = TRY(given.text_or("file", "")); !file.empty())
+      lineage.file = project.folder / file;
+    lineage.token = TRY(given.text_or("token", ""));
+  }
+  if (lineage.token.starts_with("env:")) {
+    const char* const found = std::getenv(lineage.token.substr(4).c_str());
+    if (found == nullptr)
+      return given.fail_here(fmt::format("the environment has no {}", lineage.token.substr(4)),
+                             "set it");
+    lineage.token = found;
+  }
+  const bool http = lineage.url.starts_with("http://") || lineage.url.starts_with("https://");
+  if ((!http && !lineage.url.empty()) || (lineage.url.empty() && lineage.file.empty()))
+    return given.fail_here("'openlineage' names no endpoint",
+                           "write 'openlineage: http://127.0.0.1:5000/api/v1/lineage'");
+  return {};
+}
+
 // partners: {errors: 0.05, window: 1 day}; dead_letters: {retention: 90 days}.
 base::Result<> read_quality(const base::Yaml& yaml, Project& project) {
   if (yaml.has("partners")) {
@@ -126,8 +157,10 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
                  "capacity",
                  "pools",
                  "partners",
+                 "openlineage",
                  "dead_letters"}));
   TRY(read_quality(yaml, project));
+  TRY(read_lineage(yaml, project));
   TRY(read_batch(yaml, project));
   project.name = TRY(yaml.text("name"));
   project.data = project.folder / TRY(yaml.text_or("data", "data"));

@@ -32,6 +32,14 @@ struct PartnerSettings {
   std::int64_t window_us = base::kUsPerDay;  // of rows that count
 };
 
+// Where runs are told of.
+struct LineageSettings {
+  std::string url;    // of an OpenLineage endpoint; empty: none
+  base::Path file;    // one event a line; empty: none
+  std::string space;  // of the jobs: the project's name
+  std::string token;  // of the endpoint
+};
+
 struct Project {
   base::Path folder;
   std::string name;
@@ -60,6 +68,7 @@ struct Project {
   std::map<std::string, quality::Suite> suites;
   std::map<std::string, quality::Monitor> monitors;  // by name
   PartnerSettings partners;
+  LineageSettings lineage;
   std::int64_t letters_keep_us = 90 * base::kUsPerDay;  // of dead letters; 0: for ever
   std::vector<batch::Dag> dags;
 

@@ -58,6 +58,7 @@ constexpr Route kRoutes[] = {
     {Method::kGet, "/v1/quality/partners", Call::kRoomCall},
     {Method::kGet, "/v1/quality/monitors", Call::kRoomCall},
     {Method::kPost, "/v1/quality/monitors/{name}/run", Call::kRoomCall},
+    {Method::kGet, "/v1/lineage", Call::kRoomCall},
     {Method::kGet, "/v1/schemas", Call::kRoomCall},
     {Method::kGet, "/v1/schemas/{subject}", Call::kRoomCall},
     {Method::kGet, "/v1/schemas/{subject}/compare", Call::kRoomCall},

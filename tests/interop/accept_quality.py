@@ -24,6 +24,7 @@ os.environ["WAYBILL"] = str(pathlib.Path(sys.argv[1]).resolve())
 import pandas  # noqa: E402
 
 import quality_cases  # noqa: E402
+import quality_lineage  # noqa: E402
 import quality_scms  # noqa: E402
 import running  # noqa: E402
 
@@ -157,6 +158,12 @@ def platform(checks):
         inbox = waybill.project / "inbox/deliveries"
         inbox.mkdir(parents=True, exist_ok=True)
         shutil.copy(SCMS, inbox / "scms.csv")
+        recorder = quality_lineage.Recorder()
+        with open(waybill.project / "waybill.yaml", "a", encoding="utf-8") as file:
+            file.write(f"\nopenlineage: {recorder.url}\n")
+        (waybill.project / "quality/watch.yaml").write_text(
+            "table: silver.deliveries\ntime: delivered_date\ndays: data\nnulls: [ordered_date]\n"
+            "drift: [shipment_mode]\n")
         waybill.start()
         end = time.time() + 120
 
@@ -181,7 +188,26 @@ def platform(checks):
         both = waybill.sql("SELECT count(*) FROM silver.deliveries WHERE CAST(id AS VARCHAR) IN (" +
                            ", ".join(f"'{line}'" for line in by_line) + ")")[0][0]
         checks.equal("no dead line is in silver as well", both, 0)
+        watched(checks, waybill, len(bad))
         redrive(checks, waybill, by_line, good)
+        quality_lineage.check(checks, recorder)
+        recorder.close()
+
+
+def watched(checks, waybill, bad):
+    status, partners = waybill.request("/v1/quality/partners")
+    files = {one["file"]: one for topic in partners for one in topic["files"]} if status == 200 else {}
+    file = next((one for name, one in files.items() if name.endswith("scms.csv")), {})
+    checks.equal("the partner's file has its rows and bad rows", (file.get("rows"), file.get("bad")), (10324, bad))
+    status, monitor = waybill.request("/v1/quality/monitors/watch/run", b"{}", {"Content-Type": "application/json"})
+    checks.check("a monitor measures the table day by day",
+                 status == 200 and "error" not in monitor and len(monitor["series"]) == 4,
+                 monitor if status != 200 else monitor.get("error"))
+    status, graph = waybill.request("/v1/lineage")
+    edges = {(one["from"], one["to"]) for one in graph["edges"]} if status == 200 else {}
+    checks.check("the graph of tables has the way to gold",
+                 {("bronze.deliveries", "silver.deliveries"), ("silver.deliveries", "gold.delivery_performance")} <= edges,
+                 status)
 
 
 def redrive(checks, waybill, by_line, good):
