@@ -438,6 +438,57 @@ def migrated(waybill: Waybill, port: int):
     checks.check("a migration that is changed after it ran is an error", done.returncode != 0 and "changed after it had run" in done.stdout + done.stderr, done.stderr[-200:])
 
 
+def columns_migrated(waybill: Waybill, port: int):
+    """Columns of a table that streams write are renamed, retyped and dropped by migrations."""
+    first = waybill.project / "migrations/0001_size_of_hubs.sql"
+    first.write_text(first.read_text().removesuffix("-- changed\n"))
+    steps = (("0004_letters.sql", "ALTER TABLE silver.flow RENAME COLUMN hub_size TO hub_letters;\n"
+              "ALTER TABLE silver.flow ALTER COLUMN hub_letters TYPE VARCHAR USING 'n' || hub_letters;\n"),
+             ("0005_no_letters.sql", "ALTER TABLE silver.flow DROP COLUMN hub_letters;\n"))
+    seen = []
+    for name, text in steps:
+        (waybill.project / "migrations" / name).write_text(text)
+        waybill.start(0, "--schema-registry", f"127.0.0.1:{port}")
+        seen.append(ask(waybill, "SELECT * FROM silver.flow ORDER BY id"))
+        waybill.kill()
+    renamed, dropped = seen
+    checks.check("a column is renamed and of another type, with its rows", len(renamed) == 99 and
+                 all(r["hub_letters"] == (f"n{len(r['hub']) + 1}" if r["hub"] else None) for r in renamed), renamed[:1])
+    checks.check("and goes, the others stay", [{k: v for k, v in r.items() if k != "hub_letters"} for r in renamed] == dropped, dropped[:1])
+
+
+def elsewhere(waybill: Waybill, registry: Registry, url: str):
+    """A second Waybill whose topic has its schemas in the first one's registry, by URL."""
+    with tempfile.TemporaryDirectory(prefix="waybill-elsewhere-") as folder:
+        place = pathlib.Path(folder) / "project"
+        project(place)
+        (place / "sources/arrivals.yaml").write_text(
+            f"topic: arrivals\nformat: avro\nregistry: {url}\nsubject: elsewhere-value\non_bad: dead_letter\n")
+        registry.call("PUT", "/config/elsewhere-value", {"compatibility": "BACKWARD"})
+        schema_id = registry.register("elsewhere-value", ARRIVAL)[1]["id"]
+        with Waybill(place) as other:
+            other.start()
+            wanted = list(arrivals(50))
+            values = []
+            for want in wanted:
+                out = io.BytesIO()
+                fastavro.schemaless_writer(out, fastavro.parse_schema(ARRIVAL), want)
+                values.append(b"\0" + struct.pack(">I", schema_id) + out.getvalue())
+            send(other, "arrivals", values)
+            got = {r["id"]: r for r in rows(other, "SELECT * FROM bronze.arrivals WHERE _error IS NULL", 50)}
+            checks.check("records of a registry elsewhere are in bronze with equal values",
+                         all(w["id"] in got and same_arrival(got[w["id"]], w) for w in wanted), len(got))
+            status, answer = other.request("/v1/schemas")
+            checks.check("the page is told where that registry is",
+                         status == 200 and {"topic": "arrivals", "subject": "elsewhere-value", "registry": url} in answer["elsewhere"], answer)
+        status, answer = waybill.request("/v1/schemas")
+        subjects = {one["subject"]: one for one in answer["subjects"]} if status == 200 else {}
+        checks.check("the page is told subjects, levels and who uses them", subjects.get("flow-value", {}).get("topics") == ["flow"] and
+                     "silver.flow" in subjects.get("flow-value", {}).get("models", []), subjects.get("flow-value"))
+        status, answer = waybill.request("/v1/schemas/flow-value/compare?from=1&to=2")
+        checks.check("and whether one version may follow another", status == 200 and answer["compatible"], answer)
+
+
 def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     with tempfile.TemporaryDirectory(prefix="waybill-schemas-") as folder:
@@ -452,7 +503,8 @@ def main() -> int:
                                     (avro_records, (waybill, registry, url)), (proto_records, (waybill, registry, url)),
                                     (json_records, (waybill, registry, url)), (flow, (waybill, registry, url)), (commands, (waybill,)),
                                     (killed, (waybill, url, port)), (pairs, (registry, count)),
-                                    (migrated, (waybill, port))):
+                                    (elsewhere, (waybill, registry, url)),
+                                    (migrated, (waybill, port)), (columns_migrated, (waybill, port))):
                 try:
                     part(*arguments)
                 except Exception as error:  # noqa: BLE001 - the others run all the same

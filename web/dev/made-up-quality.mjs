@@ -45,10 +45,17 @@ const kVersions = [avro([['id', 'string'], ['hub', 'string']]), avro([['id', 'st
 const head = (subject, type, topics) => ({ subject, type, id: 3, level: 'BACKWARD', own_level: subject === 'scans-value', mode: subject === 'legacy-value' ? 'READONLY' : 'READWRITE', deleted: false, versions: [1, 2, 3], topics, models: topics.map((one) => `silver.${one}`), referenced_by: [] });
 const kSubjects = [head('scans-value', 'AVRO', ['scans']), head('positions-value', 'PROTOBUF', ['positions']), head('legacy-value', 'JSON', [])];
 
+const table = (id, kind, columns) => ({ id, kind, columns });
+const kLineage = {
+  nodes: [table('topic.scans', 'topic', []), table('bronze.scans', 'bronze', ['id', 'hub', '_raw']), table('silver.scans', 'streaming', ['id', 'hub']), table('gold.hubs', 'streaming', ['hub', 'scans']), table('topic.hubs', 'topic', []), table('bronze.hubs', 'bronze', ['hub', 'city']), table('gold.cities', 'batch', ['city', 'scans'])],
+  edges: [{ from: 'topic.scans', to: 'bronze.scans', columns: [] }, { from: 'topic.hubs', to: 'bronze.hubs', columns: [] }, { from: 'bronze.scans', to: 'silver.scans', columns: [{ from: 'id', to: 'id' }, { from: 'hub', to: 'hub' }] }, { from: 'silver.scans', to: 'gold.hubs', columns: [{ from: 'hub', to: 'hub' }], rows: ['hub'] }, { from: 'gold.hubs', to: 'gold.cities', columns: [{ from: 'scans', to: 'scans' }], rows: ['hub'] }, { from: 'bronze.hubs', to: 'gold.cities', columns: [{ from: 'city', to: 'city' }], rows: ['hub'] }],
+};
+
 export function trust(path, empty) {
   if (path === '/v1/quality/monitors') return empty ? [] : kMonitors;
   if (/^\/v1\/quality\/monitors\/\w+\/run$/.test(path)) return kMonitors[0];
   if (path === '/v1/quality/partners') return empty ? [] : [partner('deliveries', 10_324, 1_204), partner('flights', 336_776, 12)];
+  if (path === '/v1/lineage') return empty ? { nodes: [], edges: [] } : kLineage;
   if (path === '/v1/schemas') return { embedded: true, listener: '127.0.0.1:8081', level: 'BACKWARD', mode: 'READWRITE', truncated: false, subjects: empty ? [] : kSubjects, elsewhere: empty ? [] : [{ topic: 'orders', subject: 'orders-value', registry: 'http://127.0.0.1:9081' }] };
   if (path.endsWith('/compare')) return { from: '2', to: '3', level: 'BACKWARD', compatible: false, problems: ["{errorType:'READER_FIELD_MISSING_DEFAULT_VALUE', description:'The field 'hub' is missing'}", '{counterExample:{"id":"a"}, problem:\'Scan is missing the required field hub\'}'] };
   const subject = /^\/v1\/schemas\/([^/]+)$/.exec(path);

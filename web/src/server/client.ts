@@ -4,6 +4,7 @@ import type {
 } from './types';
 import type { Backfill, BackfillEstimate, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
 import type { FailingRows, Monitor, Partner, Redriven, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { Lineage } from './types_lineage';
 import type { Comparison, Subject, Subjects } from './types_schemas';
 import type { ModelCommand, Stream, StreamModel } from './types_streams';
 
@@ -117,6 +118,7 @@ export const server = {
   monitors: (signal?: AbortSignal) => call<Monitor[]>('v1/quality/monitors', signal),
   measure: (name: string) => call<Monitor>(`v1/quality/monitors/${encodeURIComponent(name)}/run`, undefined, {}),
   partners: (hours: number, signal?: AbortSignal) => call<Partner[]>(`v1/quality/partners?hours=${hours}`, signal),
+  lineage: (signal?: AbortSignal) => call<Lineage>('v1/lineage', signal),
   subjects: (signal?: AbortSignal) => call<Subjects>('v1/schemas', signal),
   subject: (name: string, signal?: AbortSignal) => call<Subject>(`v1/schemas/${encodeURIComponent(name)}`, signal),
   compareSchemas: (name: string, from: number, to: number, signal?: AbortSignal) =>

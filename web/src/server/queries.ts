@@ -6,6 +6,7 @@ import { asRows, isMissingTable, server, ServerError, sqlText } from './client';
 import type { Alert, Audit, Dashboard, DashboardName, DeadLetter, Row, Run, SqlResult, Status } from './types';
 import type { Backfill, BackfillRequest, BackfillVerb, DagDetails, DagOverview, NextRun } from './types_batch';
 import type { FailingRows, Monitor, Partner, RedriveRequest, Suite, Trend, ValidationHead } from './types_quality';
+import type { Lineage } from './types_lineage';
 import type { Comparison, Subject, Subjects } from './types_schemas';
 import type { ModelCommand, Stream } from './types_streams';
 
@@ -265,6 +266,8 @@ export function useMeasure() {
 /** Reads the topics' tables. */
 export const usePartners = (hours: number): UseQueryResult<Partner[]> =>
   usePolled(['partners', hours], (signal) => server.partners(hours, signal), kRareMs);
+
+export const useLineage = (): UseQueryResult<Lineage> => usePolled(['lineage'], server.lineage, kRareMs);
 
 export const useSubjects = (): UseQueryResult<Subjects> => usePolled(['subjects'], server.subjects, kSteadyMs);
 export const useSubject = (name: string): UseQueryResult<Subject> => useQuery({

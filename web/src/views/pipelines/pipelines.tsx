@@ -4,6 +4,7 @@ import { Tabs } from '../../parts/tabs';
 import { setUrl, useUrlParam } from '../../url-state';
 import { AuditLedger } from './audit_ledger';
 import { LakeTables } from './lake_tables';
+import { LineageGraph } from './lineage';
 import { PipelineTable } from './pipeline_table';
 import { RunTable } from './run_table';
 import './pipelines.css';
@@ -12,6 +13,7 @@ const kTabs = [
   { id: 'pipelines', title: 'Pipelines', panel: PipelineTable },
   { id: 'tables', title: 'Tables', panel: LakeTables },
   { id: 'runs', title: 'Runs', panel: RunTable },
+  { id: 'lineage', title: 'Lineage', panel: LineageGraph },
   { id: 'audit', title: 'Audit', panel: AuditLedger },
 ];
 
