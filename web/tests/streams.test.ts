@@ -29,6 +29,7 @@ describe('a running plan', () => {
     expect(word({})).toBe('running');
     expect(word({}, 'failed')).toBe('failed');
     expect(word({ behind: true, state_of_work: 'paused' })).toBe('paused');
+    expect(word({ behind: true, state_of_work: "held back: 2 rows break the rule 'v: wrong'" })).toBe('held back');
     expect(word({ behind: true, state_of_work: 'to be built anew from the lake' })).toBe('building anew');
     expect(word({ behind: true, state_of_work: 'behind, by the lake' })).toBe('catching up');
     expect(word({ behind: true, mode: 'every 5m', state_of_work: 'behind, by the lake' })).toBe('every 5m');

@@ -48,6 +48,7 @@ export function flowOf(stream: Stream): { nodes: FlowNode[]; edges: FlowEdge[] }
 /** What a model is doing, in a word. */
 export function workOf(model: StreamModel, stream: Pick<Stream, 'state'>): { tone: 'ok' | 'warn' | 'bad' | 'idle'; word: string } {
   if (stream.state === 'failed') return { tone: 'bad', word: 'failed' };
+  if (model.state_of_work.startsWith('held back')) return { tone: 'bad', word: 'held back' };
   if (model.state_of_work === 'paused') return { tone: 'warn', word: 'paused' };
   if (model.state_of_work.startsWith('to be built')) return { tone: 'warn', word: 'building anew' };
   if (model.behind && model.mode !== 'streaming') return { tone: 'idle', word: model.mode };

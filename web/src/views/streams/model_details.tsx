@@ -66,7 +66,8 @@ export function ModelDetails({ model, stream, rate, onClose }: {
   const [asked, setAsked] = useState<ModelCommand | null>(null);
   const steer = useSteer();
   const { tone, word } = workOf(model, stream);
-  const paused = model.state_of_work === 'paused';
+  const held = model.state_of_work.startsWith('held back');
+  const paused = held || model.state_of_work === 'paused';
   const buttons: [ModelCommand, typeof Pause][] = [[paused ? 'resume' : 'pause', paused ? Play : Pause], ['rewind', Rewind]];
   return (
     <section className="flow-details" aria-label={`Model ${model.model}`}>
@@ -83,6 +84,7 @@ export function ModelDetails({ model, stream, rate, onClose }: {
         </span>
       </div>
       <Outcome mutation={steer} done={steer.variables && `${model.model} ${kQuestions[steer.variables.command].done}`} />
+      {held && <p className="row-error" role="alert">{model.state_of_work}. Going on sends the rows so far that break the rule to the dead letters.</p>}
       {!stream.here && <p className="muted">Steered where it runs: worker {stream.worker || 'unknown'}.</p>}
       <Facts model={model} stream={stream} rate={rate} />
       <ol className="flow-stage-texts">{model.stages.map((stage, i) => <StageText key={stage.name ?? i} stage={stage} />)}</ol>
