@@ -106,6 +106,38 @@ TEST_F(Daily, ARunPinsAndRecordsTheVersionsItRead) {
   EXPECT_EQ(listed[0].at("mode"), "daily");
 }
 
+TEST_F(Daily, ABrokenRuleThatStopsFailsTheRunAndPublishesNothing) {
+  const auto with = [&](const std::string& severity) {
+    std::string text = kOnTime;
+    text.replace(text.find("version"), 0, "quality: legs.json\n");
+    return DailyModels(
+        world_.services(), {must(runs::parse_model(text, "models/gold/on_time.sql"))},
+        {{"legs.json",
+          must(quality::parse_suite(
+              R"({"name": "legs", "expectations": [{"type": "expect_column_values_to_be_between",
+              "kwargs": {"column": "legs", "max_value": 5}, "meta": {"severity": ")" +
+                  severity + "\"}}]}",
+              "quality/legs.json"))}});
+  };
+  land(0, 14);
+  DailyModels models = with("stop");
+  must(models.run("gold.on_time"));
+  const auto before = world_.snapshot("gold.on_time");
+  land(14, 100);
+  const auto refused = models.run("gold.on_time");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().to_string(),
+              HasSubstr("do not meet 1 of 1 expectations of the suite legs: "
+                        "expect_column_values_to_be_between of legs: 7 rows break it"));
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("models/gold/on_time.sql"));
+  EXPECT_EQ(world_.snapshot("gold.on_time")->version(), before->version());
+  EXPECT_EQ(must(runs::list_runs(world_.store(), 10, "gold.on_time")).size(), 1U);
+  // A rule that only warns holds nothing back.
+  DailyModels warned = with("warn");
+  must(warned.run("gold.on_time"));
+  expect_equal_to_batch();
+}
+
 TEST_F(Daily, AnUnknownModelIsRefusedWithTheNamesOfAll) {
   DailyModels models = daily();
   const auto run = models.run("gold.on_tme");
