@@ -44,6 +44,12 @@ std::string key_of(std::string_view text) {
   return fmt::format("{}|{}", word("\"model\":\""), word("\"mode\":\""));
 }
 
+// The tables that a model reads; a pattern is no SELECT.
+Result<std::vector<std::string>> sources_of(sql::Connection& connection, const runs::Model& model) {
+  if (const auto tree = connection.parse(model.sql)) return stream::tables_of(*tree);
+  return TRY(stream::plan_model(connection, model)).sources;
+}
+
 std::size_t ignore(char*, std::size_t size, std::size_t count, void*) { return size * count; }
 
 }  // namespace
@@ -200,13 +206,14 @@ Result<runs::LineageRun> Lineage::lineage_of(const Runs& runs) const {
   run.description = model->description;
   run.sql = model->sql;
   const auto connection = TRY(engine_.connect());
-  const json tree = TRY(connection->parse(model->sql));
-  for (const std::string& source : stream::tables_of(tree)) {
+  for (const std::string& source : TRY(sources_of(*connection, *model))) {
     run.inputs.push_back(table(source));
     run.inputs.back().assertions = assertions(source);
   }
   if (run.inputs.size() == 1) run.inputs.front().rows = runs.sum("in");
-  run.columns = runs::column_lineage(tree, [&](const std::string& name) {
+  const auto tree = connection->parse(model->sql);
+  if (!tree) return run;  // a pattern
+  run.columns = runs::column_lineage(*tree, [&](const std::string& name) {
     std::vector<std::string> names;
     for (const columns::Field& field : table(name).schema.fields) names.push_back(field.name);
     return names;
@@ -361,10 +368,12 @@ Result<json> Lineage::graph() const {
     nodes.push_back({{"id", model.table},
                      {"kind", model.mode == runs::Mode::kDaily ? "batch" : "streaming"},
                      {"columns", names_of(model.table)}});
-    const auto tree = connection->parse(model.sql);
-    if (!tree) continue;  // a pattern, or a model that is told elsewhere
-    const runs::ColumnLineage lineage = runs::column_lineage(*tree, names_of);
-    for (const std::string& source : stream::tables_of(*tree)) {
+    runs::ColumnLineage lineage;
+    if (const auto tree = connection->parse(model.sql))
+      lineage = runs::column_lineage(*tree, names_of);
+    const auto sources = sources_of(*connection, model);
+    if (!sources) continue;
+    for (const std::string& source : *sources) {
       json columns = json::array();
       for (const auto& [column, origins] : lineage.columns) {
         for (const runs::ColumnOrigin& one : origins)

@@ -133,7 +133,10 @@ void Monitors::tick() {
 
 Result<json> Monitors::run(const std::string& name) {
   const auto it = project_.monitors.find(name);
-  if (it != project_.monitors.end()) return measure(it->second);
+  if (it != project_.monitors.end()) {
+    TRY(measure(it->second));
+    return shown(it->second);
+  }
   std::vector<std::string> names;
   for (const auto& [one, monitor] : project_.monitors) names.push_back(one);
   return base::fail_with(base::Code::kNotFound,
@@ -143,21 +146,23 @@ Result<json> Monitors::run(const std::string& name) {
 
 Result<json> Monitors::list() const {
   json all = json::array();
-  for (const auto& [name, monitor] : project_.monitors) {
-    json one = TRY(saved(name));
-    const base::TimestampUs measured_us = one.value("measured_us", base::TimestampUs{0});
-    one.erase("measured_us");
-    one["measured_at"] = measured_us == 0 ? json() : json(base::format_rfc3339(measured_us));
-    one.update({{"monitor", name},
-                {"file", monitor.file},
-                {"table", monitor.table},
-                {"severity", monitor.severity},
-                {"false_alarms", monitor.false_alarms},
-                {"every_seconds", static_cast<double>(monitor.every_us) / 1e6}});
-    if (!one.contains("series")) one["series"] = json::array();
-    all.push_back(std::move(one));
-  }
+  for (const auto& [name, monitor] : project_.monitors) all.push_back(TRY(shown(monitor)));
   return all;
+}
+
+Result<json> Monitors::shown(const quality::Monitor& monitor) const {
+  json one = TRY(saved(monitor.name));
+  const base::TimestampUs measured_us = one.value("measured_us", base::TimestampUs{0});
+  one.erase("measured_us");
+  one["measured_at"] = measured_us == 0 ? json() : json(base::format_rfc3339(measured_us));
+  one.update({{"monitor", monitor.name},
+              {"file", monitor.file},
+              {"table", monitor.table},
+              {"severity", monitor.severity},
+              {"false_alarms", monitor.false_alarms},
+              {"every_seconds", static_cast<double>(monitor.every_us) / 1e6}});
+  if (!one.contains("series")) one["series"] = json::array();
+  return one;
 }
 
 }  // namespace cli

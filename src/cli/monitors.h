@@ -42,6 +42,7 @@ class Monitors {
 
  private:
   base::Result<nlohmann::json> measure(const quality::Monitor& monitor);
+  base::Result<nlohmann::json> shown(const quality::Monitor& monitor) const;
   base::Result<nlohmann::json> saved(const std::string& name) const;
   base::Result<quality::DayRanges> backfilled(const std::string& table) const;
   void tell(const quality::Monitor& monitor, const quality::Measured& measured);

@@ -206,7 +206,7 @@ def watched(checks, waybill, bad):
     status, graph = waybill.request("/v1/lineage")
     edges = {(one["from"], one["to"]) for one in graph["edges"]} if status == 200 else {}
     checks.check("the graph of tables has the way to gold",
-                 {("bronze.deliveries", "silver.deliveries"), ("silver.deliveries", "gold.delivery_performance")} <= edges,
+                 {("bronze.deliveries", "silver.deliveries"), ("silver.deliveries", "gold.delivery_performance"), ("silver.scans", "gold.long_dwells")} <= edges,
                  status)
 
 

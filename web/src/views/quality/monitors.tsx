@@ -58,11 +58,12 @@ function SeriesChart({ series }: { series: MonitorSeries }): ReactElement {
 function MonitorPanel({ monitor }: { monitor: Monitor }): ReactElement {
   const measure = useMeasure();
   const found = monitor.series.filter(({ points }) => points.at(-1)?.found).length;
+  const empty = monitor.series.every(({ points }) => points.length === 0);
   return (
     <section className="panel" aria-label={`Monitor ${monitor.monitor}`}>
       <div className="page-head">
         <h2>{monitor.table} <span className="muted">{monitor.monitor}</span></h2>
-        <Badge tone={monitor.error ? 'warn' : found > 0 ? 'bad' : 'ok'}>{monitor.error ? 'cannot be measured' : found > 0 ? `${found} unusual` : 'as usual'}</Badge>
+        <Badge tone={monitor.error ? 'warn' : empty ? 'idle' : found > 0 ? 'bad' : 'ok'}>{monitor.error ? 'cannot be measured' : empty ? 'no day yet' : found > 0 ? `${found} unusual` : 'as usual'}</Badge>
         <span className="detail-buttons">
           <span className="muted">measured <Ago time={monitor.measured_at} /></span>
           <button type="button" className="button" disabled={measure.isPending} onClick={() => measure.mutate(monitor.monitor)}>
@@ -71,6 +72,7 @@ function MonitorPanel({ monitor }: { monitor: Monitor }): ReactElement {
         </span>
       </div>
       <Outcome mutation={measure} done={measure.data && `measured up to ${measure.data.newest ?? 'now'}`} />
+      {empty && !monitor.error && <p className="muted">A day is judged when it has ended and settled; from 14 days on it is compared.</p>}
       {monitor.error && <p className="row-error">{monitor.error}</p>}
       <div className="monitor-grid">
         {monitor.series.filter(({ points }) => points.length > 0).map((series) => <SeriesChart key={`${series.measure}/${series.column}`} series={series} />)}
