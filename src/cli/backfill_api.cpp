@@ -158,9 +158,7 @@ Result<json> BackfillApi::run_interval(const std::string& name, const json& body
     return std::unexpected(
         base::Error{.code = Code::kInvalid,
                     .message = fmt::format("{} is a streaming model: its pipeline runs it", name),
-                    .mend = fmt::format("'waybill backfill {}' or 'waybill models rewind {}' "
-                                        "writes its past anew",
-                                        name, name)}
+                    .mend = fmt::format("'waybill models rewind {}' writes its past anew", name)}
             .at(known->file, 1));
   if (from.empty()) return runs::to_json(TRY(daily_.run(name)));
   return runs::to_json(TRY(daily_.run(name, batch::DataInterval{from, to})));

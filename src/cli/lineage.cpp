@@ -11,7 +11,6 @@
 
 #include "base/logging.h"
 #include "base/uuid.h"
-#include "stream/plan.h"
 
 namespace cli {
 namespace {
@@ -20,8 +19,7 @@ using base::Result;
 using nlohmann::json;
 
 constexpr const char* kTold = "lineage/told";
-constexpr const char* kQueue = "lineage/out/";
-constexpr std::size_t kQueuePrefix = 12;  // of kQueue
+constexpr std::string_view kQueue = "lineage/out/";
 constexpr std::size_t kSendAtOnce = 200;
 constexpr long kTimeoutMs = 10'000;
 constexpr int kTellEveryMs = 5'000;
@@ -44,10 +42,13 @@ std::string key_of(std::string_view text) {
   return fmt::format("{}|{}", word("\"model\":\""), word("\"mode\":\""));
 }
 
-// The tables that a model reads; a pattern is no SELECT.
-Result<std::vector<std::string>> sources_of(sql::Connection& connection, const runs::Model& model) {
-  if (const auto tree = connection.parse(model.sql)) return stream::tables_of(*tree);
-  return TRY(stream::plan_model(connection, model)).sources;
+Result<> write_line(const base::Path& path, const std::string& event) {
+  if (path.empty()) return {};
+  std::ofstream file(path, std::ios::app);
+  file << event << '\n';
+  if (file.flush()) return {};
+  return base::fail_with(base::Code::kIo, fmt::format("cannot write {}", path.string()),
+                         "see whether its folder is there");
 }
 
 std::size_t ignore(char*, std::size_t size, std::size_t count, void*) { return size * count; }
@@ -206,7 +207,7 @@ Result<runs::LineageRun> Lineage::lineage_of(const Runs& runs) const {
   run.description = model->description;
   run.sql = model->sql;
   const auto connection = TRY(engine_.connect());
-  for (const std::string& source : TRY(sources_of(*connection, *model))) {
+  for (const std::string& source : TRY(model_sources(*connection, *model))) {
     run.inputs.push_back(table(source));
     run.inputs.back().assertions = assertions(source);
   }
@@ -226,12 +227,13 @@ Result<> Lineage::tell(bool all) {
   json told = text ? json::parse(*text, nullptr, false) : json::object();
   if (!told.is_object()) told = json::object();
   std::uint64_t next = 0;
-  TRY(store_.scan_reverse(kQueue, [&](std::string_view key, auto) {
-    next = state::number_of_key(key.substr(kQueuePrefix)) + 1;
+  TRY(store_.scan_reverse(std::string(kQueue), [&](std::string_view key, auto) {
+    next = state::number_of_key(key.substr(kQueue.size())) + 1;
     return false;
   }));
   next = std::max(next, told.value("next", std::uint64_t{0}));
   state::WriteSet changes;
+  bool left_out = false;
   const base::TimestampUs now_us = clock_.now_us();
   for (const auto& [key, runs] : TRY(found(told))) {
     const json before = told.value(key, json::object());
@@ -248,12 +250,14 @@ Result<> Lineage::tell(bool all) {
       const auto lineage = lineage_of(part);
       if (!lineage) {
         spdlog::warn("lineage of {}: {}", key, lineage.error().to_string());
+        left_out = true;
         continue;
       }
       for (const json& event : runs::lineage_events(*lineage))
-        changes.put(kQueue + state::key_number(next++), event.dump());
+        changes.put(std::string(kQueue) + state::key_number(next++), event.dump());
     }
   }
+  if (changes.empty() && !left_out) return {};
   told["next"] = next;
   changes.put(kTold, told.dump());
   return store_.apply(changes);
@@ -293,10 +297,11 @@ Result<> Lineage::post(const std::string& event) const {
       passing ? "mend 'openlineage' in waybill.yaml, or the other side" : "the event is left out");
 }
 
+// The other side knows a run by its id when it is sent again, a file does not: the file comes last.
 Result<> Lineage::send() {
   std::vector<std::pair<std::string, std::string>> waiting;
   std::size_t count = 0;
-  TRY(store_.scan(kQueue, [&](std::string_view key, std::string_view event) {
+  TRY(store_.scan(std::string(kQueue), [&](std::string_view key, std::string_view event) {
     if (++count <= kSendAtOnce) waiting.emplace_back(key, event);
     return count <= kQueueMax + kSendAtOnce;
   }));
@@ -308,19 +313,12 @@ Result<> Lineage::send() {
   }
   Result<> sent;
   for (const auto& [key, event] : waiting) {
-    if (!project_.lineage.file.empty()) {
-      std::ofstream file(project_.lineage.file, std::ios::app);
-      file << event << '\n';
-      if (!file.flush())
-        sent = base::fail_with(base::Code::kIo,
-                               fmt::format("cannot write {}", project_.lineage.file.string()),
-                               "see whether its folder is there");
-    }
-    if (sent && !project_.lineage.url.empty()) sent = post(event);
+    if (!project_.lineage.url.empty()) sent = post(event);
     if (!sent && sent.error().code == base::Code::kInvalid) {
       spdlog::warn("openlineage: {}", sent.error().to_string());
       sent = {};
     }
+    if (sent) sent = write_line(project_.lineage.file, event);
     if (!sent) break;
     changes.remove(key);
   }
@@ -371,7 +369,7 @@ Result<json> Lineage::graph() const {
     runs::ColumnLineage lineage;
     if (const auto tree = connection->parse(model.sql))
       lineage = runs::column_lineage(*tree, names_of);
-    const auto sources = sources_of(*connection, model);
+    const auto sources = model_sources(*connection, model);
     if (!sources) continue;
     for (const std::string& source : *sources) {
       json columns = json::array();

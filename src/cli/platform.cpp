@@ -126,8 +126,8 @@ stream::Services Platform::services(const std::string& unit) {
 base::Result<> Platform::add_pipeline(const stream::Component& component) {
   const std::string unit = unit_of(component.name());
   const std::size_t index = pipelines_.size();
-  pipelines_.push_back(TRY(stream::Pipeline::make(services(unit), component, project_.suites,
-                                                  {.epoch_us = project_.epoch_us})));
+  pipelines_.push_back(
+      TRY(stream::Pipeline::make(services(unit), component, project_.suites, pipeline_options())));
   return units_->add(unit,
                      {.prepare = [this, index] { return pipelines()[index]->restore(); },
                       .run = [this, index](std::stop_token stop) { run_pipeline(index, stop); }});

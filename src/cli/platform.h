@@ -95,6 +95,9 @@ class Platform final : public server::Platform {
   base::Result<> open_serving();
   base::Result<> check_lookup(const std::string& name, const server::Lookup& lookup) const;
   stream::Services services(const std::string& unit);
+  stream::PipelineOptions pipeline_options() const {
+    return {.epoch_us = project_.epoch_us, .parallelism = project_.parallelism};
+  }
   base::Result<> add_pipeline(const stream::Component& component);
   void open_push();
   base::Result<> add_sources();

@@ -283,7 +283,8 @@ base::Result<json> Platform::room_call(const server::RoomCall& call) {
   }
   if (QualityApi::answers(call)) return quality_->answer(call);
   if (call.segments.front() == "lineage") return lineage_->graph();
-  if (SchemasApi::answers(call)) return SchemasApi(registry_.get(), project_).answer(call);
+  if (SchemasApi::answers(call))
+    return SchemasApi(registry_.get(), project_, *engine_).answer(call);
   return backfills_->answer(call);
 }
 

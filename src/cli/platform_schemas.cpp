@@ -81,8 +81,8 @@ base::Result<> Platform::remake_pipeline(std::size_t index) {
   stream::Component component = components_[index];
   for (schema::TopicSchema& topic : component.topics) TRY(topic.evolve());
   const std::string unit = unit_of(component.name());
-  std::shared_ptr<stream::Pipeline> made = TRY(stream::Pipeline::make(
-      services(unit), component, project_.suites, {.epoch_us = project_.epoch_us}));
+  std::shared_ptr<stream::Pipeline> made =
+      TRY(stream::Pipeline::make(services(unit), component, project_.suites, pipeline_options()));
   const std::shared_ptr<stream::Pipeline> old = pipelines()[index];
   const auto hold = old->hold();  // nobody pauses a model between the restore and the swap
   TRY(made->restore());

@@ -9,6 +9,7 @@
 #include "stream/operator.h"
 #include "stream/pattern.h"
 #include "stream/plan.h"
+#include "stream/task_graph.h"
 
 namespace cli {
 namespace {
@@ -132,6 +133,22 @@ base::Result<> read_quality(const base::Yaml& yaml, Project& project) {
   return {};
 }
 
+// How pipelines run.
+base::Result<> read_epochs(const base::Yaml& yaml, Project& project) {
+  project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
+  if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond)
+    return TRY(yaml.child("epoch"))
+        .fail_here("an epoch lasts from 50 ms to 15 minutes", "write 'epoch: 1 second'");
+  const std::int64_t models = TRY(yaml.integer_or("parallelism", project.parallelism));
+  if (models < 1 || models > stream::kParallelismMax)
+    return TRY(yaml.child("parallelism"))
+        .fail_here(
+            fmt::format("1 to {} models of a pipeline run side by side", stream::kParallelismMax),
+            "write 'parallelism: 2', at most the number of cores");
+  project.parallelism = static_cast<int>(models);
+  return {};
+}
+
 base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   TRY(read_access(yaml, project));
   TRY(yaml.only({"name",
@@ -146,6 +163,7 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
                  "redis",
                  "schema_registry",
                  "epoch",
+                 "parallelism",
                  "memory",
                  "fleet",
                  "lookups",
@@ -183,11 +201,7 @@ base::Result<> read_settings(const base::Yaml& yaml, Project& project) {
   project.kafka = TRY(yaml.text_or("kafka", project.kafka));
   project.redis = TRY(yaml.text_or("redis", project.redis));
   project.registry = TRY(yaml.text_or("schema_registry", project.registry));
-  project.epoch_us = TRY(yaml.duration_us_or("epoch", project.epoch_us));
-  if (project.epoch_us < 50 * base::kUsPerMs || project.epoch_us > 900 * base::kUsPerSecond) {
-    return TRY(yaml.child("epoch"))
-        .fail_here("an epoch lasts from 50 ms to 15 minutes", "write 'epoch: 1 second'");
-  }
+  TRY(read_epochs(yaml, project));
   project.memory = TRY(yaml.text_or("memory", project.memory));
   if (yaml.has("fleet")) project.fleet = TRY(ops::parse_fleet(TRY(yaml.child("fleet"))));
   if (yaml.has("lookups")) {
@@ -244,6 +258,12 @@ base::Result<Project> load_project(const base::Path& folder) {
   project.monitors = TRY(quality::load_monitors(folder));
   project.dags = TRY(batch::load_dags(folder));
   return project;
+}
+
+base::Result<std::vector<std::string>> model_sources(sql::Connection& connection,
+                                                     const runs::Model& model) {
+  if (const auto tree = connection.parse(model.sql)) return stream::tables_of(*tree);
+  return TRY(stream::plan_model(connection, model)).sources;  // a pattern is no SELECT
 }
 
 base::Result<std::vector<stream::Component>> project_components(const Project& project) {

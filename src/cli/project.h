@@ -56,6 +56,7 @@ struct Project {
   std::string kafka;     // where the embedded log speaks Kafka; empty: nowhere
   std::string registry;  // where the schema registry answers; empty: nowhere
   std::int64_t epoch_us = base::kUsPerSecond;
+  int parallelism = 1;  // models of one epoch side by side
   std::string memory = "2GB";
   std::optional<ops::FleetSpec> fleet;
   std::map<std::string, server::Lookup> lookups;  // by name
@@ -85,6 +86,9 @@ base::Result<Project> load_project(const base::Path& folder);
 // first.
 std::vector<base::Error> check_project(const Project& project);
 
+// The tables that a model of any mode reads.
+base::Result<std::vector<std::string>> model_sources(sql::Connection& connection,
+                                                     const runs::Model& model);
 // The pipelines: topics with the streaming models that read them, directly or through others.
 base::Result<std::vector<stream::Component>> project_components(const Project& project);
 

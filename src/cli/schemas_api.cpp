@@ -54,7 +54,18 @@ Result<json> SchemasApi::answer(const server::RoomCall& call) const {
                          "GET /v1/schemas/SUBJECT or /v1/schemas/SUBJECT/compare?from=1&to=2");
 }
 
-json SchemasApi::subjects() const {
+Result<SchemasApi::Readers> SchemasApi::readers() const {
+  const auto connection = TRY(engine_.connect());
+  Readers found;
+  for (const runs::Model& model : project_.models) {
+    const auto sources = model_sources(*connection, model);
+    if (!sources) continue;
+    for (const std::string& table : *sources) found[table].push_back(model.table);
+  }
+  return found;
+}
+
+Result<json> SchemasApi::subjects() const {
   json answer{{"embedded", registry_ != nullptr},
               {"listener", project_.registry},
               {"subjects", json::array()},
@@ -71,12 +82,13 @@ json SchemasApi::subjects() const {
   std::vector<std::string> names = registry_->subjects("", Deleted::kShown);
   answer["truncated"] = names.size() > kSubjectsShownMax;
   names.resize(std::min(names.size(), kSubjectsShownMax));
-  for (const std::string& name : names) answer["subjects"].push_back(headline(name));
+  const Readers known = TRY(readers());
+  for (const std::string& name : names) answer["subjects"].push_back(headline(name, known));
   return answer;
 }
 
 // Versions, level, and who uses it.
-json SchemasApi::headline(const std::string& subject) const {
+json SchemasApi::headline(const std::string& subject, const Readers& readers) const {
   const auto own = registry_->own_config(subject);
   json line{{"subject", subject},
             {"level", schema::level_name(
@@ -100,10 +112,9 @@ json SchemasApi::headline(const std::string& subject) const {
   for (const schema::TopicSchema& topic : project_.topics) {
     if (topic.registry != "embedded" || topic.subject != subject) continue;
     line["topics"].push_back(topic.topic.name);
-    for (const runs::Model& model : project_.models) {
-      if (model.sql.find("bronze." + topic.topic.name) != std::string::npos)
-        line["models"].push_back(model.table);
-    }
+    const auto models = readers.find("bronze." + topic.topic.name);
+    if (models == readers.end()) continue;
+    for (const std::string& model : models->second) line["models"].push_back(model);
   }
   return line;
 }
@@ -114,7 +125,7 @@ Result<json> SchemasApi::subject(const std::string& name) const {
     return not_found(
         numbers.error(),
         quality::nearest_of(name, registry_->subjects("", Deleted::kHidden), "the subjects"));
-  json details = headline(name);
+  json details = headline(name, TRY(readers()));
   details["versions"] = json::array();
   for (const int number : *numbers) {
     const auto version = registry_->version(name, std::to_string(number), Deleted::kShown);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quality/arguments.h"
 #include "quality/monitor.h"
 #include "quality/monitor_days.h"
 
@@ -13,27 +14,6 @@ using sql::Kind;
 // From day to day less than this is no difference.
 constexpr double kHoursMin = 0.05;
 constexpr double kShareMin = 0.001;
-
-bool is_number(Kind kind) {
-  switch (kind) {
-    case Kind::kTinyInt:
-    case Kind::kSmallInt:
-    case Kind::kInteger:
-    case Kind::kBigInt:
-    case Kind::kHugeInt:
-    case Kind::kUTinyInt:
-    case Kind::kUSmallInt:
-    case Kind::kUInteger:
-    case Kind::kUBigInt:
-    case Kind::kUHugeInt:
-    case Kind::kFloat:
-    case Kind::kDouble:
-    case Kind::kDecimal:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // The days to look at, and how SQL says so.
 struct Span {

@@ -120,6 +120,21 @@ class BackfillTest : public testing::Test {
     return judge.difference(rows("gold.delays"), model(kRight).sql) +
            judge.difference(rows("gold.months"), model(kMonths).sql);
   }
+  // Of the rows of some days from what the right version gives for them now, and of the months from
+  // what they are made of.
+  std::string difference_to_right(const std::string& days) {
+    Judge judge;
+    judge.run(fmt::format("CREATE VIEW silver.legs AS {}", rows("silver.legs")));
+    const std::string wrong =
+        judge.difference(fmt::format("SELECT * FROM ({}) WHERE {}", rows("gold.delays"), days),
+                         fmt::format("SELECT * FROM ({}) WHERE {}", model(kRight).sql, days));
+    return wrong + difference_of_months();
+  }
+  std::string difference_of_months() {
+    Judge judge;
+    judge.run(fmt::format("CREATE VIEW gold.delays AS {}", rows("gold.delays")));
+    return judge.difference(rows("gold.months"), model(kMonths).sql);
+  }
   std::string difference(const std::string& have, const std::string& want) {
     return Judge().difference(have, want);
   }

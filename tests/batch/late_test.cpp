@@ -107,8 +107,12 @@ TEST_F(LateTest, UpsertTakesRowsHoweverLate) {
   EXPECT_EQ(difference_to_right(), "");
 }
 
-TEST_F(LateTest, AnIntervalWritesItsPartitionsAlone) {
-  DailyModels models = daily("");
+// Written anew, or merged by its key.
+class IntervalTest : public LateTest, public testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Late, IntervalTest, testing::Values("", "upsert"));
+
+TEST_P(IntervalTest, WritesItsPartitionsAlone) {
+  DailyModels models = daily(GetParam());
   for (const int ago : {3, 2, 1}) land(ago);
   must(models.run("gold.delays"));
   for (const int ago : {3, 2, 1}) land(ago);
@@ -145,17 +149,6 @@ TEST_F(LateTest, AnIntervalThatEndsBeforeItBeginsIsRefused) {
     EXPECT_THAT(ran.error().message, HasSubstr("the first comes after the last"));
     EXPECT_EQ(world_.snapshot("gold.delays")->version(), before);
   }
-}
-
-TEST_F(LateTest, AnIntervalOfAnUpsertMergesItsRowsAlone) {
-  DailyModels models = daily("upsert");
-  for (const int ago : {3, 2, 1}) land(ago);
-  must(models.run("gold.delays"));
-  for (const int ago : {3, 2, 1}) land(ago);
-  must(models.run("gold.delays", DataInterval{day(2), day(2)}));
-  EXPECT_EQ(legs(3), 3);
-  EXPECT_EQ(legs(2), 6);
-  EXPECT_EQ(legs(1), 3);
 }
 
 TEST_F(LateTest, WhatCannotBeDoneIsNamedWithItsMend) {

@@ -1,13 +1,16 @@
-// Monitors, partners and the retention of dead letters over a lake in a temporary folder.
+// Monitors, partners, the retention of dead letters and lineage over a lake in a temporary folder.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/uuid.h"
-#include "cli/monitors.h"
-#include "cli/partners.h"
+#include "cli/lineage.h"
+#include "cli/quality_api.h"
+#include "log/embedded_log.h"
 #include "quality/dead_letter.h"
+#include "runs/ledger.h"
 #include "schema/bronze.h"
 
 namespace cli {
@@ -143,9 +146,10 @@ class PartnerFiles : public QualityWatch {
  protected:
   void SetUp() override {
     QualityWatch::SetUp();
-    project_.topics.push_back(must(schema::parse_topic_schema(must(base::Yaml::parse(
-        "topic: parts\npartitions: 1\nformat: json\nfiles:\n  folder: inbox/parts\nschema:\n  n: bigint\n",
-        "sources/parts.yaml")))));
+    project_.topics.push_back(must(schema::parse_topic_schema(
+        must(base::Yaml::parse("topic: parts\npartitions: 1\nformat: json\nfiles:\n  folder: "
+                               "inbox/parts\nschema:\n  n: bigint\n",
+                               "sources/parts.yaml")))));
   }
   // `n` records of a file, of which the first `misfits` do not fit the schema.
   void land(const std::string& file, int n, int misfits, base::TimestampUs at_us) {
@@ -203,6 +207,70 @@ TEST_F(PartnerFiles, ABadFileIsAnAlertUntilItLeavesTheWindow) {
   clock_.advance_us(2 * base::kUsPerDay);
   partners.tick();
   EXPECT_EQ(open_alerts(), "");
+}
+
+TEST_F(PartnerFiles, DeadLettersGoOnceTheyAreOlderThanTheProjectKeepsThem) {
+  const auto log = must(eventlog::open_embedded_log(base::posix_file_system(), clock_,
+                                                    {.directory = folder_ / "log"}));
+  project_.letters_keep_us = 10 * base::kUsPerDay;
+  QualityApi api(*log, *catalog_, *database_, *database_, *store_, *store_, alerts_, project_,
+                 clock_);
+  const auto left = [&] {
+    const auto snapshot = must(must(catalog_->table("dead_letters"))->snapshot(true));
+    return must(connection_->query("SELECT count(*) FROM (" + snapshot->scan_sql() + ")"))
+        ->int_at(0, 0);
+  };
+  api.tick();  // there is no such table yet
+  letters(0, 10, kNowUs - 11 * base::kUsPerDay);
+  letters(10, 15, kNowUs - 9 * base::kUsPerDay);
+  clock_.advance_us(1800 * base::kUsPerSecond);
+  api.tick();
+  EXPECT_EQ(left(), 30) << "it looks once an hour";
+  clock_.advance_us(3600 * base::kUsPerSecond);
+  api.tick();
+  EXPECT_EQ(left(), 10);
+  project_.letters_keep_us = 0;
+  clock_.advance_us(100 * base::kUsPerDay);
+  api.tick();
+  EXPECT_EQ(left(), 10) << "forever";
+}
+
+TEST_F(QualityWatch, AnEventStandsInTheFileOnceHoweverOftenTheOtherSideIsAway) {
+  project_.lineage = {.url = "http://127.0.0.1:1/api/v1/lineage",
+                      .file = folder_ / "events.jsonl",
+                      .space = "test",
+                      .token = {}};
+  const auto lines = [&] {
+    std::ifstream file(project_.lineage.file);
+    std::vector<std::string> all;
+    for (std::string line; std::getline(file, line);) all.push_back(line);
+    return all;
+  };
+  Lineage lineage(
+      project_, *catalog_, *database_,
+      [&] { return std::vector<const state::Store*>{store_.get()}; }, *store_, alerts_, clock_);
+  must(lineage.open());
+  runs::Run run{.id = "gold.x/1",
+                .model = "gold.x",
+                .model_version = 1,
+                .mode = "daily",
+                .pipeline = "daily",
+                .epoch = 1,
+                .inputs = {},
+                .by_source = {}};
+  run.started_us = kNowUs;
+  state::WriteSet changes;
+  must(runs::record_run(*store_, run, changes));
+  must(store_->apply(changes));
+  must(lineage.tell());
+  must(lineage.tell());
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(lineage.send());
+  project_.lineage.url.clear();
+  must(lineage.send());
+  must(lineage.send());
+  ASSERT_EQ(lines().size(), 2U);
+  EXPECT_EQ(json::parse(lines()[0])["eventType"], "START");
+  EXPECT_EQ(json::parse(lines()[1])["eventType"], "COMPLETE");
 }
 
 }  // namespace

@@ -52,6 +52,11 @@ def on_kafka(w: Waybill, kafka):
     settings.write_text(f"log: kafka://{kafka.bootstrap}\nworkers:\n  session: {SESSION_S} seconds\n" + settings.read_text())
 
 
+def side_by_side(w: Waybill, models: int):
+    settings = w.project / "waybill.yaml"
+    settings.write_text(f"parallelism: {models}\n" + settings.read_text())
+
+
 def acknowledged(file) -> tuple[collections.Counter, dict[str, set]]:
     counts, ids = collections.Counter(), collections.defaultdict(set)
     for line in file.read_text().splitlines():
@@ -206,10 +211,12 @@ def main() -> int:
     seed = int(plain[1]) if len(plain) > 1 else random.randrange(1 << 30)
     chance, checks = random.Random(seed), Checks()
     kafka = kafka_peer.start() if "--kafka" in sys.argv else None
-    print(f"{rounds} rounds {'on Apache Kafka' if kafka else 'on the embedded log'}, seed {seed}", flush=True)
+    models = chance.choice([1, 2])
+    print(f"{rounds} rounds {'on Apache Kafka' if kafka else 'on the embedded log'}, {models} models side by side, seed {seed}", flush=True)
     try:
         with Waybill() as w:
             add_models(w)
+            side_by_side(w, models)
             if kafka:
                 on_kafka(w, kafka)
             w.start(0)
