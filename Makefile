@@ -6,7 +6,7 @@ VENV := .deps/venv
 PYTHON := $(VENV)/bin/python
 WEB_SOURCES := $(shell find web/src web/public web/tools web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
 
-.PHONY: accept-stream accept-quality bench-quality accept-batch bench-batch accept-schemas bench-schemas accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
+.PHONY: shared accept-stream accept-quality bench-quality accept-batch bench-batch accept-schemas bench-schemas accept-nexmark bench-stream accept-dashboards accept-redis bench-redis help setup build web binary tests test demo accept-first accept-crash accept-workers accept-checker accept-delta accept-lake accept-s3 accept-log accept-postgres bench-first bench-lake bench-log bench-sql format clean accept-sql
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,7 +37,12 @@ $(VENV)/STAMP: tests/requirements.txt
 tests: binary
 	@ninja -C $(BUILD) --quiet
 
-test: tests web $(VENV)/STAMP ## every test, with the acceptance through the outside doors
+# Real deliveries and golden tables, which are not part of the project.
+shared:
+	@test -f "$${WAYBILL_SHARED:-../shared}/data/scms/SCMS_Delivery_History_Dataset.csv" || \
+	  { echo "make test: there is no $${WAYBILL_SHARED:-../shared}/data: set WAYBILL_SHARED to the folder with the tests' real data (README, Requirements)" >&2; exit 1; }
+
+test: shared tests web $(VENV)/STAMP ## every test, with the acceptance through the outside doors
 	@ctest --test-dir $(BUILD) -j2 --output-on-failure
 	@cd web && npm test --silent
 	@$(PYTHON) tests/interop/pg_interop.py $(BUILD)/tests/pg_server
