@@ -11,7 +11,7 @@ import { usePartners } from '../../server/queries';
 import type { Partner, PartnerFile } from '../../server/types_quality';
 import { setUrl, useUrlParam } from '../../url-state';
 
-const kWindows = [{ hours: 24, title: 'last day' }, { hours: 168, title: 'last week' }, { hours: 720, title: 'last 30 days' }, { hours: 9600, title: 'all' }];
+const kWindows = [{ hours: 24, title: 'last day' }, { hours: 168, title: 'last week' }, { hours: 720, title: 'last 30 days' }, { hours: 9600, title: 'last 400 days' }];
 
 const kColumns: Column<PartnerFile>[] = [
   { title: 'File', cell: (row) => row.file || <span className="muted">no file</span> },
