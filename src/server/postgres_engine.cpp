@@ -1,6 +1,7 @@
 #include "server/postgres_engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/postgres/lexer.h"
 #include "protocol/postgres/types.h"
@@ -89,7 +90,10 @@ Running::Reason Running::begin(Interruptible& query, std::chrono::milliseconds t
 Running::Reason Running::end(bool went_well) {
   const std::lock_guard lock(mutex_);
   query_ = nullptr;
-  const Reason reason = reason_;
+  // An interrupt at the end of a call that was done already stops the next one.
+  const Reason late = std::exchange(
+      unheard_, went_well && reason_ == Reason::kTimeout ? Reason::kTimeout : Reason::kNone);
+  const Reason reason = !went_well && reason_ == Reason::kNone ? late : reason_;
   // One cancel ends one query.
   if (!went_well && reason_ == Reason::kCancelled) reason_ = Reason::kNone;
   return reason;

@@ -47,6 +47,7 @@ class Running {
   bool underway_ = false;
   Time deadline_ = Time::max();
   Reason reason_ = Reason::kNone;
+  Reason unheard_ = Reason::kNone;  // of the call before, which went well all the same
 };
 
 // What a call gives that begin() has not let run.
